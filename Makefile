@@ -1,0 +1,188 @@
+# Oxbow's build, for GNU make. `make help` lists what it can do; docs/architecture.md says why.
+#
+#   CC=...           the compiler; by default clang 19 or newer where installed, else gcc
+#   CFLAGS=...       optimisation flags (default -O2 -g; the needed ones are always added)
+#   FEATURES=...     optional libraries: any of readline pcre2 utf8proc (default: those installed)
+#   BUILD=...        where products go (default build)
+#   VARIANT=...      release, debug or asan
+#
+# Products lie in $(OUT); objects in a folder per variant and compiler, so that switching between
+# compilers rebuilds only what changed. Switching flags rebuilds everything of that folder.
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+BUILD ?= build
+VARIANT ?= release
+
+ifeq ($(origin CC),default)
+  CC := $(shell sh mk/compiler.sh $(if $(filter asan,$(VARIANT)),sanitize))
+endif
+ifeq ($(origin FEATURES),undefined)
+  FEATURES := $(shell sh mk/features.sh $(CC))
+endif
+export FEATURES
+
+IS_CLANG := $(shell $(CC) --version 2>/dev/null | grep -ci clang)
+COMPILER := $(subst /,_,$(subst $() ,_,$(strip $(CC))))
+
+ifeq ($(VARIANT),release)
+  OUT := $(BUILD)
+  CFLAGS ?= -O2 -g
+else ifeq ($(VARIANT),debug)
+  OUT := $(BUILD)/debug
+  CFLAGS ?= -O0 -g
+  VARIANT_FLAGS := -DOX_DEBUG
+else ifeq ($(VARIANT),asan)
+  OUT := $(BUILD)/asan
+  CFLAGS ?= -O1 -g
+  SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+  VARIANT_FLAGS := -DOX_DEBUG -fno-omit-frame-pointer $(SANITIZE)
+else
+  $(error VARIANT is release, debug or asan, not "$(VARIANT)")
+endif
+O := $(BUILD)/obj/$(VARIANT)-$(COMPILER)
+
+has = $(filter $(1),$(FEATURES))
+CPPFLAGS_ALL := -D_GNU_SOURCE= -Iinclude $(if $(call has,pcre2),-DHAVE_PCRE2) \
+  $(if $(call has,utf8proc),-DHAVE_UTF8PROC) $(CPPFLAGS)
+CFLAGS_ALL := -std=gnu11 $(CFLAGS) -fno-strict-aliasing -Wall -Wextra -fvisibility=hidden -fPIC \
+  $(VARIANT_FLAGS)
+LIBS := $(if $(call has,pcre2),-lpcre2-8) $(if $(call has,utf8proc),-lutf8proc) -lm -lpthread
+CLI_LIBS := $(if $(call has,readline),-lreadline)
+CLI_CPPFLAGS := $(if $(call has,readline),-DHAVE_READLINE)
+
+LIB_SOURCES := $(wildcard gc/*.c lang/*.c runtime/*.c runtime/lib/*.c)
+CLI_SOURCES := $(wildcard runtime/cli/*.c)
+PRELUDE := $(wildcard runtime/lib/prelude.oxb)
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(O)/%.o) $(if $(PRELUDE),$(O)/gen/prelude.o)
+CLI_OBJECTS := $(CLI_SOURCES:%.c=$(O)/%.o)
+
+.PHONY: all run test check bench clean debug asan help products tests check-dispatch reference FORCE
+all: products
+
+help:
+	@echo 'make          build the command and the libraries under $(OUT)/'
+	@echo 'make run      the main example: a tour of the language over a real text'
+	@echo 'make test     all tests; installs what they need on Debian'
+	@echo 'make bench    times Oxbow against Lua 5.4'
+	@echo 'make debug    build/debug: no optimisation, checks of the API preconditions'
+	@echo 'make asan     build/asan: AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make clean    removes $(BUILD)/'
+
+products: $(OUT)/oxbow $(OUT)/liboxbow.a $(OUT)/liboxbow.so
+
+# ---- stamps: files that change when flags or the set of objects change ----------------------------
+
+FLAGS_NOW := $(CC) $(CPPFLAGS_ALL) $(CLI_CPPFLAGS) $(CFLAGS_ALL)
+LINK_NOW := $(O) $(LIB_OBJECTS) $(CLI_OBJECTS) $(LDFLAGS) $(LIBS) $(CLI_LIBS)
+write_if_changed = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
+
+$(O)/flags: FORCE
+	$(call write_if_changed,$(FLAGS_NOW))
+$(OUT)/.link: FORCE
+	$(call write_if_changed,$(LINK_NOW))
+
+# ---- objects --------------------------------------------------------------------------------------
+
+# gcc's global common subexpression elimination joins the handlers' dispatches again: 8 % slower.
+ifeq ($(IS_CLANG),0)
+$(O)/runtime/interp.o: FILE_FLAGS := -fno-gcse
+endif
+$(O)/runtime/cli/%.o: FILE_FLAGS := $(CLI_CPPFLAGS)
+
+$(O)/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(FILE_FLAGS) -MMD -MP -c -o $@ $<
+
+# The part of the standard library that is written in Oxbow travels inside the library.
+$(O)/gen/prelude.c: $(PRELUDE) $(O)/flags mk/embed.sh
+	@mkdir -p $(@D)
+	sh mk/embed.sh prelude_text prelude_size $< > $@
+$(O)/gen/prelude.o: $(O)/gen/prelude.c
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+
+# ---- products -------------------------------------------------------------------------------------
+
+# One relocatable object whose hidden symbols are local: a static library that exports ox_* alone.
+$(OUT)/liboxbow.a: $(LIB_OBJECTS) $(OUT)/.link
+	@mkdir -p $(@D)
+	ld -r -o $(O)/liboxbow.o $(LIB_OBJECTS)
+	objcopy --localize-hidden $(O)/liboxbow.o
+	@rm -f $@
+	ar rcs $@ $(O)/liboxbow.o
+
+$(OUT)/liboxbow.so: $(LIB_OBJECTS) $(OUT)/.link mk/exports.map
+	@mkdir -p $(@D)
+	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) -Wl,-soname,liboxbow.so.0 \
+	  -Wl,--version-script=mk/exports.map -o $@ $(LIB_OBJECTS) $(LIBS)
+
+$(OUT)/oxbow: $(CLI_OBJECTS) $(OUT)/liboxbow.a $(OUT)/.link
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(CLI_OBJECTS) $(OUT)/liboxbow.a $(LIBS) $(CLI_LIBS)
+
+debug asan:
+	@$(MAKE) --no-print-directory VARIANT=$@ products
+
+# ---- tests ----------------------------------------------------------------------------------------
+
+# Unit tests reach into the library, so they link a plain archive; API tests and C examples see only
+# what a host sees.
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(OUT)/tests/unit/%,$(wildcard tests/unit/*.c))
+API_TESTS := $(patsubst tests/api/%.c,$(OUT)/tests/api/%,$(wildcard tests/api/*.c))
+EMBED_EXAMPLES := $(patsubst examples/embed/%.c,$(OUT)/embed/%,$(wildcard examples/embed/*.c))
+TEST_FLAGS = $(CPPFLAGS_ALL) -std=gnu11 $(CFLAGS) -fno-strict-aliasing -Wall -Wextra \
+  $(VARIANT_FLAGS) -MMD -MP -MF $(O)/$(@F).d
+
+tests: $(UNIT_TESTS) $(API_TESTS) $(EMBED_EXAMPLES) $(OUT)/tests/run_lang
+
+$(O)/libinternal.a: $(LIB_OBJECTS) $(OUT)/.link
+	@rm -f $@
+	ar rcs $@ $(LIB_OBJECTS)
+
+$(OUT)/tests/unit/%: tests/unit/%.c $(O)/libinternal.a
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -I. -o $@ $< $(O)/libinternal.a $(LIBS) -lcriterion
+$(OUT)/tests/api/%: tests/api/%.c $(OUT)/liboxbow.a
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -o $@ $< $(OUT)/liboxbow.a $(LIBS) -lcriterion
+$(OUT)/embed/%: examples/embed/%.c $(OUT)/liboxbow.a
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -o $@ $< $(OUT)/liboxbow.a $(LIBS)
+$(OUT)/tests/run_lang: tests/runner/run_lang.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -o $@ $<
+
+# Everything is built twice, as released and under the sanitizers, then tests/run.sh runs each part
+# and adds up the counts. PART=... runs some parts only.
+test:
+	@sh tests/deps.sh test
+	@$(MAKE) --no-print-directory FEATURES="`sh mk/features.sh $(CC)`" check
+
+check: products $(OUT)/tests/run_lang $(EMBED_EXAMPLES) check-dispatch
+	@$(MAKE) --no-print-directory VARIANT=asan products tests
+	@sh tests/run.sh $(BUILD) $(PART)
+
+# Each opcode must end in its own indirect jump: compilers like to join them, and that is slow.
+check-dispatch: $(OUT)/oxbow
+	@sh mk/check_dispatch.sh $(O)/runtime/interp.o
+
+run:
+	@sh tests/deps.sh build
+	@$(MAKE) --no-print-directory FEATURES="`sh mk/features.sh $(CC)`" $(BUILD)/oxbow
+	$(BUILD)/oxbow examples/tour.oxb
+
+bench:
+	@sh tests/deps.sh bench
+	@$(MAKE) --no-print-directory FEATURES="`sh mk/features.sh $(CC)`" $(BUILD)/oxbow
+	python3 bench/run.py --oxbow $(BUILD)/oxbow
+
+# The reference of the builtins, from the tables that they are registered in.
+reference: $(OUT)/oxbow
+	$(OUT)/oxbow --reference > docs/reference.md
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(wildcard $(O)/*.d)

@@ -1,0 +1,67 @@
+/* bits.h - bitmaps of 64-bit words, as the heap uses them: one bit per word of the cage. Positions
+ * are bit numbers; ranges are half open. */
+#ifndef OX_GC_BITS_H
+#define OX_GC_BITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+static inline bool bits_test(const uint64_t *bits, uint64_t at) {
+  return bits[at >> 6] >> (at & 63) & 1;
+}
+static inline void bits_set(uint64_t *bits, uint64_t at) {
+  bits[at >> 6] |= (uint64_t)1 << (at & 63);
+}
+static inline void bits_clear(uint64_t *bits, uint64_t at) {
+  bits[at >> 6] &= ~((uint64_t)1 << (at & 63));
+}
+
+/* The first set bit of [from, to), or `to`. */
+static inline uint64_t bits_next(const uint64_t *bits, uint64_t from, uint64_t to) {
+  if (from >= to) return to;
+  uint64_t i = from >> 6, word = bits[i] & (~(uint64_t)0 << (from & 63));
+  while (!word) {
+    if (++i << 6 >= to) return to;
+    word = bits[i];
+  }
+  uint64_t at = (i << 6) + (uint64_t)__builtin_ctzll(word);
+  return at < to ? at : to;
+}
+
+/* The number of bits set in `n` whole words. Without the popcnt instruction, which a plain x86-64
+ * build may not use: byte counts are added up and folded every 31 words. */
+static inline uint64_t bits_count(const uint64_t *words, uint64_t n) {
+  uint64_t total = 0;
+  for (uint64_t i = 0; i < n;) {
+    uint64_t bytes = 0;
+    for (uint64_t end = n - i < 31 ? n : i + 31; i < end; i++) {
+      uint64_t x = words[i];
+      x -= x >> 1 & 0x5555555555555555u;
+      x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+      bytes += (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+    }
+    bytes = (bytes & 0x00FF00FF00FF00FFu) + (bytes >> 8 & 0x00FF00FF00FF00FFu);
+    total += bytes * 0x0001000100010001u >> 48;
+  }
+  return total;
+}
+
+/* Sets the bits from, from + stride, ... below `to`; stride 1..64. Works by whole words: the
+ * pattern of one word, shifted by the phase at which the row enters it. */
+static inline void bits_set_row(uint64_t *bits, uint64_t from, uint64_t to, unsigned stride) {
+  if (from >= to) return;
+  uint64_t pattern = 0;
+  for (unsigned at = 0; at < 64; at += stride) pattern |= (uint64_t)1 << at;
+  uint64_t i = from >> 6, last = (to - 1) >> 6;
+  unsigned phase = from & 63, over = 64 % stride;
+  for (; i < last; i++) {
+    bits[i] |= pattern << phase;
+    if (i == from >> 6) phase %= stride;
+    phase = phase >= over ? phase - over : phase + stride - over;
+  }
+  unsigned left = (unsigned)(to - (last << 6)); /* 1..64 bits of the last word */
+  uint64_t mask = left == 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
+  bits[last] |= pattern << phase & mask;
+}
+
+#endif

@@ -1,0 +1,182 @@
+/* cage.c - one reservation, committed unit by unit.
+ *
+ * Everything starts as address space without access. A unit of 64 pages is committed when the first
+ * page run reaches into it, together with its parts of the page table, the alloc bitmap, the marks
+ * and page_state. Each step populates more than the run needs, half as much as there was before (at
+ * least one unit, at most 8 MiB), since populating in bulk costs a twentieth of single faults; from
+ * a few MiB on, steps are whole huge pages. Which units are committed is no part of the heap's
+ * state (a copy of it elsewhere commits what it needs), so the map of them lies outside the cage.
+ */
+#include "cage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bits.h"
+
+enum {
+  HUGE_PAGE = 2 << 20,
+  UNITS_PER_HUGE = HUGE_PAGE / UNIT_BYTES,
+  HUGE_FROM_UNITS = 4 * UNITS_PER_HUGE, /* below, huge pages would waste more than they save */
+  STEP_MAX_UNITS = 4 * UNITS_PER_HUGE,
+};
+
+static uint64_t round_up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }
+
+static unsigned order_for(uint64_t pages) {
+  unsigned order = 0;
+  while ((uint64_t)1 << order < pages) order++;
+  return order;
+}
+
+/* Places the metadata; gives the first page for blocks. */
+static void lay_out(Heap *h, uint64_t pages) {
+  h->cage_pages = pages;
+  h->table_off = GC_ROOT_OFF + GC_ROOT_BYTES;
+  h->bits_off = round_up(h->table_off + pages * sizeof(PageDesc), GC_PAGE);
+  h->buddy_off = h->bits_off + pages * (GC_PAGE / 64);
+  h->buddy_off = round_up(h->buddy_off, GC_PAGE);
+  uint64_t end = h->buddy_off + buddy_state_bytes(order_for(pages));
+  h->first_page = round_up(end, UNIT_BYTES) / GC_PAGE;
+}
+
+static void point_into(Gc *gc, const Heap *h) {
+  gc->heap = (Heap *)(gc->base + GC_HEAP_OFF);
+  gc->table = (PageDesc *)(gc->base + h->table_off);
+  gc->bits = (uint64_t *)(gc->base + h->bits_off);
+  gc->marks = (uint64_t *)(gc->base - GC_MARK_OFF);
+  gc->states = gc_page_state(gc->base);
+  gc->buddy = (Buddy){(BuddyState *)(gc->base + h->buddy_off), gc->base};
+}
+
+/* Populates the pages that hold [from, from + bytes). */
+static bool populate(Gc *gc, void *from, uint64_t bytes) {
+  uintptr_t start = (uintptr_t)from & ~(uintptr_t)(GC_PAGE - 1);
+  uint64_t size = round_up((uintptr_t)from + bytes - start, GC_PAGE);
+  return os_populate(&gc->os, (void *)start, size);
+}
+
+/* The metadata is committed whole, once, since every commitment is a system call, and populated as
+ * the heap grows; host page and caches are neighbours and are faulted in on demand. */
+static bool commit_fixed(Gc *gc, const Heap *h) {
+  Os *os = &gc->os;
+  uint64_t end = h->first_page * GC_PAGE, state_bytes = round_up(h->cage_pages, GC_PAGE);
+  return os_commit(os, gc_host(gc->base), GC_PAGE + GC_CACHE_BYTES) &&
+         os_commit(os, gc->marks, round_up(h->cage_pages * (GC_PAGE / 64), GC_PAGE)) &&
+         os_commit(os, gc->states, state_bytes) &&
+         os_commit(os, gc->base + GC_HEAP_OFF, end - GC_HEAP_OFF) &&
+         populate(gc, gc->base + GC_HEAP_OFF, GC_HEAP_BYTES + GC_ROOT_BYTES) &&
+         populate(gc, gc->base + h->buddy_off, GC_PAGE) &&
+         populate(gc, gc->states, h->first_page + UNIT_PAGES);
+}
+
+/* The buddy tree covers 2^k pages; metadata and what lies beyond the cage are taken for ever. */
+static bool open_buddy(Gc *gc) {
+  Heap *h = gc->heap;
+  buddy_init(gc->buddy, order_for(h->cage_pages));
+  uint32_t total = buddy_units(gc->buddy), end = (uint32_t)h->cage_pages;
+  return buddy_claim(gc->buddy, 0, (uint32_t)h->first_page) &&
+         (end == total || buddy_claim(gc->buddy, end, total - end));
+}
+
+/* Pages of a cage of that size. The largest cage lacks the last unit, so that the word index of the
+ * end of any block fits in 32 bits. */
+static uint64_t pages_of(uint64_t bytes) {
+  return (bytes < GC_MAX_CAGE ? bytes : bytes - UNIT_BYTES) / GC_PAGE;
+}
+
+bool cage_open(Gc *gc, uint64_t bytes) {
+  Heap plan = {0};
+  lay_out(&plan, pages_of(bytes));
+  uint8_t *at = os_reserve(&gc->os, HUGE_PAGE + GC_HOST_OFF + bytes, HUGE_PAGE);
+  if (!at) return false;
+  gc->base = at + round_up(GC_HOST_OFF, HUGE_PAGE);
+  point_into(gc, &plan);
+  gc->committed_units = 0;
+  gc->committed = calloc(bytes / UNIT_BYTES / 64 + 1, sizeof(uint64_t));
+  if (gc->committed && commit_fixed(gc, &plan)) {
+    *gc->heap = plan;
+    if (open_buddy(gc) && cage_commit(gc, plan.first_page, 1)) return true;
+  }
+  cage_close(gc);
+  return false;
+}
+
+void cage_close(Gc *gc) {
+  uint64_t bytes = HUGE_PAGE + GC_HOST_OFF + gc->config.cage_bytes;
+  os_release(gc->base - round_up(GC_HOST_OFF, HUGE_PAGE), bytes);
+  free(gc->committed);
+  gc->base = NULL;
+}
+
+bool cage_is_committed(Gc *gc, uint64_t page) {
+  return bits_test(gc->committed, page / UNIT_PAGES);
+}
+
+/* Units [from, to), none of them committed. */
+static bool commit_units(Gc *gc, uint64_t from, uint64_t to) {
+  uint64_t page = from * UNIT_PAGES, count = (to - from) * UNIT_PAGES;
+  uint8_t *pages = gc->base + page * GC_PAGE;
+  if (!os_commit(&gc->os, pages, count * GC_PAGE)) return false;
+  if (gc->committed_units >= HUGE_FROM_UNITS) os_advise_huge(pages, count * GC_PAGE);
+  if (!populate(gc, gc->table + page, count * sizeof(PageDesc)) ||
+      !populate(gc, gc->bits + bitword_of_page(page), count * (GC_PAGE / 64)) ||
+      !populate(gc, gc->marks + bitword_of_page(page), count * (GC_PAGE / 64)) ||
+      !populate(gc, pages, count * GC_PAGE))
+    return false;
+  memset(gc->states + page, PAGE_FREE, count);
+  for (uint64_t unit = from; unit < to; unit++) bits_set(gc->committed, unit);
+  gc->committed_units += to - from;
+  return true;
+}
+
+/* How far to commit in one step, at least up to unit `need`, not into committed units. */
+static uint64_t step_end(Gc *gc, uint64_t from, uint64_t need) {
+  uint64_t step = gc->committed_units / 2;
+  if (step < 1) step = 1;
+  if (step > STEP_MAX_UNITS) step = STEP_MAX_UNITS;
+  uint64_t end = from + step;
+  if (gc->committed_units >= HUGE_FROM_UNITS) end = round_up(end, UNITS_PER_HUGE);
+  if (end < need) end = need;
+  uint64_t last = gc->heap->cage_pages / UNIT_PAGES;
+  if (end > last) end = last;
+  return bits_next(gc->committed, from, end);
+}
+
+bool cage_commit(Gc *gc, uint64_t first, uint64_t count) {
+  uint64_t unit = first / UNIT_PAGES, need = (first + count - 1) / UNIT_PAGES + 1;
+  while (unit < need) {
+    if (bits_test(gc->committed, unit)) {
+      unit++;
+      continue;
+    }
+    uint64_t end = step_end(gc, unit, need);
+    if (!commit_units(gc, unit, end)) {
+      /* A smaller step may still be granted. */
+      end = unit + 1;
+      if (!commit_units(gc, unit, end)) return false;
+    }
+    unit = end;
+  }
+  return true;
+}
+
+static bool unit_is_free(Gc *gc, uint64_t unit) {
+  const uint8_t *state = gc->states + unit * UNIT_PAGES;
+  for (unsigned i = 0; i < UNIT_PAGES; i++)
+    if (!(state[i] & PAGE_FREE)) return false;
+  return true;
+}
+
+uint64_t cage_trim(Gc *gc) {
+  uint64_t last = gc->heap->cage_pages / UNIT_PAGES, given = 0;
+  for (uint64_t from = 0, to; from < last; from = to + 1) {
+    from = to = bits_next(gc->committed, from, last);
+    while (to < last && bits_test(gc->committed, to) && unit_is_free(gc, to))
+      bits_clear(gc->committed, to++);
+    if (from < to) os_decommit(gc->base + from * UNIT_BYTES, (to - from) * UNIT_BYTES);
+    given += to - from;
+  }
+  gc->committed_units -= given;
+  return given * UNIT_BYTES;
+}

@@ -1,0 +1,20 @@
+/* cage.h - the address space of one heap: reserving it, committing it in growing steps. */
+#ifndef OX_GC_CAGE_H
+#define OX_GC_CAGE_H
+
+#include "state.h"
+
+/* Reserves everything, lays out the metadata and commits the first unit. False: refused, nothing
+ * is held. gc->config and gc->os are set. */
+bool cage_open(Gc *gc, uint64_t bytes);
+void cage_close(Gc *gc);
+
+/* Makes pages [first, first + count) usable. False: the system refused; harmless. */
+bool cage_commit(Gc *gc, uint64_t first, uint64_t count);
+bool cage_is_committed(Gc *gc, uint64_t page);
+
+/* Gives committed units that are wholly free back to the system, in the largest ranges there are.
+ * Gives the number of bytes. */
+uint64_t cage_trim(Gc *gc);
+
+#endif

@@ -1,0 +1,58 @@
+/* final.c - the list of registered objects is a block of the heap like any other: wide, so that it
+ * is found by its header, and weak, so that it keeps nothing alive. */
+#include "final.h"
+
+#include "bits.h"
+
+enum { FIRST_CAPACITY = 127 };
+
+static Value *entries(Gc *gc) {
+  Ref list = {gc->heap->finals};
+  return (Value *)gc_ptr(gc->base, list) + 1;
+}
+
+/* Moves the list to a block of twice the size. */
+static bool grow_list(Gc *gc) {
+  Heap *h = gc->heap;
+  uint32_t capacity = h->finals ? 2 * h->final_capacity + 1 : FIRST_CAPACITY;
+  Header *block = gc_alloc_nocollect(gc, (uint64_t)capacity + 1, GC_SPACE_OBJECT);
+  if (!block) return false;
+  gc_touch_range(gc->base, gc_word(gc->base, block), (uint64_t)capacity + 1);
+  *block = (Header){.layout = LAYOUT_WIDE | LAYOUT_WEAK, .aux = capacity};
+  Value *to = (Value *)block + 1;
+  for (uint32_t i = 0; i < capacity; i++) to[i] = i < h->final_count ? entries(gc)[i] : 0;
+  if (h->finals) gc_release(gc, gc_ptr(gc->base, (Ref){h->finals}));
+  h->finals = gc_ref(gc->base, block).w;
+  h->final_capacity = capacity;
+  return true;
+}
+
+bool gc_add_final(Gc *gc, Ref object) {
+  Heap *h = gc->heap;
+  if (h->final_count == h->final_capacity && !grow_list(gc)) return false;
+  uint64_t word = (uint64_t)h->finals + 1 + h->final_count++;
+  gc_store(gc->base, word, (uint64_t)VALUE_REF_HIGH << 48 | object.w);
+  return true;
+}
+
+void final_mark_list(Gc *gc) {
+  if (gc->heap->finals) gc_mark_ref(gc, (Ref){gc->heap->finals});
+}
+
+void final_report(Gc *gc, bool all) {
+  Heap *h = gc->heap;
+  uint32_t kept = 0;
+  uint64_t first = (uint64_t)h->finals + 1;
+  for (uint32_t i = 0; i < h->final_count; i++) {
+    Value v = ((Value *)gc->base)[first + i];
+    Ref object = {(uint32_t)v};
+    if (!all && bits_test(gc->marks, object.w)) {
+      if (kept != i) gc_store(gc->base, first + kept, v);
+      kept++;
+    } else if (gc->config.finalize) {
+      gc->config.finalize(gc, gc->config.embedder, object);
+    }
+  }
+  for (uint32_t i = kept; i < h->final_count; i++) gc_store(gc->base, first + i, 0);
+  h->final_count = kept;
+}

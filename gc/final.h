@@ -1,0 +1,13 @@
+/* final.h - the objects that want to be told of their death. */
+#ifndef OX_GC_FINAL_H
+#define OX_GC_FINAL_H
+
+#include "state.h"
+
+/* Keeps the list itself alive: before draining the roots. */
+void final_mark_list(Gc *gc);
+/* After marking, before anything is swept: takes the unmarked objects off the list and reports
+ * each. With `all`, every object. */
+void final_report(Gc *gc, bool all);
+
+#endif

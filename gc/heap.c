@@ -1,0 +1,201 @@
+/* heap.c - the heap as its embedder sees it: life cycle, allocation by size, statistics. */
+#include "heap.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "bits.h"
+#include "cage.h"
+#include "collect.h"
+#include "final.h"
+#include "large.h"
+#include "mark.h"
+#include "page.h"
+#include "segfit.h"
+#include "slab.h"
+#include "state.h"
+
+#define DEFAULT_CAGE ((uint64_t)4 << 30)
+#define CAGE_STEP ((uint64_t)2 << 20)
+#define SPOILED 0xFFFA0000DBDBDBDBu
+
+/* ---- life cycle ------------------------------------------------------------------------------ */
+
+static uint64_t cage_size(uint64_t bytes) {
+  if (bytes == 0) bytes = DEFAULT_CAGE;
+  if (bytes > GC_MAX_CAGE) bytes = GC_MAX_CAGE;
+  return (bytes + CAGE_STEP - 1) / CAGE_STEP * CAGE_STEP;
+}
+
+Gc *gc_new_on(const GcConfig *config, const Os *os) {
+  Gc *gc = calloc(1, sizeof *gc);
+  if (!gc) return NULL;
+  gc->os = *os;
+  gc->config = *config;
+  gc->config.cage_bytes = cage_size(config->cage_bytes);
+  gc->marker.max_capacity = UINT64_MAX / 16;
+  if (!cage_open(gc, gc->config.cage_bytes)) {
+    free(gc);
+    return NULL;
+  }
+  policy_init(&gc->heap->policy);
+  gc->heap->meta_pages = buddy_units(gc->buddy) - gc->buddy.state->free_units;
+  gc_set_limit(gc, config->limit_bytes);
+  *gc_host(gc->base) = (HostPage){gc, config->embedder};
+  return gc;
+}
+
+Gc *gc_new(const GcConfig *config) { return gc_new_on(config, &(Os){0}); }
+
+void gc_free(Gc *gc) {
+  if (!gc) return;
+  gc->collecting = true;
+  final_report(gc, true);
+  mark_close(gc);
+  cage_close(gc);
+  free(gc);
+}
+
+uint8_t *gc_base(Gc *gc) { return gc->base; }
+
+void gc_set_limit(Gc *gc, uint64_t bytes) {
+  gc->heap->limit_bytes = bytes ? bytes : gc->config.cage_bytes;
+}
+
+void gc_set_stress(Gc *gc, bool on) {
+  slab_close_runs(gc); /* gc_bump must fail from now on */
+  gc->config.stress = on;
+}
+
+/* ---- allocation ------------------------------------------------------------------------------ */
+
+static void *block_at(Gc *gc, uint64_t word) { return word ? (uint64_t *)gc->base + word : NULL; }
+
+static void *alloc_small(Gc *gc, uint64_t words, unsigned space) {
+  unsigned class = gc_class_of_words[words];
+  bool stress = gc->config.stress;
+  void *block = stress ? NULL : gc_bump(gc->base, space, class);
+  if (block) return block;
+  if (!slab_refill(gc, space * GC_CLASSES + class, stress)) return NULL;
+  return gc_bump(gc->base, space, class);
+}
+
+/* What fresh memory looks like under stress: references to nowhere, so that a value that its owner
+ * forgot to write is found by the next collection. */
+static void spoil(Gc *gc, uint64_t *block, uint64_t words) {
+  gc_touch_range(gc->base, gc_word(gc->base, block), words);
+  for (uint64_t i = 0; i < words; i++) block[i] = SPOILED;
+}
+
+static void *alloc_sized(Gc *gc, uint64_t words, unsigned space) {
+  if (words <= GC_SMALL_WORDS) return alloc_small(gc, words ? words : 1, space);
+  if (words <= MID_MAX_WORDS) return block_at(gc, segfit_alloc(gc, words));
+  return block_at(gc, large_alloc(gc, words));
+}
+
+static void *alloc_any(Gc *gc, uint64_t words, unsigned space) {
+  assert(!gc->collecting && "a callback of the collector allocates");
+  void *block = alloc_sized(gc, words, space);
+  if (block && gc->config.stress) spoil(gc, block, gc_block_words(gc, block));
+  return block;
+}
+
+void *gc_alloc_nocollect(Gc *gc, uint64_t words, unsigned space) {
+  return alloc_any(gc, words, space);
+}
+
+void *gc_alloc(Gc *gc, uint64_t words, unsigned space) {
+  if (gc->config.stress || policy_due(&gc->heap->policy)) collect_run(gc);
+  void *block = alloc_any(gc, words, space);
+  if (block || words > gc->heap->limit_bytes / 8) return block;
+  if (!policy_may_force(&gc->heap->policy, gc->heap->limit_bytes)) return NULL;
+  collect_run(gc);
+  return alloc_any(gc, words, space);
+}
+
+static uint64_t word_of(Gc *gc, const void *block) { return gc_word(gc->base, block); }
+
+uint64_t gc_block_words(Gc *gc, const void *block) {
+  uint64_t word = word_of(gc, block);
+  const PageDesc *d = gc->table + page_of_word(word);
+  if (d->kind == SPAN_SLAB) return gc_class_words[d->run % GC_CLASSES];
+  return d->kind == SPAN_MID ? segfit_words(gc, word) : large_words(gc, word);
+}
+
+void gc_release(Gc *gc, void *block) {
+  uint64_t word = word_of(gc, block);
+  switch (gc->table[page_of_word(word)].kind) {
+    case SPAN_MID: segfit_free(gc, word); break;
+    case SPAN_LARGE: large_free(gc, word); break;
+    default: break;
+  }
+}
+
+bool gc_extend(Gc *gc, void *block, uint64_t words) {
+  uint64_t word = word_of(gc, block);
+  switch (gc->table[page_of_word(word)].kind) {
+    case SPAN_MID: return segfit_extend(gc, word, words);
+    case SPAN_LARGE: return large_extend(gc, word, words);
+    default: return words <= gc_block_words(gc, block);
+  }
+}
+
+bool gc_external(Gc *gc, int64_t bytes) {
+  Heap *h = gc->heap;
+  if (bytes < 0) {
+    uint64_t less = (uint64_t)0 - (uint64_t)bytes;
+    h->external_bytes -= less < h->external_bytes ? less : h->external_bytes;
+    return true;
+  }
+  uint64_t total;
+  if (__builtin_add_overflow(h->external_bytes, (uint64_t)bytes, &total)) return false;
+  if (total > h->limit_bytes || h->used_pages * GC_PAGE > h->limit_bytes - total) return false;
+  h->external_bytes = total;
+  h->policy.debt += (uint64_t)bytes;
+  if (h->used_pages * GC_PAGE + total > h->peak_bytes)
+    h->peak_bytes = h->used_pages * GC_PAGE + total;
+  return true;
+}
+
+/* ---- collection and reports ------------------------------------------------------------------ */
+
+void gc_collect(Gc *gc) {
+  collect_run(gc);
+  if (!gc->collecting) collect_finish_sweep(gc);
+}
+
+uint64_t gc_trim(Gc *gc) { return cage_trim(gc); }
+
+void gc_stats(Gc *gc, GcStats *out) {
+  const Heap *h = gc->heap;
+  *out = (GcStats){
+      .committed_bytes = h->used_pages * GC_PAGE,
+      .used_bytes = h->live_bytes + h->allocated_bytes - h->allocated_before,
+      .live_bytes = h->live_bytes,
+      .allocated_bytes = h->allocated_bytes,
+      .peak_bytes = h->peak_bytes,
+      .limit_bytes = h->limit_bytes,
+      .external_bytes = h->external_bytes,
+      .collections = gc->collections,
+      .collect_ns_total = gc->collect_ns_total,
+      .collect_ns_max = gc->collect_ns_max,
+  };
+}
+
+static void each_in_span(Gc *gc, uint32_t span, void (*fn)(void *, void *, uint64_t), void *ctx) {
+  const PageDesc *d = gc->table + span;
+  uint64_t from = word_of_page(span);
+  uint64_t to = from + (d->kind == SPAN_LARGE ? 1 : d->pages * (uint64_t)GC_PAGE_WORDS);
+  for (uint64_t at = bits_next(gc->bits, from, to); at < to;
+       at = bits_next(gc->bits, at + 1, to)) {
+    void *block = block_at(gc, at);
+    if (at != gc->heap->finals) fn(ctx, block, gc_block_words(gc, block));
+  }
+}
+
+void gc_each(Gc *gc, void (*fn)(void *ctx, void *block, uint64_t words), void *ctx) {
+  slab_close_runs(gc);
+  collect_finish_sweep(gc);
+  uint32_t page = (uint32_t)gc->heap->first_page, span;
+  while ((span = page_next_span(gc, &page)) != 0) each_in_span(gc, span, fn, ctx);
+}

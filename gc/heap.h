@@ -1,0 +1,178 @@
+/* heap.h - the whole interface of gc/: a heap in a cage, its allocators, barrier and collector.
+ *
+ * Address space of one heap, low to high; every part hangs on `base` by a constant displacement, so
+ * one register reaches all of it:
+ *
+ *   base - GC_HOST_OFF    host page: Gc *, embedder pointer. Never copied, never rolled back
+ *   base - GC_CACHE_OFF   inline caches of the interpreter (hints; the embedder's, 8 bytes each)
+ *   base - GC_MARK_OFF    mark bits, one per word of the cage
+ *   base - GC_STATE_OFF   page_state, one byte per page: the barrier's byte
+ *   base                  the cage
+ *     page 0              never mapped readable: ref 0 faults
+ *     GC_HEAP_OFF         struct Heap: all allocator state (position independent, rolled back)
+ *     GC_ROOT_OFF         the embedder's root area, GC_ROOT_BYTES, scanned as values
+ *     then                page table, alloc bitmap (one bit per word), then pages for blocks
+ *
+ * Allocation: `gc_bump` is the inline fast path of a slab class; when it fails, `gc_alloc` refills
+ * the run (and may collect) and returns the block. Memory is not zeroed: the caller writes the
+ * header and every value word before the next allocation.
+ *
+ * Errors are values: 0 / NULL / false, with the heap unharmed.
+ */
+#ifndef OX_GC_HEAP_H
+#define OX_GC_HEAP_H
+
+#include "layout.h"
+
+enum {
+  GC_PAGE_SHIFT = 12,
+  GC_PAGE = 1 << GC_PAGE_SHIFT,
+  GC_PAGE_WORDS = GC_PAGE / 8,
+  GC_WORD_PAGE_SHIFT = GC_PAGE_SHIFT - 3, /* word index -> page */
+  GC_SMALL_WORDS = 64,                    /* up to 512 bytes: slabs */
+  GC_CLASSES = 19,
+  GC_SPACES = 2,
+};
+enum { GC_SPACE_OBJECT = 0, GC_SPACE_FRAME = 1 }; /* scope frames have slabs of their own */
+
+#define GC_MAX_CAGE ((uint64_t)32 << 30)
+#define GC_STATE_OFF (GC_MAX_CAGE / GC_PAGE)                    /* 8 MiB */
+#define GC_MARK_OFF (GC_STATE_OFF + GC_MAX_CAGE / 64)           /* + 512 MiB */
+#define GC_CACHE_BYTES ((uint64_t)64 << 20)
+#define GC_CACHE_OFF (GC_MARK_OFF + GC_CACHE_BYTES)
+#define GC_HOST_OFF (GC_CACHE_OFF + GC_PAGE)
+
+#define GC_HEAP_OFF ((uint64_t)GC_PAGE)
+#define GC_HEAP_BYTES ((uint64_t)4 * GC_PAGE)
+#define GC_ROOT_OFF (GC_HEAP_OFF + GC_HEAP_BYTES)
+#define GC_ROOT_BYTES ((uint64_t)2 * GC_PAGE)
+
+/* page_state bits (docs: states of a page). 0: store freely. */
+enum { PAGE_FROZEN = 1, PAGE_FREE = 2, PAGE_OLD = 4, PAGE_TRACK = 8 };
+
+typedef struct Gc Gc;
+
+/* A bump run of one size class: free words [cur, end). Lies first in Heap, see gc_run. */
+typedef struct GcRun { uint32_t cur, end; } GcRun;
+
+typedef struct HostPage {
+  Gc *gc;
+  void *embedder; /* the ox_VM */
+} HostPage;
+
+static inline HostPage *gc_host(uint8_t *base) { return (HostPage *)(base - GC_HOST_OFF); }
+static inline uint8_t *gc_page_state(uint8_t *base) { return base - GC_STATE_OFF; }
+static inline GcRun *gc_runs(uint8_t *base) { return (GcRun *)(base + GC_HEAP_OFF); }
+static inline void *gc_ptr(uint8_t *base, Ref r) { return base + ((uint64_t)r.w << 3); }
+static inline Ref gc_ref(uint8_t *base, const void *p) {
+  return (Ref){(uint32_t)(((const uint8_t *)p - base) >> 3)};
+}
+
+/* Class of a size in words (1..GC_SMALL_WORDS; 1 is served as 2) and the slot words of a class. */
+extern const uint8_t gc_class_of_words[GC_SMALL_WORDS + 1];
+extern const uint8_t gc_class_words[GC_CLASSES];
+
+/* The fast path: a block of class `cls`, or NULL when the run is used up. No header is written. */
+static inline void *gc_bump(uint8_t *base, unsigned space, unsigned cls) {
+  GcRun *run = gc_runs(base) + space * GC_CLASSES + cls;
+  uint32_t at = run->cur, next = at + gc_class_words[cls];
+  if (next > run->end) return NULL;
+  run->cur = next;
+  return base + ((uint64_t)at << 3);
+}
+
+/* ---- the embedder's side -------------------------------------------------------------------- */
+
+typedef struct GcConfig {
+  uint64_t cage_bytes;   /* address space, 0: 4 GiB; rounded up to 2 MiB, at most GC_MAX_CAGE */
+  uint64_t limit_bytes;  /* hard limit on committed heap, 0: the cage's size */
+  /* For tests: collect at every allocation. gc_bump always fails then; fresh blocks are full of
+   * references to nowhere, dead ones are overwritten, and marking a reference to no block aborts:
+   * a root or a value forgotten shows at the next allocation. */
+  bool stress;
+  void *embedder;
+  /* Collection: push all roots with gc_mark_value and gc_mark_ref. The root area is scanned anyway,
+   * word by word, so raw words in it must not look like references. */
+  void (*mark_roots)(Gc *gc, void *embedder);
+  /* Marking is over, nothing is swept yet: drop weak entries by gc_is_marked. May be NULL. */
+  void (*after_mark)(Gc *gc, void *embedder);
+  /* An unreachable object with LAYOUT_FINAL. Called after the collection; the object's words may
+   * still be read during the call; must not allocate. May be NULL. */
+  void (*finalize)(Gc *gc, void *embedder, Ref object);
+} GcConfig;
+
+/* A heap, or NULL when address space or memory is refused. gc_free runs remaining finalizers. */
+Gc *gc_new(const GcConfig *config);
+void gc_free(Gc *gc);
+uint8_t *gc_base(Gc *gc);
+void gc_set_limit(Gc *gc, uint64_t bytes);
+void gc_set_stress(Gc *gc, bool on);
+
+/* A block of `words` words (>= 1) of any size, 0 when the limit is reached even after a collection.
+ * May collect: everything needed must be reachable from the roots. Not zeroed. */
+void *gc_alloc(Gc *gc, uint64_t words, unsigned space);
+/* The same, but never collects and may go over the soft trigger (not over the hard limit). */
+void *gc_alloc_nocollect(Gc *gc, uint64_t words, unsigned space);
+/* Words really available in the block (its slot or page run). */
+uint64_t gc_block_words(Gc *gc, const void *block);
+/* Gives a mid-size or large block back at once (outgrown list storage). For slabs: does nothing.
+ * Nobody may hold a reference to it. */
+void gc_release(Gc *gc, void *block);
+/* Tries to make a mid-size or large block at least `words` long in place. */
+bool gc_extend(Gc *gc, void *block, uint64_t words);
+
+/* Memory held outside the cage on behalf of heap objects: counts against limit and trigger.
+ * gc_external(+n) gives false, counting nothing, where the limit would be passed. */
+bool gc_external(Gc *gc, int64_t bytes);
+
+/* Registers a block with LAYOUT_FINAL (header already written). False: out of memory. */
+bool gc_add_final(Gc *gc, Ref object);
+
+/* ---- barrier: every store into a heap object goes through one of these ----------------------- */
+
+void gc_barrier_slow(uint8_t *base, uint64_t page);
+static inline void gc_touch(uint8_t *base, uint64_t word) { /* before a store into word */
+  if (__builtin_expect(gc_page_state(base)[word >> GC_WORD_PAGE_SHIFT] != 0, 0))
+    gc_barrier_slow(base, word >> GC_WORD_PAGE_SHIFT);
+}
+static inline void gc_store(uint8_t *base, uint64_t word, Value v) {
+  gc_touch(base, word);
+  ((Value *)base)[word] = v;
+}
+/* Before a bulk write of words [word, word + n). */
+void gc_touch_range(uint8_t *base, uint64_t word, uint64_t n);
+static inline uint64_t gc_word(uint8_t *base, const void *p) {
+  return (uint64_t)((const uint8_t *)p - base) >> 3;
+}
+
+/* ---- collector ------------------------------------------------------------------------------- */
+
+void gc_collect(Gc *gc);               /* full collection, finalizers included; frees eagerly */
+/* Gives the memory of free pages back to the system; how many bytes. For idle moments: pages used
+ * again have to be populated again. */
+uint64_t gc_trim(Gc *gc);
+void gc_mark_value(Gc *gc, Value v);   /* only inside mark_roots / after_mark */
+void gc_mark_ref(Gc *gc, Ref r);
+bool gc_is_marked(Gc *gc, Ref r);      /* inside after_mark */
+/* Inside after_mark: marks all that is reachable from what was pushed there, so that gc_is_marked
+ * holds for it, too (keys that keep values alive are followed until nothing changes). */
+void gc_mark_drain(Gc *gc);
+
+typedef struct GcStats {
+  uint64_t committed_bytes; /* of pages in use, the external bytes not counted */
+  uint64_t used_bytes; /* live_bytes and what was handed out since (some of it already dead) */
+  uint64_t live_bytes;                  /* marked at the last collection */
+  uint64_t allocated_bytes;             /* since the heap was made, approximate (per run) */
+  uint64_t peak_bytes, limit_bytes, external_bytes;
+  uint64_t collections, collect_ns_total, collect_ns_max;
+} GcStats;
+void gc_stats(Gc *gc, GcStats *out);
+
+/* Calls fn for every allocated block (after finishing a pending sweep). For reports and tests. */
+void gc_each(Gc *gc, void (*fn)(void *ctx, void *block, uint64_t words), void *ctx);
+
+/* The heap checker: walks every page and proves page table, bitmaps, free lists and references
+ * consistent. NULL if all is well, else a static message; *where gets the word concerned. */
+const char *gc_verify(Gc *gc, uint64_t *where);
+
+#endif

@@ -1,0 +1,96 @@
+#include "page.h"
+
+#include <string.h>
+
+#include "cage.h"
+
+static bool within_limit(Heap *h, uint64_t pages) {
+  uint64_t bytes;
+  if (__builtin_mul_overflow(pages + h->used_pages, (uint64_t)GC_PAGE, &bytes)) return false;
+  return !__builtin_add_overflow(bytes, h->external_bytes, &bytes) && bytes <= h->limit_bytes;
+}
+
+static void count_pages(Heap *h, int64_t pages) {
+  h->used_pages += (uint64_t)pages;
+  uint64_t bytes = h->used_pages * GC_PAGE + h->external_bytes;
+  if (bytes > h->peak_bytes) h->peak_bytes = bytes;
+}
+
+static void describe(Gc *gc, uint32_t span, uint64_t count, uint8_t kind, uint8_t run) {
+  *page_edit(gc, span) =
+      (PageDesc){.kind = kind, .run = run, .flags = SPAN_SWEPT, .pages = (uint32_t)count};
+  if (kind == SPAN_LARGE) return;
+  for (uint32_t i = 1; i < count; i++)
+    *page_edit(gc, span + i) = (PageDesc){.kind = kind, .run = run, .back = (uint16_t)i};
+}
+
+static void open_pages(Gc *gc, uint32_t first, uint64_t count) {
+  for (uint64_t i = first; i < first + count; i++) gc->states[i] &= (uint8_t)~PAGE_FREE;
+}
+
+uint32_t page_take(Gc *gc, uint64_t count, uint8_t kind, uint8_t run) {
+  Heap *h = gc->heap;
+  if (count >= h->cage_pages || !within_limit(h, count)) return 0;
+  uint32_t first = buddy_alloc_units(gc->buddy, (uint32_t)count);
+  if (first == BUDDY_NONE) return 0;
+  if (!cage_commit(gc, first, count)) {
+    buddy_free(gc->buddy, first);
+    return 0;
+  }
+  open_pages(gc, first, count);
+  describe(gc, first, count, kind, run);
+  count_pages(h, (int64_t)count);
+  return first;
+}
+
+/* Alloc bits of a page, cleared only where something is set: a clean page stays clean. */
+static void clear_bits(Gc *gc, uint32_t first, uint64_t count) {
+  uint64_t *at = gc->bits + bitword_of_page(first), *end = at + count * PAGE_BITWORDS;
+  for (; at < end; at++) {
+    if (!*at) continue;
+    meta_touch(gc, at);
+    *at = 0;
+  }
+}
+
+void page_give(Gc *gc, uint32_t span) {
+  PageDesc *d = page_edit(gc, span);
+  uint32_t count = d->pages;
+  /* A large span has one block, at its start. */
+  clear_bits(gc, span, d->kind == SPAN_LARGE ? 1 : count);
+  *d = (PageDesc){.kind = SPAN_FREE};
+  for (uint32_t i = 0; i < count; i++) gc->states[span + i] |= PAGE_FREE;
+  buddy_free(gc->buddy, span);
+  count_pages(gc->heap, -(int64_t)count);
+}
+
+bool page_grow(Gc *gc, uint32_t span, uint64_t count) {
+  Heap *h = gc->heap;
+  uint32_t pages = gc->table[span].pages, end = span + pages;
+  if (count >= h->cage_pages || !within_limit(h, count)) return false;
+  if (!buddy_grow(gc->buddy, end, (uint32_t)count)) return false;
+  if (!cage_commit(gc, end, count)) {
+    buddy_free(gc->buddy, span);
+    buddy_claim(gc->buddy, span, pages);
+    return false;
+  }
+  open_pages(gc, end, count);
+  page_edit(gc, span)->pages = pages + (uint32_t)count;
+  count_pages(h, (int64_t)count);
+  return true;
+}
+
+/* Whether a span starts here. Descriptors inside free runs may be stale, but then they are of pages
+ * that were not the first of their span: page_give cleared those. */
+static bool starts_span(Gc *gc, uint32_t page) {
+  if (!cage_is_committed(gc, page)) return false;
+  const PageDesc *d = gc->table + page;
+  return d->kind != SPAN_FREE && d->back == 0;
+}
+
+uint32_t page_next_span(Gc *gc, uint32_t *page) {
+  uint32_t at = *page, end = (uint32_t)gc->heap->cage_pages;
+  while (at < end && !starts_span(gc, at)) at += buddy_run(gc->buddy, at).units;
+  *page = at < end ? at + gc->table[at].pages : end;
+  return at < end ? at : 0;
+}

@@ -1,0 +1,27 @@
+/* page.h - page runs: spans out of the buddy allocator, counted against the limit. */
+#ifndef OX_GC_PAGE_H
+#define OX_GC_PAGE_H
+
+#include "state.h"
+
+/* Takes `count` pages (>= 1) as a span of that kind; the first page, or 0: over the limit, no room,
+ * or memory refused. Fills in the first page's descriptor (swept, no list) and, for slabs and
+ * middle spans, what the others need. Alloc bits of the pages are zero. */
+uint32_t page_take(Gc *gc, uint64_t count, uint8_t kind, uint8_t run);
+/* Gives a span back. Its alloc bits are zeroed here. */
+void page_give(Gc *gc, uint32_t span);
+/* Lengthens a span in place. */
+bool page_grow(Gc *gc, uint32_t span, uint64_t count);
+
+/* Spans in address order: the next one at or after *page (start with first_page), 0 at the end;
+ * *page is moved behind it. */
+uint32_t page_next_span(Gc *gc, uint32_t *page);
+
+/* A descriptor to write to. */
+static inline PageDesc *page_edit(Gc *gc, uint32_t page) {
+  PageDesc *d = gc->table + page;
+  meta_touch(gc, d);
+  return d;
+}
+
+#endif

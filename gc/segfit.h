@@ -1,0 +1,26 @@
+/* segfit.h - blocks of middle size (more than GC_SMALL_WORDS, up to MID_MAX_WORDS words). */
+#ifndef OX_GC_SEGFIT_H
+#define OX_GC_SEGFIT_H
+
+#include "state.h"
+
+/* The first word of a block of at least `words` words, its alloc bit set; 0: no page run. */
+uint64_t segfit_alloc(Gc *gc, uint64_t words);
+void segfit_free(Gc *gc, uint64_t word);
+uint64_t segfit_words(Gc *gc, uint64_t word);
+/* Lengthens a block in place where what follows is free. */
+bool segfit_extend(Gc *gc, uint64_t word, uint64_t words);
+
+/* Frees the dead blocks of the last collection in the next unswept span (there is one). */
+void segfit_sweep_next(Gc *gc);
+/* After marking: forgets the list of unswept spans; then each span is entered again, or dropped
+ * where nothing in it is alive. Gives the bytes alive in it. */
+void segfit_reset_lists(Gc *gc);
+uint64_t segfit_list_span(Gc *gc, uint32_t span);
+
+/* Proves a span and its free lists consistent: NULL, or what is wrong and the word concerned. */
+const char *segfit_check_span(Gc *gc, uint32_t span, uint64_t *where, uint64_t *linked);
+/* The number of blocks in all free lists, or UINT64_MAX where they are damaged. */
+uint64_t segfit_count_linked(Gc *gc);
+
+#endif

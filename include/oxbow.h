@@ -1,0 +1,447 @@
+/* oxbow.h - everything a C or C++ program needs to run Oxbow programs inside itself.
+ *
+ *   #include <oxbow.h>
+ *   #include <stdio.h>
+ *
+ *   int main(void) {
+ *     ox_VM *vm = ox_new(NULL);
+ *     ox_Value answer;
+ *     if (ox_eval(vm, "6 * 7", 5, "example", &answer) == OX_OK)
+ *       printf("%lld\n", (long long)ox_as_int(vm, answer));
+ *     else
+ *       fputs(ox_error(vm)->report, stderr);
+ *     ox_free(vm);
+ *   }
+ *
+ *   cc example.c -loxbow
+ *
+ * The rules that hold everywhere:
+ *
+ * Virtual machines. A VM is an interpreter with a heap of its own. A process may have any number of
+ * them; they share nothing. A VM may be used from any thread, by one thread at a time; the host
+ * sees to that. Only ox_interrupt may be called while another thread is inside the VM. Values of
+ * one VM mean nothing to another.
+ *
+ * Errors. No function of this library exits, aborts or jumps over a caller. Functions that run
+ * programs return an ox_Status; functions that make a value return OX_NONE when memory is out.
+ * After either, ox_error says what happened. OX_NONE is never a value of a program; given as an
+ * argument it makes the call fail with OX_MISUSE, so that a chain of calls may be checked once at
+ * its end. An `out` parameter may be NULL where the result is not wanted, and is OX_NONE after a
+ * failure.
+ *
+ * Lifetime of values. An ox_Value may be copied freely; objects never move. What a value refers to
+ * is kept alive
+ *   - inside a native function (ox_Function): until that function returns;
+ *   - between ox_scope_open and ox_scope_close: until the scope closes;
+ *   - outside of both: until ox_free. A host that runs for long opens a scope round each piece of
+ *     work.
+ * ox_pin keeps a value for longer. What can be reached from a living value lives, too.
+ *
+ * Text is UTF-8 with an explicit length; strings given out are also ended by a NUL byte, and may
+ * contain others. Parameters of type `const char *` without a length are ended by NUL. The library
+ * copies what it is given, unless a function says otherwise.
+ *
+ * Structures that a host fills in begin with their size, so that they can grow in later versions
+ * without breaking programs compiled before.
+ */
+#ifndef OXBOW_H
+#define OXBOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define OX_API __attribute__((visibility("default")))
+#define OX_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define OX_API
+#define OX_PRINTF(text, first)
+#endif
+
+#define OX_VERSION_MAJOR 0
+#define OX_VERSION_MINOR 1
+#define OX_VERSION_PATCH 0
+
+/* ---- types ----------------------------------------------------------------------------------- */
+
+typedef struct ox_VM ox_VM;
+
+/* A value of a program: eight bytes, passed and returned by value. The bits are the VM's
+ * business. */
+typedef struct ox_Value {
+  uint64_t bits;
+} ox_Value;
+
+typedef enum ox_Status {
+  OX_OK = 0,
+  OX_THROWN,      /* the program threw an error and did not catch it */
+  OX_SYNTAX,      /* the text does not compile; nothing of it ran */
+  OX_INCOMPLETE,  /* the same, because the text ends too early: a prompt asks for another line */
+  OX_NO_MEMORY,   /* the VM's memory limit was reached and the program did not catch it */
+  OX_NO_FUEL,     /* the budget was used up (ox_set_fuel); programs cannot catch this */
+  OX_INTERRUPTED, /* ox_interrupt was called; programs cannot catch this */
+  OX_EXITED,      /* the program called os.exit: see ox_exit_code */
+  OX_NOT_FOUND,   /* no such file, global or member */
+  OX_MISUSE       /* a rule of this header was broken: OX_NONE as argument, wrong type of value */
+} ox_Status;
+
+typedef enum ox_Type {
+  OX_TYPE_NONE = 0, /* OX_NONE: no value at all */
+  OX_TYPE_NIL,
+  OX_TYPE_BOOL,
+  OX_TYPE_INT,
+  OX_TYPE_FLOAT,
+  OX_TYPE_STRING,
+  OX_TYPE_LIST,
+  OX_TYPE_MAP,
+  OX_TYPE_SET,
+  OX_TYPE_RANGE,
+  OX_TYPE_FUNCTION,
+  OX_TYPE_CLASS,
+  OX_TYPE_INSTANCE,
+  OX_TYPE_FIBER,
+  OX_TYPE_ERROR,
+  OX_TYPE_MODULE,
+  OX_TYPE_FOREIGN /* an object of the host or of a module written in C */
+} ox_Type;
+
+/* A function of the host that programs can call. `argv` holds `argc` arguments and is valid
+ * until the function calls back into the VM; copy what is needed later (the values themselves
+ * stay alive until the function returns). Optional parameters that were not given are OX_NONE.
+ * Returns a value, or what ox_throw returned. May call anything in this header, with the same
+ * vm, except ox_free. */
+typedef ox_Value (*ox_Function)(ox_VM *vm, void *context, int argc, const ox_Value *argv);
+
+/* Takes text that the VM produces, in pieces. Must not call back into the VM. */
+typedef void (*ox_Write)(void *context, const char *bytes, size_t length);
+
+/* Finds the source of a file module. `path` is as resolved against the importing file. Returns
+ * the text in memory from malloc, which the library frees, and stores its length; or NULL: no
+ * such module. */
+typedef char *(*ox_Load)(void *context, const char *path, size_t *length);
+
+/* What programs may do to the world outside. Importing a module without its capability throws. */
+enum {
+  OX_CAN_FILES = 1,  /* the module fs */
+  OX_CAN_RUN = 2,    /* the module process */
+  OX_CAN_SYSTEM = 4, /* the modules os (environment, exit) and io (standard input and error) */
+  OX_CAN_IMPORT = 8, /* import of source files */
+  OX_CAN_ALL = 15
+};
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+typedef struct ox_Config {
+  size_t size;              /* sizeof(ox_Config): set by ox_config */
+  uint64_t memory_limit;    /* bytes the heap may take, its buffers included; 0: address_space */
+  uint64_t address_space;   /* bytes of address space to reserve; 0: 4 GiB, at most 32 GiB */
+  uint64_t fuel;            /* see ox_set_fuel; 0: no budget */
+  uint32_t capabilities;    /* OX_CAN_*; ox_config sets OX_CAN_ALL */
+  bool colour;              /* reports carry ANSI colours */
+  bool gc_stress;           /* collect at every allocation: finds missing roots; very slow */
+  ox_Write write;           /* what programs print; NULL: standard output, buffered */
+  ox_Load load;             /* finds modules imported from files; NULL: the file system */
+  void *context;            /* handed to `write` and `load`; see also ox_context */
+  int argc;                 /* the program's arguments, os.args: the strings must outlive the VM */
+  char **argv;
+} ox_Config;
+
+/* The default configuration, to be changed and given to ox_new. */
+static inline ox_Config ox_config(void) {
+  ox_Config config = {sizeof(ox_Config), 0, 0, 0, OX_CAN_ALL, false, false,
+                      NULL, NULL, NULL, 0, NULL};
+  return config;
+}
+
+/* A new VM, owned by the caller. `config` may be NULL: the defaults. It is copied. NULL: the system
+ * refused memory or address space, or config->size is not one that this library knows. */
+OX_API ox_VM *ox_new(const ox_Config *config);
+
+/* Ends a VM and all its values; finalizers of foreign objects and of functions run. vm may be NULL.
+ * Not from inside a native function of the same VM. */
+OX_API void ox_free(ox_VM *vm);
+
+/* The `context` of the configuration. */
+OX_API void *ox_context(ox_VM *vm);
+
+/* The version of the library in use, "0.1.0". */
+OX_API const char *ox_version(void);
+
+/* How the library was built: "clang 19.1.7, pcre2 10.42, utf8proc 2.8.0". */
+OX_API const char *ox_build_info(void);
+
+/* ---- running programs ------------------------------------------------------------------------ */
+
+/* Runs a text in the VM's session: what it declares at its top level are globals, seen by later
+ * ox_eval calls and by ox_get. *out gets the value of its last statement where that is an
+ * expression, else nil. `name` is what reports call the text. The text may be anything; a byte
+ * order mark and CRLF line ends are accepted. */
+OX_API ox_Status ox_eval(ox_VM *vm, const char *text, size_t length, const char *name,
+                         ox_Value *out);
+
+/* Runs a text as a program: what it declares is its own, as in a file, and imports are relative to
+ * the folder of `name`. *out gets the module. */
+OX_API ox_Status ox_run(ox_VM *vm, const char *text, size_t length, const char *name,
+                        ox_Value *out);
+
+/* The same for a file, which is read from the file system whatever the capabilities and the loader
+ * are. OX_NOT_FOUND: it cannot be read (ox_error says why). */
+OX_API ox_Status ox_run_file(ox_VM *vm, const char *path, ox_Value *out);
+
+/* Compiles a program without running it: OX_OK, OX_SYNTAX or OX_INCOMPLETE. */
+OX_API ox_Status ox_check(ox_VM *vm, const char *text, size_t length, const char *name);
+
+/* Calls a function, a class, or anything else that can be called. `argv` may be NULL if argc is 0.
+ * Calls may nest: host to program to host to program; too deep a nesting is a `stack overflow`
+ * error. Cheap: there is no look-up by name and no conversion. */
+OX_API ox_Status ox_call(ox_VM *vm, ox_Value function, int argc, const ox_Value *argv,
+                         ox_Value *out);
+
+/* receiver.name(argv...). Works for methods of any type of value and for functions of modules. */
+OX_API ox_Status ox_call_method(ox_VM *vm, ox_Value receiver, const char *name, int argc,
+                                const ox_Value *argv, ox_Value *out);
+
+/* A global of the session, or a core name such as "print". OX_NOT_FOUND: there is none. */
+OX_API ox_Status ox_get(ox_VM *vm, const char *name, ox_Value *out);
+
+/* Sets a global of the session, which need not exist before. Texts compiled from then on see it,
+ * those run by ox_run included. OX_MISUSE: `name` is not a name, or belongs to a constant. */
+OX_API ox_Status ox_set(ox_VM *vm, const char *name, ox_Value value);
+
+/* A module by the name that `import` would use: "math" or "lib/geometry" (relative to the current
+ * folder). It runs if it has not run before. */
+OX_API ox_Status ox_import(ox_VM *vm, const char *name, ox_Value *out);
+
+/* Writes out what the VM still holds of the program's output. Done by ox_free, and by the functions
+ * above before they return to a host that is not itself called by a program. */
+OX_API void ox_flush(ox_VM *vm);
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+typedef struct ox_Frame {
+  const char *function; /* "total", "Point.init", "(main)" */
+  const char *file;     /* "" for functions written in C */
+  int line;             /* from 1; 0: not known */
+} ox_Frame;
+
+typedef struct ox_Error {
+  ox_Status status;
+  const char *kind;        /* "type", "index", "syntax", ...: what e.kind is; "" where the thrown
+                              value is not an error */
+  const char *message;     /* one sentence, without place */
+  const char *file;        /* where: NULL if not known */
+  int line, column;        /* from 1, the column in code points; 0: not known */
+  const ox_Frame *frames;  /* innermost first */
+  int frame_count;
+  const char *report;      /* all of it for people: the place, the source line with a caret, hints,
+                              the trace; for OX_SYNTAX all errors found. Ends with a newline. */
+  ox_Value value;          /* what was thrown; OX_NONE if nothing was */
+} ox_Error;
+
+/* The error of the last call that failed, or NULL if none has. It belongs to the VM and lives
+ * until the next call into the VM that fails or runs a program, `value` included. Never fails:
+ * if memory is so short that the error cannot be described, a short constant description stands
+ * in. */
+OX_API const ox_Error *ox_error(ox_VM *vm);
+
+/* The code that the program gave to os.exit, after OX_EXITED. */
+OX_API int ox_exit_code(ox_VM *vm);
+
+/* For native functions: throws an error of the given kind ("value", "type", "io", ...; NULL:
+ * "error") with a message made as by printf. Write `return ox_throw(...)`. */
+OX_API ox_Value ox_throw(ox_VM *vm, const char *kind, const char *format, ...) OX_PRINTF(3, 4);
+
+/* For native functions: throws any value. */
+OX_API ox_Value ox_throw_value(ox_VM *vm, ox_Value value);
+
+/* For native functions: throws on what the last failed call of this VM ended with, so that an error
+ * passes through the host unchanged: `if (ox_call(...) != OX_OK) return ox_rethrow(vm);` */
+OX_API ox_Value ox_rethrow(ox_VM *vm);
+
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+/* Stops whatever the VM is running, soon: the call that runs it returns OX_INTERRUPTED. If
+ * nothing runs, the next call is stopped. Safe from any thread and from signal handlers. */
+OX_API void ox_interrupt(ox_VM *vm);
+
+/* Gives the VM a budget: it is used up by one for each call and each turn of a loop, and by
+ * builtins in proportion to their work, the same way in every run; at its end the running call
+ * returns OX_NO_FUEL. 0: no budget. */
+OX_API void ox_set_fuel(ox_VM *vm, uint64_t fuel);
+
+/* What is left of the budget; 0 where there is none or nothing is left. */
+OX_API uint64_t ox_fuel(ox_VM *vm);
+
+/* Changes config.memory_limit. A limit below what is in use holds from the next allocation on. */
+OX_API void ox_set_memory_limit(ox_VM *vm, uint64_t bytes);
+
+/* Runs a full collection. */
+OX_API void ox_collect(ox_VM *vm);
+
+typedef struct ox_Stats {
+  size_t size;               /* sizeof(ox_Stats): set by the caller */
+  uint64_t used_bytes;       /* in blocks that are allocated, garbage included */
+  uint64_t live_bytes;       /* found alive by the last collection */
+  uint64_t committed_bytes;  /* taken from the system for the heap */
+  uint64_t peak_bytes;       /* the highest of these */
+  uint64_t external_bytes;   /* buffers outside of the heap that count against the limit */
+  uint64_t limit_bytes;      /* the memory limit */
+  uint64_t allocated_bytes;  /* since the VM began, approximately */
+  uint64_t collections;
+  uint64_t collect_ns;       /* time spent in collections */
+  uint64_t collect_ns_max;   /* in the longest of them */
+  uint64_t scope_values;     /* values that open scopes keep alive */
+  uint64_t pins;             /* values pinned */
+} ox_Stats;
+
+/* Fills in as much as stats->size has room for. */
+OX_API void ox_stats(ox_VM *vm, ox_Stats *stats);
+
+/* Walks the whole heap and proves it consistent. NULL: it is; else what is wrong, a constant text.
+ * For tests: takes as long as a collection. */
+OX_API const char *ox_verify(ox_VM *vm);
+
+/* ---- keeping values alive -------------------------------------------------------------------- */
+
+typedef uint32_t ox_Scope;
+
+/* Opens a scope: what is made or given out from now on is kept until it is closed. Scopes nest, and
+ * cost nothing but what they keep. */
+OX_API ox_Scope ox_scope_open(ox_VM *vm);
+
+/* Closes a scope and any that were opened after it. */
+OX_API void ox_scope_close(ox_VM *vm, ox_Scope scope);
+
+/* The same, but keeps one value for the scope outside. Returns it. */
+OX_API ox_Value ox_scope_close_keeping(ox_VM *vm, ox_Scope scope, ox_Value value);
+
+/* Keeps a value alive until it has been unpinned as often as it was pinned, or until ox_free.
+ * False: out of memory, the value is not pinned. */
+OX_API bool ox_pin(ox_VM *vm, ox_Value value);
+OX_API void ox_unpin(ox_VM *vm, ox_Value value);
+
+/* ---- making values --------------------------------------------------------------------------- */
+
+/* Those without a vm cannot fail. The others return OX_NONE when memory is out. */
+OX_API ox_Value ox_none(void);
+OX_API ox_Value ox_nil(void);
+OX_API ox_Value ox_bool(bool b);
+OX_API ox_Value ox_float(double d);
+OX_API ox_Value ox_int(ox_VM *vm, int64_t i);
+OX_API ox_Value ox_string(ox_VM *vm, const char *bytes, size_t length);
+OX_API ox_Value ox_text(ox_VM *vm, const char *text); /* the same, of a text ended by NUL */
+/* items may be NULL if count is 0. */
+OX_API ox_Value ox_list(ox_VM *vm, const ox_Value *items, size_t count);
+OX_API ox_Value ox_map(ox_VM *vm); /* empty: see ox_set_index */
+
+/* A function of the host as a value. `signature` gives its name and parameters, as in
+ * "area(width, height = 1)" or "log(...parts)": calls with other numbers of arguments throw, and
+ * named arguments work. `doc` is what help shows, NULL: nothing. When the function is no longer
+ * reachable, `finalize(context)` is called, unless NULL; also if this call fails. OX_NONE: out of
+ * memory, or the signature is malformed. */
+OX_API ox_Value ox_function(ox_VM *vm, const char *signature, const char *doc, ox_Function function,
+                            void *context, void (*finalize)(void *context));
+
+/* ---- reading values -------------------------------------------------------------------------- */
+
+OX_API ox_Type ox_type(ox_Value value);
+
+/* "int", "list", or the name of an instance's class. Valid until the next call into the VM. */
+OX_API const char *ox_type_name(ox_VM *vm, ox_Value value);
+
+static inline bool ox_is_none(ox_Value value) { return ox_type(value) == OX_TYPE_NONE; }
+
+/* Whether it counts as true in a condition: all but nil and false do. */
+OX_API bool ox_truth(ox_Value value);
+
+/* The number in an int or a float. An int is exact (a float is cut off toward zero; one out of
+ * range gives the nearest end); anything that is no number gives 0. Check ox_type first where
+ * that matters. */
+OX_API int64_t ox_as_int(ox_VM *vm, ox_Value value);
+OX_API double ox_as_float(ox_VM *vm, ox_Value value);
+
+/* The bytes of a string; NULL (and length 0) if it is no string or memory is out. They live as
+ * long as the value does, are followed by a NUL byte, and must not be changed. `length` may be
+ * NULL. */
+OX_API const char *ox_as_string(ox_VM *vm, ox_Value value, size_t *length);
+
+/* The text that print would show, or, with `literal`, one with strings in quotes, as a prompt does.
+ * May run methods of the program. Gives a string value; OX_NONE on an error. */
+OX_API ox_Value ox_show(ox_VM *vm, ox_Value value, bool literal);
+
+/* == of the language: 1 or 0, -1 on an error (a method of the program threw). */
+OX_API int ox_equal(ox_VM *vm, ox_Value a, ox_Value b);
+
+/* Number of bytes of a string, elements of a list, entries of a map or set, else -1. */
+OX_API int64_t ox_length(ox_VM *vm, ox_Value value);
+
+/* container[key] and container[key] = value, as in the language: throws (OX_THROWN) for what is out
+ * of range or missing. */
+OX_API ox_Status ox_index(ox_VM *vm, ox_Value container, ox_Value key, ox_Value *out);
+OX_API ox_Status ox_set_index(ox_VM *vm, ox_Value container, ox_Value key, ox_Value value);
+
+/* Appends to a list. */
+OX_API ox_Status ox_push(ox_VM *vm, ox_Value list, ox_Value value);
+
+/* value.name and value.name = member, as in the language: a field or a method of an instance, a
+ * member of a module, a map's value under that string. OX_NOT_FOUND: there is none. */
+OX_API ox_Status ox_member(ox_VM *vm, ox_Value value, const char *name, ox_Value *out);
+OX_API ox_Status ox_set_member(ox_VM *vm, ox_Value value, const char *name, ox_Value member);
+
+/* Goes through the entries of a map or set in their order: *position starts at 0; false at the end.
+ * The map must not gain or lose keys meanwhile. `value` may be NULL. */
+OX_API bool ox_next(ox_VM *vm, ox_Value map, uint32_t *position, ox_Value *key, ox_Value *value);
+
+/* ---- objects of the host --------------------------------------------------------------------- */
+
+/* A kind of foreign object. Must outlive every VM it is used in: best a constant. */
+typedef struct ox_ForeignType {
+  size_t size;                    /* sizeof(ox_ForeignType) */
+  const char *name;               /* what type() gives */
+  void (*finalize)(void *object); /* called once when unreachable, or by ox_free; NULL: nothing
+                                     to do. Must not call into the VM. */
+} ox_ForeignType;
+
+/* An object of the host as a value: programs can hold it and hand it back. The VM owns `object`
+ * from now on, also if this call fails (OX_NONE: out of memory; then finalize has been called). */
+OX_API ox_Value ox_foreign(ox_VM *vm, const ox_ForeignType *type, void *object);
+
+/* The host's object in a value, or NULL if the value is not a foreign object of this very type. */
+OX_API void *ox_foreign_object(ox_VM *vm, ox_Value value, const ox_ForeignType *type);
+
+/* ---- looking inside -------------------------------------------------------------------------- */
+
+/* Compiles a program and writes its bytecode as text. Nothing runs. */
+OX_API ox_Status ox_disassemble(ox_VM *vm, const char *text, size_t length, const char *name,
+                                ox_Write write, void *context);
+
+/* Writes the reference of all builtins, as Markdown: docs/reference.md is made so. */
+OX_API void ox_reference(ox_Write write, void *context);
+
+typedef struct ox_Doc {
+  size_t size;           /* sizeof(ox_Doc): set by the caller */
+  const char *signature; /* "push(self, value)" */
+  const char *doc;       /* "" if there is none */
+  const char *module;    /* "math", "list" for its methods, "" for core names */
+} ox_Doc;
+
+/* Calls `found` for each builtin called `name`: "sqrt", "math.sqrt" or "math". The texts are
+ * constants. Returns how many there were. */
+OX_API int ox_find_doc(const char *name, void (*found)(void *context, const ox_Doc *doc),
+                       void *context);
+
+/* Calls `found` with every completion of the last name in `text`, as a prompt would offer: globals,
+ * core names, keywords; after a dot members of the value, without running anything. */
+OX_API void ox_complete(ox_VM *vm, const char *text, size_t length,
+                        void (*found)(void *context, const char *completion), void *context);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

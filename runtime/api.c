@@ -1,0 +1,439 @@
+/* api.c - the C API: life of a VM, running programs, errors. The contracts are in oxbow.h. */
+#include "api.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+/* Configurations of older versions of the header end earlier; what they lack keeps its default. */
+static bool config_read(const ox_Config *given, ox_Config *config) {
+  *config = ox_config();
+  if (!given) return true;
+  if (given->size < offsetof(ox_Config, memory_limit) || given->size > sizeof *config) return false;
+  memcpy(config, given, given->size);
+  return true;
+}
+
+/* The modules that some capability stands for. */
+static const struct {
+  uint32_t capability;
+  const char *module;
+} guarded[] = {
+    {OX_CAN_FILES, "fs"}, {OX_CAN_RUN, "process"}, {OX_CAN_SYSTEM, "os"}, {OX_CAN_SYSTEM, "io"},
+};
+enum { GUARDED = sizeof guarded / sizeof *guarded };
+_Static_assert((int)GUARDED < (int)DENIED_ROOM, "the list of denied modules ends with NULL");
+
+static void deny_modules(ox_VM *vm, Api *api) {
+  int n = 0;
+  for (int i = 0; i < GUARDED; i++)
+    if (!(api->config.capabilities & guarded[i].capability)) api->denied[n++] = guarded[i].module;
+  vm->denied = api->denied;
+}
+
+/* The loader of a VM that must not import source files. */
+static char *load_nothing(void *context, const char *path, size_t *length) {
+  (void)context;
+  (void)path;
+  (void)length;
+  return NULL;
+}
+
+static VmConfig config_of_vm(const ox_Config *c) {
+  VmConfig vc = {0};
+  vc.cage_bytes = c->address_space;
+  vc.limit_bytes = c->memory_limit;
+  vc.gc_stress = c->gc_stress;
+  vc.fuel = c->fuel;
+  vc.write = c->write;
+  vc.write_ctx = c->context;
+  vc.load = c->capabilities & OX_CAN_IMPORT ? c->load : load_nothing;
+  vc.load_ctx = c->context;
+  vc.argc = c->argc;
+  vc.argv = c->argv;
+  return vc;
+}
+
+ox_VM *ox_new(const ox_Config *given) {
+  ox_Config config;
+  if (!config_read(given, &config)) return NULL;
+  Api *api = calloc(1, sizeof *api);
+  if (!api) return NULL;
+  VmConfig vm_config = config_of_vm(&config);
+  ox_VM *vm = vm_new(&vm_config);
+  if (!vm) {
+    free(api);
+    return NULL;
+  }
+  api->config = config;
+  api->report.colour = config.colour;
+  vm->api = api;
+  deny_modules(vm, api);
+  return vm;
+}
+
+void ox_free(ox_VM *vm) {
+  if (!vm) return;
+  Api *api = api_of(vm);
+  vm_free(vm);
+  api_free_host(api);
+  vm_text_free(&api->report);
+  vm_text_free(&api->message);
+  free(api->frames);
+  free(api);
+}
+
+void *ox_context(ox_VM *vm) { return api_of(vm)->config.context; }
+
+/* ---- entering and leaving -------------------------------------------------------------------- */
+
+uint32_t api_enter(ox_VM *vm) {
+  api_of(vm)->depth++;
+  if (error_pending(vm)) error_take(vm); /* of an ox_throw that was not returned */
+  return vm_roots_mark(vm);
+}
+
+static bool is_uncatchable(ox_Status status) {
+  return status == OX_NO_FUEL || status == OX_INTERRUPTED || status == OX_EXITED;
+}
+
+static void fail(ox_VM *vm, ox_Status status) {
+  Api *api = api_of(vm);
+  api->failed = true;
+  api->described = false;
+  api->failures++;
+  api->error.status = status;
+  if (is_uncatchable(status)) api->stopping = true;
+}
+
+static ox_Status finish(ox_VM *vm, ox_Status status, Value value, ox_Value *result) {
+  Api *api = api_of(vm);
+  if (result) *result = out_of(status == OX_OK ? value : V_ABSENT);
+  if (--api->depth == 0) {
+    api->stopping = false;
+    vm_flush(vm);
+  }
+  return status;
+}
+
+ox_Status api_leave_failed(ox_VM *vm, uint32_t mark, ox_Status status, ox_Value *result) {
+  vm_roots_reset(vm, mark);
+  return finish(vm, status, V_ABSENT, result);
+}
+
+ox_Status api_leave(ox_VM *vm, uint32_t mark, Value value, ox_Value *result) {
+  vm_roots_reset(vm, mark);
+  if (value != V_ERROR && result && v_is_ref(value) && !vm_root(vm, value)) value = V_ERROR;
+  ox_Status status = value == V_ERROR ? api_take(vm) : OX_OK;
+  return finish(vm, status, value, result);
+}
+
+ox_Value api_made(ox_VM *vm, Value v) {
+  if (v == V_ERROR) api_take(vm);
+  return out_of(v);
+}
+
+/* ---- what failed ----------------------------------------------------------------------------- */
+
+static const char *kind_of(ox_VM *vm, Value thrown) {
+  if (!v_is(thrown, KIND_ERROR)) return "";
+  String *kind = string_flat(vm, ((Error *)vm_deref(vm, thrown))->kind);
+  return kind ? kind->chars : "";
+}
+
+static ox_Status status_of(ox_VM *vm, Value thrown) {
+  const char *kind = kind_of(vm, thrown);
+  if (vm->exiting) return OX_EXITED;
+  if (strcmp(kind, "interrupt") == 0) return OX_INTERRUPTED;
+  if (strcmp(kind, "fuel") == 0) return OX_NO_FUEL;
+  if (strcmp(kind, "out of memory") == 0) return OX_NO_MEMORY;
+  return OX_THROWN;
+}
+
+ox_Status api_take(ox_VM *vm) {
+  Value thrown = error_take(vm);
+  ox_Status status = status_of(vm, thrown);
+  vm->st->spare[API_THROWN] = thrown;
+  vm->unwinding_uncatchable = false;
+  vm->exiting = false;
+  fail(vm, status);
+  return status;
+}
+
+/* A failure without a thrown value: its message is known now. */
+static ox_Status fail_with(ox_VM *vm, ox_Status status, const char *format, ...) {
+  Api *api = api_of(vm);
+  va_list args;
+  va_start(args, format);
+  vsnprintf(api->place.message, sizeof api->place.message, format, args);
+  va_end(args);
+  api->place.file[0] = 0;
+  api->place.line = api->place.column = 0;
+  vm->st->spare[API_THROWN] = V_ABSENT;
+  vm_text_free(&api->report);
+  vm_text_add(&api->report, "error: ", 7);
+  vm_text_add(&api->report, api->place.message, strlen(api->place.message));
+  vm_text_add(&api->report, "\n", 1);
+  fail(vm, status);
+  return status;
+}
+
+ox_Status api_misuse(ox_VM *vm, const char *rule) { return fail_with(vm, OX_MISUSE, "%s", rule); }
+
+ox_Status api_misused(ox_VM *vm, const char *rule, ox_Value *result) {
+  if (result) *result = ox_none();
+  return api_misuse(vm, rule);
+}
+
+ox_Status api_not_found(ox_VM *vm, const char *what, const char *name) {
+  return fail_with(vm, OX_NOT_FOUND, "there is no %s '%s'", what, name);
+}
+
+/* ---- describing it, on demand ---------------------------------------------------------------- */
+
+enum { MAX_FRAMES = 64 };
+
+static void describe_frames(ox_VM *vm, Value thrown) {
+  Api *api = api_of(vm);
+  ox_Error *e = &api->error;
+  TraceFrame frame;
+  e->file = NULL;
+  e->line = e->column = e->frame_count = 0;
+  if (!api->frames) api->frames = malloc(MAX_FRAMES * sizeof *api->frames);
+  e->frames = api->frames;
+  for (int i = 0; i < MAX_FRAMES && error_frame(vm, thrown, i, &frame); i++) {
+    const char *file = frame.file ? frame.file : "";
+    if (!e->file && frame.line > 0) e->file = file, e->line = frame.line, e->column = frame.column;
+    if (!api->frames) break;
+    api->frames[i] = (ox_Frame){frame.function ? frame.function : "", file, frame.line};
+    e->frame_count = i + 1;
+  }
+}
+
+static const char *text_or(const VmText *text, const char *otherwise) {
+  return text->data ? text->data : otherwise;
+}
+
+static void describe_thrown(ox_VM *vm, Value thrown) {
+  Api *api = api_of(vm);
+  vm_text_free(&api->report);
+  vm_text_free(&api->message);
+  error_message(vm, thrown, &api->message);
+  error_report(vm, thrown, &api->report);
+  describe_frames(vm, thrown);
+  api->error.kind = kind_of(vm, thrown);
+  api->error.message = text_or(&api->message, "out of memory");
+  api->error.report = text_or(&api->report, "error: out of memory\n");
+}
+
+static const char *kind_of_status(ox_Status status) {
+  switch (status) {
+    case OX_SYNTAX: case OX_INCOMPLETE: return "syntax";
+    case OX_NOT_FOUND: return "not found";
+    case OX_MISUSE: return "misuse";
+    default: return "error";
+  }
+}
+
+static void describe_place(Api *api) {
+  ox_Error *e = &api->error;
+  VmPlace *p = &api->place;
+  e->kind = kind_of_status(e->status);
+  e->message = p->message;
+  e->file = p->file[0] ? p->file : NULL;
+  e->line = p->line;
+  e->column = p->column;
+  e->frames = NULL;
+  e->frame_count = 0;
+  e->report = text_or(&api->report, "error: out of memory\n");
+}
+
+const ox_Error *ox_error(ox_VM *vm) {
+  Api *api = api_of(vm);
+  if (!api->failed) return NULL;
+  if (api->described) return &api->error;
+  Value thrown = vm->st->spare[API_THROWN];
+  uint32_t mark = vm_roots_mark(vm);
+  api->depth++;
+  if (thrown != V_ABSENT) describe_thrown(vm, thrown);
+  else describe_place(api);
+  api->depth--;
+  vm_roots_reset(vm, mark);
+  api->error.value = out_of(thrown);
+  api->described = true;
+  return &api->error;
+}
+
+int ox_exit_code(ox_VM *vm) { return vm->exit_code; }
+
+/* ---- running programs ------------------------------------------------------------------------ */
+
+/* Starts the record of a compilation, in case it fails. */
+static void diags_begin(Api *api) {
+  vm_text_free(&api->report);
+  memset(&api->place, 0, sizeof api->place);
+  api->described = false;
+}
+
+/* Ends a call by what vm_load and its kin said. `value` counts if that was VM_OK. */
+static ox_Status leave_load(ox_VM *vm, uint32_t mark, VmStatus status, Value value,
+                            ox_Value *result) {
+  if (status == VM_OK) return api_leave(vm, mark, value, result);
+  if (status == VM_THROWN) return api_leave(vm, mark, V_ERROR, result);
+  ox_Status why = status == VM_INCOMPLETE ? OX_INCOMPLETE : OX_SYNTAX;
+  vm->st->spare[API_THROWN] = V_ABSENT;
+  fail(vm, why);
+  return api_leave_failed(vm, mark, why, result);
+}
+
+ox_Status ox_eval(ox_VM *vm, const char *text, size_t length, const char *name, ox_Value *result) {
+  Api *api = api_of(vm);
+  uint32_t mark = api_enter(vm);
+  Value value = V_NIL;
+  diags_begin(api);
+  VmStatus status = vm_eval(vm, name, text, length, &value, &api->report, &api->place);
+  return leave_load(vm, mark, status, value, result);
+}
+
+ox_Status ox_run(ox_VM *vm, const char *text, size_t length, const char *name, ox_Value *result) {
+  Api *api = api_of(vm);
+  uint32_t mark = api_enter(vm);
+  Value module = V_NIL;
+  diags_begin(api);
+  VmStatus status = vm_load(vm, name, name, text, length, &module, &api->report, &api->place);
+  if (status == VM_OK) status = vm_run(vm, module);
+  return leave_load(vm, mark, status, module, result);
+}
+
+ox_Status ox_run_file(ox_VM *vm, const char *path, ox_Value *result) {
+  Api *api = api_of(vm);
+  uint32_t mark = api_enter(vm);
+  Value module = V_NIL;
+  diags_begin(api);
+  VmStatus status = vm_load_file(vm, path, &module, &api->report, &api->place);
+  if (status == VM_THROWN) { /* thrown by no program: the file cannot be read */
+    ox_Status why = api_leave(vm, mark, V_ERROR, result);
+    return why == OX_THROWN ? (api->error.status = OX_NOT_FOUND) : why;
+  }
+  if (status == VM_OK) status = vm_run(vm, module);
+  return leave_load(vm, mark, status, module, result);
+}
+
+ox_Status ox_check(ox_VM *vm, const char *text, size_t length, const char *name) {
+  Api *api = api_of(vm);
+  uint32_t mark = api_enter(vm);
+  Value module = V_NIL;
+  diags_begin(api);
+  VmStatus status = vm_load(vm, name, name, text, length, &module, &api->report, &api->place);
+  return leave_load(vm, mark, status, module, NULL);
+}
+
+static bool any_none(int count, const ox_Value *values) {
+  for (int i = 0; i < count; i++)
+    if (in(values[i]) == V_ABSENT) return true;
+  return false;
+}
+
+ox_Status ox_call(ox_VM *vm, ox_Value function, int argc, const ox_Value *argv, ox_Value *result) {
+  if (in(function) == V_ABSENT || argc < 0 || any_none(argc, argv))
+    return api_misused(vm, "ox_call: OX_NONE was given as the function or an argument", result);
+  uint32_t mark = api_enter(vm);
+  return api_leave(vm, mark, vm_call(vm, in(function), argc, (const Value *)argv), result);
+}
+
+ox_Status ox_import(ox_VM *vm, const char *name, ox_Value *result) {
+  Api *api = api_of(vm);
+  uint32_t mark = api_enter(vm);
+  Value module = V_NIL;
+  diags_begin(api);
+  bool is_file = strchr(name, '/') || strchr(name, '.');
+  VmStatus status = vm_import(vm, name, is_file, &module, &api->report);
+  return leave_load(vm, mark, status, module, result);
+}
+
+void ox_flush(ox_VM *vm) { vm_flush(vm); }
+
+/* ---- globals --------------------------------------------------------------------------------- */
+
+static bool is_name(const char *name) {
+  size_t n = strlen(name);
+  if (n == 0 || (name[0] >= '0' && name[0] <= '9')) return false;
+  for (size_t i = 0; i < n; i++) {
+    unsigned char c = (unsigned char)name[i];
+    bool letter = (c | 32) >= 'a' && (c | 32) <= 'z';
+    if (!letter && !(c >= '0' && c <= '9') && c != '_' && c < 128) return false;
+  }
+  return true;
+}
+
+ox_Status ox_get(ox_VM *vm, const char *name, ox_Value *result) {
+  bool is_const;
+  int index = global_find(vm, name, strlen(name), &is_const);
+  Value value = index >= 0 ? global_get(vm, index) : V_ABSENT;
+  if (value != V_ABSENT) return api_leave(vm, api_enter(vm), value, result);
+  ox_Status status = OX_SYNTAX;
+  if (index < 0 && is_name(name)) status = ox_eval(vm, name, strlen(name), "ox_get", result);
+  if (status == OX_OK) return OX_OK; /* a core name: what it evaluates to */
+  if (result) *result = ox_none();
+  return api_not_found(vm, "global", name);
+}
+
+ox_Status ox_set(ox_VM *vm, const char *name, ox_Value value) {
+  bool is_const = false;
+  if (in(value) == V_ABSENT) return api_misuse(vm, "ox_set: OX_NONE is no value");
+  if (!is_name(name)) return api_misuse(vm, "ox_set: this is not a name");
+  int index = global_find(vm, name, strlen(name), &is_const);
+  if (index >= 0 && is_const) return api_misuse(vm, "ox_set: the name belongs to a constant");
+  uint32_t mark = api_enter(vm);
+  if (index < 0) index = global_define(vm, name, strlen(name), false);
+  if (index >= 0) global_set(vm, index, in(value));
+  return api_leave(vm, mark, index < 0 ? V_ERROR : V_NIL, NULL);
+}
+
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+void ox_interrupt(ox_VM *vm) { vm_interrupt(vm); }
+void ox_set_fuel(ox_VM *vm, uint64_t fuel) { vm_set_fuel(vm, fuel); }
+uint64_t ox_fuel(ox_VM *vm) { return vm_fuel_left(vm); }
+void ox_set_memory_limit(ox_VM *vm, uint64_t bytes) { gc_set_limit(vm->gc, bytes); }
+void ox_collect(ox_VM *vm) { gc_collect(vm->gc); }
+
+void ox_stats(ox_VM *vm, ox_Stats *stats) {
+  GcStats g;
+  gc_stats(vm->gc, &g);
+  ox_Stats s = {0};
+  s.size = stats->size < sizeof s ? stats->size : sizeof s;
+  s.used_bytes = g.used_bytes;
+  s.live_bytes = g.live_bytes;
+  s.committed_bytes = g.committed_bytes;
+  s.peak_bytes = g.peak_bytes;
+  s.external_bytes = g.external_bytes;
+  s.limit_bytes = g.limit_bytes;
+  s.allocated_bytes = g.allocated_bytes;
+  s.collections = g.collections;
+  s.collect_ns = g.collect_ns_total;
+  s.collect_ns_max = g.collect_ns_max;
+  s.scope_values = vm->nroots;
+  s.pins = api_of(vm)->pinned;
+  memcpy(stats, &s, s.size);
+}
+
+const char *ox_verify(ox_VM *vm) {
+  uint64_t where;
+  return gc_verify(vm->gc, &where);
+}
+
+ox_Status ox_disassemble(ox_VM *vm, const char *text, size_t length, const char *name,
+                         ox_Write write, void *context) {
+  Api *api = api_of(vm);
+  VmText listing = {0};
+  uint32_t mark = api_enter(vm);
+  diags_begin(api);
+  VmStatus status = vm_disassemble(vm, name, text, length, &listing, &api->report);
+  if (status == VM_OK && listing.data) write(context, listing.data, listing.len);
+  vm_text_free(&listing);
+  return leave_load(vm, mark, status, V_NIL, NULL);
+}

@@ -1,0 +1,66 @@
+/* api.h - what the files of the C API share. The API's own state of a VM hangs on vm->api.
+ *
+ * ox_Value and Value have the same bits; OX_NONE is V_ABSENT. Between calls from the host no
+ * error is pending in the VM: a call that fails takes it and keeps it for ox_error. The one
+ * exception is ox_throw and its kin, which leave the error pending for the native function to
+ * return. */
+#ifndef OX_RUNTIME_API_H
+#define OX_RUNTIME_API_H
+
+#include "oxbow.h"
+#include "run.h"
+#include "str.h"
+
+/* Places in VmState.spare. 0 bits until first used. */
+enum { API_THROWN = 8, API_PINS = 9 };
+
+typedef struct HostFunction HostFunction;
+
+enum { DENIED_ROOM = 8 };
+
+typedef struct Api {
+  ox_Config config;
+  const char *denied[DENIED_ROOM]; /* modules that the capabilities leave out; NULL at the end */
+  uint32_t depth;          /* calls from the host into the VM that have not returned */
+  uint64_t failures;       /* counted, so that a native function's own are told from older ones */
+  bool stopping;           /* an uncatchable stop is on its way out through native functions */
+  /* the last failure */
+  bool failed, described;
+  ox_Error error;          /* all fields but status are set when described */
+  VmText report, message;
+  VmPlace place;
+  ox_Frame *frames;
+  /* functions of the host */
+  HostFunction **functions;
+  uint32_t nfunctions, functions_cap;
+  struct HostType *types;  /* foreign types met, a list */
+  uint32_t npins;          /* different values pinned: entries in the table at API_PINS */
+  uint64_t pinned;         /* times pinned, in all */
+} Api;
+
+static inline Api *api_of(ox_VM *vm) { return (Api *)vm->api; }
+static inline Value in(ox_Value v) { return v.bits; }
+static inline ox_Value out_of(Value v) { return (ox_Value){v}; }
+
+/* Every call that may run programs or fail begins with api_enter and ends with api_leave, which
+ * takes a pending error, drops the temporary roots made since but for the result, and flushes
+ * output when the outermost call returns. `result` V_ERROR means failure; `result` may be NULL. */
+uint32_t api_enter(ox_VM *vm);
+ox_Status api_leave(ox_VM *vm, uint32_t mark, Value value, ox_Value *result);
+/* The same, for a failure that is no throw. */
+ox_Status api_leave_failed(ox_VM *vm, uint32_t mark, ox_Status status, ox_Value *result);
+
+/* A value just made, or OX_NONE with the failure recorded. For calls that run no program. */
+ox_Value api_made(ox_VM *vm, Value v);
+/* Records that a rule of the header was broken; gives OX_MISUSE. `rule` is a constant text. */
+ox_Status api_misuse(ox_VM *vm, const char *rule);
+/* The same, for functions with a result: *result = OX_NONE unless it is NULL. */
+ox_Status api_misused(ox_VM *vm, const char *rule, ox_Value *result);
+ox_Status api_not_found(ox_VM *vm, const char *what, const char *name);
+/* Takes the pending error for ox_error; gives its status. */
+ox_Status api_take(ox_VM *vm);
+
+/* Frees the host's functions and types, after the heap is gone. */
+void api_free_host(Api *api);
+
+#endif

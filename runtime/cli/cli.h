@@ -1,0 +1,55 @@
+/* cli.h - the parts of the `oxbow` command. It uses nothing but oxbow.h. */
+#ifndef OX_CLI_H
+#define OX_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "oxbow.h"
+
+/* Exit statuses; 128 + 2 is what shells show for a command that Ctrl-C ended. */
+enum { EXIT_OK = 0, EXIT_UNCAUGHT = 1, EXIT_USAGE = 2, EXIT_SYNTAX = 65, EXIT_INTERRUPTED = 130 };
+
+typedef struct Options {
+  bool check, interactive, disassemble;
+  const char **codes; /* the texts of -e */
+  int ncodes;
+  const char *file;   /* NULL: none; "-": standard input */
+  int argc;           /* arguments of the program */
+  char **argv;
+  uint64_t max_memory, fuel;
+  bool gc_stress, verify; /* for tests: collect always; check the heap at the end */
+} Options;
+
+/* ---- main.c ---- */
+/* Stops the VM at Ctrl-C, from now until `interrupts_end`. A second Ctrl-C, where the first had no
+ * effect, ends the process. */
+void interrupts_begin(ox_VM *vm);
+void interrupts_end(void);
+
+/* ---- run.c ---- */
+/* Runs what the options name; gives the exit status. */
+int run_command(const Options *options);
+/* Shows the last failure on standard error and gives its exit status. */
+int report_failure(ox_VM *vm, ox_Status status);
+/* The bytes of a file, "-" being standard input, from malloc and NUL-terminated; NULL: errno
+ * says why. */
+char *read_file(const char *path, size_t *length);
+/* Whether a stream is a terminal that should show colours. */
+bool wants_colour(int fd);
+
+/* ---- repl.c ---- */
+/* Reads, evaluates and prints until the input ends. Gives the exit status. */
+int repl_run(ox_VM *vm);
+
+/* ---- line.c ---- */
+/* A line of input without its end, from malloc; NULL at the end of input. `*cancelled` is set when
+ * Ctrl-C gave the line up. Without readline, or where input is no terminal, plain lines. */
+char *line_read(const char *prompt, bool *cancelled);
+void line_begin(ox_VM *vm);             /* history and completion */
+void line_remember(const char *text);   /* one entry, which may have several lines */
+void line_end(void);
+bool line_is_interactive(void);
+
+#endif

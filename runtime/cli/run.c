@@ -1,0 +1,161 @@
+/* run.c - the `oxbow` command: running programs and telling how it went. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+bool wants_colour(int fd) {
+  const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+  return isatty(fd) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
+}
+
+/* ---- reading files --------------------------------------------------------------------------- */
+
+static char *read_stream(FILE *f, size_t *length) {
+  size_t room = 1 << 16, n = 0, got;
+  char *text = malloc(room);
+  while (text && (got = fread(text + n, 1, room - n - 1, f)) > 0) {
+    n += got;
+    if (n + 1 < room) continue;
+    char *more = room <= SIZE_MAX / 2 ? realloc(text, room *= 2) : NULL;
+    if (!more) free(text);
+    text = more;
+  }
+  if (text && ferror(f)) {
+    free(text);
+    return NULL;
+  }
+  if (text) text[n] = 0;
+  *length = n;
+  return text;
+}
+
+char *read_file(const char *path, size_t *length) {
+  if (strcmp(path, "-") == 0) return read_stream(stdin, length);
+  FILE *f = fopen(path, "rb");
+  if (!f) return NULL;
+  char *text = read_stream(f, length);
+  int error = errno;
+  fclose(f);
+  errno = error;
+  return text;
+}
+
+/* ---- how it went ----------------------------------------------------------------------------- */
+
+int report_failure(ox_VM *vm, ox_Status status) {
+  if (status == OX_OK) return EXIT_OK;
+  if (status == OX_EXITED) return ox_exit_code(vm) & 0xFF;
+  if (status == OX_INTERRUPTED) {
+    fputs("interrupted\n", stderr);
+    return EXIT_INTERRUPTED;
+  }
+  const ox_Error *error = ox_error(vm);
+  fputs(error ? error->report : "error: unknown\n", stderr);
+  switch (status) {
+    case OX_SYNTAX: case OX_INCOMPLETE: return EXIT_SYNTAX;
+    case OX_NOT_FOUND: return EXIT_USAGE;
+    default: return EXIT_UNCAUGHT;
+  }
+}
+
+/* ---- what to run ----------------------------------------------------------------------------- */
+
+typedef ox_Status Action(ox_VM *vm, const char *text, size_t length, const char *name);
+
+static ox_Status action_eval(ox_VM *vm, const char *text, size_t length, const char *name) {
+  return ox_eval(vm, text, length, name, NULL);
+}
+
+static ox_Status action_run(ox_VM *vm, const char *text, size_t length, const char *name) {
+  return ox_run(vm, text, length, name, NULL);
+}
+
+static void write_stdout(void *context, const char *bytes, size_t length) {
+  (void)context;
+  fwrite(bytes, 1, length, stdout);
+}
+
+static ox_Status action_disassemble(ox_VM *vm, const char *text, size_t length, const char *name) {
+  return ox_disassemble(vm, text, length, name, write_stdout, NULL);
+}
+
+/* What the options ask to be done with a text; what -i shows later must be in the session. */
+static Action *chosen_action(const Options *o) {
+  if (o->check) return ox_check;
+  if (o->disassemble) return action_disassemble;
+  return o->interactive || o->ncodes ? action_eval : action_run;
+}
+
+static int run_codes(ox_VM *vm, const Options *o) {
+  int status = EXIT_OK;
+  for (int i = 0; i < o->ncodes && status == EXIT_OK; i++) {
+    const char *code = o->codes[i];
+    status = report_failure(vm, chosen_action(o)(vm, code, strlen(code), "-e"));
+  }
+  return status;
+}
+
+static int run_path(ox_VM *vm, const Options *o, const char *path) {
+  size_t length;
+  char *text = read_file(path, &length);
+  if (!text) {
+    fprintf(stderr, "oxbow: cannot read '%s': %s\n", path, strerror(errno));
+    return EXIT_USAGE;
+  }
+  const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
+  int status = report_failure(vm, chosen_action(o)(vm, text, length, name));
+  free(text);
+  return status;
+}
+
+/* -c takes any number of files. */
+static int check_files(ox_VM *vm, const Options *o) {
+  int status = run_path(vm, o, o->file);
+  for (int i = 0; i < o->argc; i++) {
+    int next = run_path(vm, o, o->argv[i]);
+    if (status == EXIT_OK) status = next;
+  }
+  return status;
+}
+
+static int run_in(ox_VM *vm, const Options *o) {
+  bool terminal = isatty(STDIN_FILENO);
+  if (!o->ncodes && !o->file && (terminal || o->interactive)) return repl_run(vm);
+  interrupts_begin(vm);
+  int status = o->ncodes              ? run_codes(vm, o)
+               : o->check && o->file  ? check_files(vm, o)
+                                      : run_path(vm, o, o->file ? o->file : "-");
+  interrupts_end();
+  return o->interactive ? repl_run(vm) : status;
+}
+
+/* For tests: a heap that is found damaged is a failure, whatever the program did. */
+static int check_heap(ox_VM *vm, int status) {
+  const char *damage = ox_verify(vm);
+  if (!damage) return status;
+  fprintf(stderr, "oxbow: the heap is damaged: %s\n", damage);
+  return EXIT_UNCAUGHT;
+}
+
+int run_command(const Options *o) {
+  ox_Config config = ox_config();
+  config.memory_limit = o->max_memory;
+  config.fuel = o->fuel;
+  config.gc_stress = o->gc_stress;
+  config.colour = wants_colour(STDERR_FILENO);
+  config.argc = o->argc;
+  config.argv = o->argv;
+  ox_VM *vm = ox_new(&config);
+  if (!vm) {
+    fputs("oxbow: the system refused memory for the interpreter\n", stderr);
+    return EXIT_UNCAUGHT;
+  }
+  int status = run_in(vm, o);
+  if (o->verify) status = check_heap(vm, status);
+  ox_free(vm);
+  return status;
+}

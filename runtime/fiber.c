@@ -1,0 +1,267 @@
+/* fiber.c - stacks, and fibers as a switch between them.
+ *
+ * A fiber's registers lie in a Stack block that starts small and doubles; nothing in the heap points into
+ * stacks, so growing is a copy. Resuming never recurses in C: the resumer's position is noted in its Fiber, the
+ * VM's state is set to the resumed one's, and the loop goes on there. Both sides keep a link that says
+ * where they want the value that comes over: `resumer` and `resumed`.
+ *
+ * A fiber runs from its resumption to its yield within one interp_run. Where C code stands between (a
+ * builtin that called back), the fiber at its entry, vm->entry_fiber, cannot yield.
+ *
+ * States: NEW -> RUNNING <-> SUSPENDED -> DONE; WAITING while it has resumed another. */
+#include "fiber.h"
+
+#include "call.h"
+
+static void touch(ox_VM *vm, void *object, uint64_t words) {
+  gc_touch_range(vm->cage, gc_word(vm->cage, object), words);
+}
+#define TOUCH_FIBER(vm, f) touch(vm, f, sizeof(Fiber) / 8)
+
+static uint64_t first_slot(ox_VM *vm, Fiber *f) {
+  return gc_word(vm->cage, fiber_stack(vm, f)->slots);
+}
+
+static void set_stack_end(ox_VM *vm) {
+  Fiber *f = vm_fiber(vm);
+  vm->st->stack_end = first_slot(vm, f) + fiber_stack(vm, f)->h.aux - STACK_MARGIN;
+}
+
+/* A stack of `cap` registers, all nil. NULL: error pending. Unrooted. */
+static Stack *stack_new(ox_VM *vm, uint64_t cap) {
+  Stack *s = vm_alloc(vm, 2 + cap, KIND_STACK, LAYOUT_STACK, 0, (uint32_t)cap);
+  if (s == NULL) return NULL;
+  s->used = 0;
+  for (uint64_t i = 0; i < cap; i++) s->slots[i] = V_NIL;
+  return s;
+}
+
+/* The outermost frame of every stack belongs to the stub; programs' frames lie above it. */
+static void put_base_frame(ox_VM *vm, Stack *s, RetMode mode) {
+  s->slots[0] = vm->st->stub;
+  s->slots[1] = link_make(0, 0, mode);
+}
+
+void fiber_note_used(ox_VM *vm) {
+  if (!v_is(vm->st->fiber, KIND_FIBER)) return;
+  Fiber *f = vm_fiber(vm);
+  Stack *s = fiber_stack(vm, f);
+  uint64_t used = vm->st->base - first_slot(vm, f) + vm_top(vm);
+  s->used = used < s->h.aux ? used : s->h.aux;
+}
+
+static bool grow(ox_VM *vm, uint64_t need) {
+  Fiber *f = vm_fiber(vm);
+  uint64_t offset = vm->st->base - first_slot(vm, f), cap = fiber_stack(vm, f)->h.aux;
+  do cap *= 2;
+  while (cap < need);
+  uint64_t most = vm->max_stack + STACK_MARGIN;
+  Stack *s = stack_new(vm, cap < most ? cap : most);
+  if (s == NULL) return false;
+  f = vm_fiber(vm);
+  Stack *old = fiber_stack(vm, f);
+  memcpy(s->slots, old->slots, old->h.aux * sizeof(Value));
+  s->used = old->h.aux;
+  TOUCH_FIBER(vm, f);
+  f->stack = v_from_ptr(vm->cage, KIND_STACK, s);
+  vm->st->base = first_slot(vm, f) + offset;
+  set_stack_end(vm);
+  return true;
+}
+
+bool stack_ensure(ox_VM *vm, uint64_t n) {
+  VmState *st = vm->st;
+  if (st->base + n <= st->stack_end) return true;
+  uint64_t need = st->base - first_slot(vm, vm_fiber(vm)) + n;
+  if (need > vm->max_stack) {
+    vm_throw(vm, ERR_STACK, "stack overflow");
+    return false;
+  }
+  return grow(vm, need + STACK_MARGIN);
+}
+
+Value fiber_new(ox_VM *vm, Value fn) {
+  Fiber *f = vm_alloc(vm, sizeof(Fiber) / 8, KIND_FIBER, LAYOUT_VALUES, 5, 0);
+  if (f == NULL) return V_ERROR;
+  f->fn = fn;
+  f->stack = f->parent = V_NIL;
+  f->if_done = V_ABSENT;
+  f->resumer = f->resumed = 0;
+  f->state = FIBER_NEW;
+  f->pc = f->base = f->reserved = 0;
+  Value v = v_from_ptr(vm->cage, KIND_FIBER, f);
+  return vm_root(vm, v) ? v : V_ERROR;
+}
+
+/* Gives a fiber its stack. False: out of memory. */
+static bool add_stack(ox_VM *vm, Value fiber, uint64_t cap, RetMode mode) {
+  Stack *s = stack_new(vm, cap + STACK_MARGIN);
+  if (s == NULL) return false;
+  put_base_frame(vm, s, mode);
+  Fiber *f = (Fiber *)vm_deref(vm, fiber);
+  TOUCH_FIBER(vm, f);
+  f->stack = v_from_ptr(vm->cage, KIND_STACK, s);
+  f->base = 2;
+  return true;
+}
+
+/* Makes `fiber` the running one, at its noted position. */
+static void switch_to(ox_VM *vm, Value fiber) {
+  VmState *st = vm->st;
+  st->fiber = fiber;
+  Fiber *f = vm_fiber(vm);
+  f->state = FIBER_RUNNING;
+  st->base = first_slot(vm, f) + f->base;
+  st->pc = f->pc;
+  st->extra = 0;
+  set_stack_end(vm);
+}
+
+/* Notes where the running fiber stands, which then is in `state`. */
+static void leave(ox_VM *vm, FiberState state) {
+  fiber_note_used(vm);
+  Fiber *f = vm_fiber(vm);
+  TOUCH_FIBER(vm, f);
+  f->pc = (uint32_t)vm->st->pc;
+  f->base = (uint32_t)(vm->st->base - first_slot(vm, f));
+  f->state = state;
+}
+
+bool fiber_init_main(ox_VM *vm) {
+  Value f = fiber_new(vm, V_NIL);
+  if (f == V_ERROR || !add_stack(vm, f, STACK_MAIN, RET_STORE)) return false;
+  ((Fiber *)vm_deref(vm, f))->pc = (uint32_t)proto_code(vm, proto_of(vm, vm->st->stub)) + 1;
+  switch_to(vm, f);
+  return true;
+}
+
+/* ---- resuming ---- */
+
+static bool refuse(ox_VM *vm, Fiber *f) {
+  if (f == vm_fiber(vm)) vm_throw(vm, ERR_FIBER, "a fiber cannot resume itself");
+  else vm_throw(vm, ERR_FIBER, "the fiber is running already: it waits for one that it resumed");
+  return false;
+}
+
+/* The resumer gets what it wants of a finished fiber. */
+static bool deliver_done(ox_VM *vm, Value if_done, uint64_t resumer) {
+  if (link_mode(resumer) == RET_NEXT) {
+    vm->st->pc = link_pc(resumer);
+    return true;
+  }
+  if (if_done != V_ABSENT) return call_deliver(vm, resumer, NULL, if_done);
+  vm_throw(vm, ERR_FIBER, "the fiber is finished, there is no next value");
+  return false;
+}
+
+static bool start(ox_VM *vm, Value fiber) {
+  Fiber *f = (Fiber *)vm_deref(vm, fiber);
+  f->pc = (uint32_t)proto_code(vm, proto_of(vm, vm->st->stub)) + 1;
+  switch_to(vm, fiber);
+  Value fn = f->fn;
+  return call_above(vm, fn, 0, NULL, link_make(f->pc, 0, RET_FIBER));
+}
+
+bool fiber_resume(ox_VM *vm, Value fiber, Value sent, Value if_done, uint64_t resumer) {
+  Fiber *f = (Fiber *)vm_deref(vm, fiber);
+  FiberState state = f->state;
+  if (state == FIBER_DONE) return deliver_done(vm, if_done, resumer);
+  if (state == FIBER_RUNNING || state == FIBER_WAITING) return refuse(vm, f);
+  if (state == FIBER_NEW && !add_stack(vm, fiber, STACK_FIBER, RET_FIBER)) return false;
+  f = (Fiber *)vm_deref(vm, fiber);
+  leave(vm, FIBER_WAITING);
+  TOUCH_FIBER(vm, f);
+  f->parent = vm->st->fiber;
+  f->if_done = if_done;
+  f->resumer = resumer;
+  if (state == FIBER_NEW) return start(vm, fiber);
+  switch_to(vm, fiber);
+  return call_deliver(vm, f->resumed, NULL, sent);
+}
+
+/* Back to the resumer of the running fiber, whose position has been noted. Gives the fiber left. */
+static Fiber *switch_back(ox_VM *vm) {
+  Fiber *f = vm_fiber(vm);
+  Value parent = f->parent;
+  f->parent = V_NIL;
+  switch_to(vm, parent);
+  return f;
+}
+
+static Fiber *end_fiber(ox_VM *vm) {
+  Fiber *f = vm_fiber(vm);
+  TOUCH_FIBER(vm, f);
+  f->state = FIBER_DONE;
+  f->stack = f->fn = V_NIL;
+  return switch_back(vm);
+}
+
+bool fiber_finish(ox_VM *vm) {
+  Fiber *f = end_fiber(vm);
+  return deliver_done(vm, f->if_done, f->resumer);
+}
+
+uint64_t fiber_fail(ox_VM *vm) { return end_fiber(vm)->resumer; }
+
+bool slow_yield(ox_VM *vm, uint32_t ins) {
+  if (vm->st->fiber == vm->entry_fiber) {
+    vm_throw(vm, ERR_FIBER, vm_fiber(vm)->parent == V_NIL
+             ? "yield outside of a fiber" : "cannot yield through a function written in C");
+    return false;
+  }
+  Value v = vm_regs(vm)[INS_B(ins)];
+  leave(vm, FIBER_SUSPENDED);
+  vm_fiber(vm)->resumed = link_here(vm, 0, INS_A(ins), RET_STORE);
+  Fiber *f = switch_back(vm);
+  return call_deliver(vm, f->resumer, NULL, v);
+}
+
+Value fiber_step(ox_VM *vm, Value f, Value sent, bool *done) {
+  if (vm->c_depth >= vm->max_c_depth) return vm_throw(vm, ERR_STACK, "stack overflow");
+  VmState *st = vm->st;
+  uint64_t pc = st->pc, extra = st->extra;
+  uint32_t mark = vm_roots_mark(vm);
+  Value entry = vm->entry_fiber;
+  vm->entry_fiber = st->fiber;
+  uint64_t exit_pc = proto_code(vm, proto_of(vm, st->stub));
+  bool ok = vm_root(vm, f) && fiber_resume(vm, f, sent, V_NIL, link_make(exit_pc, 0, RET_C));
+  if (!ok && st->fiber != vm->entry_fiber) vm_unwind(vm);
+  if (st->pc != exit_pc && ok) interp_run(vm);
+  vm->entry_fiber = entry;
+  st->pc = pc;
+  st->extra = extra;
+  vm_roots_reset(vm, mark);
+  *done = ((Fiber *)vm_deref(vm, f))->state == FIBER_DONE;
+  if (!ok || st->error != V_ABSENT) return V_ERROR;
+  return vm_root(vm, st->exit_value) ? st->exit_value : V_ERROR;
+}
+
+/* ---- methods ---- */
+
+bool fiber_resume_special(ox_VM *vm, int special, Value *args, uint64_t ret) {
+  if (!v_is(args[0], KIND_FIBER)) {
+    vm_throw(vm, ERR_TYPE, "`%s` wants a fiber, not %s", special == SPECIAL_FIBER_SEND ? "send" : "next",
+             vm_type_name(vm, args[0]));
+    return false;
+  }
+  if (special == SPECIAL_FIBER_SEND) return fiber_resume(vm, args[0], args[1], V_ABSENT, ret);
+  return fiber_resume(vm, args[0], V_NIL, args[1], ret);
+}
+
+static const NativeDef methods[] = {
+  NATIVE_SPECIAL("next", SPECIAL_FIBER_NEXT, NULL, "next(self, default = ...)",
+    "Resumes the fiber and gives what it yields next; `default` where it has finished, else throws."),
+  NATIVE_SPECIAL("send", SPECIAL_FIBER_SEND, NULL, "send(self, value)",
+    "Resumes the fiber like `next`; the `yield` it waits in gives `value`."),
+};
+
+const ModuleDef module_fiber = {
+  .name = "fiber methods", .doc = "Fibers: functions that can be left and gone on with.",
+  .defs = methods, .ndefs = 2, .type = KIND_FIBER,
+};
+
+Value fiber_make(ox_VM *vm, Value *args, int nargs) {
+  (void)nargs;
+  if (!arg_callable(vm, args[0], "fiber: f")) return V_ERROR;
+  return fiber_new(vm, args[0]);
+}

@@ -1,0 +1,131 @@
+/* foreign.c - pointers of C libraries and hosts as objects of programs.
+ *
+ * The pointer itself lies in the VM's handle table outside the cage, so that no address gets into
+ * the heap; the object holds the handle's number. Free handles are a list through next_free. */
+#include <stdlib.h>
+
+#include "map.h"
+#include "native.h"
+#include "str.h"
+
+static bool handles_grow(ox_VM *vm) {
+  uint32_t cap = vm->handles_cap ? vm->handles_cap * 2 : 16;
+  Handle *handles = cap > vm->handles_cap ? realloc(vm->handles, cap * sizeof *handles) : NULL;
+  if (!handles) return false;
+  vm->handles = handles;
+  vm->handles_cap = cap;
+  return true;
+}
+
+/* Number of a new handle; UINT32_MAX: no memory. free_handle is 0 when there is none: the first
+ * handle stays unused. */
+static uint32_t handle_new(ox_VM *vm, void *ptr, const ForeignType *type) {
+  uint32_t h = vm->free_handle;
+  if (h != 0) {
+    vm->free_handle = vm->handles[h].next_free;
+  } else {
+    if (vm->nhandles == 0) vm->nhandles = 1;
+    if (vm->nhandles >= vm->handles_cap && !handles_grow(vm)) return UINT32_MAX;
+    h = vm->nhandles++;
+  }
+  vm->handles[h] = (Handle){ptr, type, 0};
+  return h;
+}
+
+/* The table with the type's methods, or NULL. */
+static int foreign_table(const ForeignType *type) {
+  if (type->table >= 0 || !type->methods) return type->table;
+  for (int t = 0; t < native_table_count; t++)
+    if (native_tables[t]->defs == type->methods) return t;
+  return -1;
+}
+
+static bool foreign_methods(ox_VM *vm, const ForeignType *type, Value methods) {
+  int table = foreign_table(type);
+  for (int i = 0; table >= 0 && i < type->nmethods; i++) {
+    const char *name = type->methods[i].name;
+    Value key = string_intern(vm, name, strlen(name));
+    Value fn = key == V_ERROR ? V_ERROR : native_value(vm, (uint32_t)table << 10 | (uint32_t)i);
+    if (fn == V_ERROR || !map_set(vm, methods, key, fn)) return false;
+  }
+  return true;
+}
+
+static Value foreign_build_class(ox_VM *vm, const ForeignType *type, Value name) {
+  Value methods = map_new(vm, 0), fields = methods != V_ERROR ? map_new(vm, 0) : V_ERROR;
+  if (fields == V_ERROR || !foreign_methods(vm, type, methods)) return V_ERROR;
+  Class *c = vm_alloc(vm, sizeof(Class) / 8, KIND_CLASS, LAYOUT_VALUES, 7, 0);
+  if (!c) return V_ERROR;
+  c->name = name;
+  c->methods = methods;
+  c->fields = fields;
+  c->super = c->defaults = c->init = c->init_fields = V_NIL;
+  c->nfields = 0;
+  c->flags = CLASS_SEALED | CLASS_BUILTIN;
+  Value v = v_from_ptr(vm->cage, KIND_CLASS, c);
+  return vm_root(vm, v) ? v : V_ERROR;
+}
+
+/* The classes of foreign types are kept by name in a map among the spare roots. */
+enum { SPARE_FOREIGN_CLASSES = 0 };
+
+static Value foreign_class(ox_VM *vm, const ForeignType *type) {
+  Value *classes = &vm->st->spare[SPARE_FOREIGN_CLASSES];
+  if (!v_is(*classes, KIND_MAP)) {
+    Value made = map_new(vm, 0);
+    if (made == V_ERROR) return V_ERROR;
+    gc_store(vm->cage, gc_word(vm->cage, classes), made);
+  }
+  Value name = string_intern(vm, type->name, strlen(type->name));
+  if (name == V_ERROR) return V_ERROR;
+  Value cls = map_get(vm, *classes, name);
+  if (cls != V_ABSENT) return cls;
+  cls = foreign_build_class(vm, type, name);
+  return cls != V_ERROR && map_set(vm, *classes, name, cls) ? cls : V_ERROR;
+}
+
+/* Every foreign object is finalized, if only to free its handle. */
+static Value foreign_make(ox_VM *vm, const ForeignType *type, void *ptr) {
+  Value cls = foreign_class(vm, type);
+  if (cls == V_ERROR) return V_ERROR;
+  uint32_t handle = handle_new(vm, NULL, type);
+  if (handle == UINT32_MAX) return vm_throw_oom(vm);
+  Foreign *f = vm_alloc(vm, sizeof(Foreign) / 8, KIND_FOREIGN, LAYOUT_VALUES | LAYOUT_FINAL, 1, 0);
+  if (!f) return V_ERROR;
+  f->cls = cls;
+  f->handle = handle;
+  Value v = v_from_ptr(vm->cage, KIND_FOREIGN, f);
+  if (!vm_root(vm, v)) return V_ERROR;
+  if (!gc_add_final(vm->gc, gc_ref(vm->cage, f))) return vm_throw_oom(vm);
+  vm->handles[handle].ptr = ptr;
+  return v;
+}
+
+Value foreign_new(ox_VM *vm, const ForeignType *type, void *ptr) {
+  Value v = foreign_make(vm, type, ptr);
+  if (v == V_ERROR && type->finalize && ptr) type->finalize(ptr);
+  return v;
+}
+
+void *foreign_get(ox_VM *vm, Value v, const ForeignType *type, const char *what) {
+  if (v_is(v, KIND_FOREIGN)) {
+    uint64_t handle = ((Foreign *)vm_deref(vm, v))->handle;
+    if (handle > 0 && handle < vm->nhandles && vm->handles[handle].type == type) {
+      if (vm->handles[handle].ptr) return vm->handles[handle].ptr;
+      vm_throw(vm, ERR_VALUE, "%s is closed", what);
+      return NULL;
+    }
+  }
+  vm_throw(vm, ERR_TYPE, "%s must be a %s, not %s", what, type->name, vm_type_name(vm, v));
+  return NULL;
+}
+
+void foreign_finalize(ox_VM *vm, Ref object) {
+  Foreign *f = gc_ptr(vm->cage, object);
+  if (f->handle == 0 || f->handle >= vm->nhandles) return;
+  Handle *h = &vm->handles[f->handle];
+  const ForeignType *type = h->type;
+  if (h->ptr && type->finalize) type->finalize(h->ptr);
+  *h = (Handle){NULL, NULL, vm->free_handle};
+  vm->free_handle = (uint32_t)f->handle;
+}

@@ -1,0 +1,79 @@
+/* helpers.c - what prelude.oxb needs from C: sorting by value, and moving parts of lists at once. */
+#include "../list.h"
+#include "lib.h"
+#include "registry.h"
+#include "sort.h"
+
+static Value *items_of(ox_VM *vm, Value list) { return list_store(vm, as_list(vm, list))->items; }
+
+static Value sort_values(ox_VM *vm, Value *args, int nargs) {
+  (void)nargs;
+  return arg_kind(vm, args[0], KIND_LIST, "self") && sort_list(vm, args[0]) ? V_NIL : V_ERROR;
+}
+
+static bool two_lists(ox_VM *vm, Value a, Value b) {
+  return arg_kind(vm, a, KIND_LIST, "self") && arg_kind(vm, b, KIND_LIST, "list");
+}
+
+static Value sort_by(ox_VM *vm, Value *args, int nargs) {
+  (void)nargs;
+  return two_lists(vm, args[0], args[1]) && sort_list_by(vm, args[0], args[1]) ? V_NIL : V_ERROR;
+}
+
+static Value put_back(ox_VM *vm, Value *args, int nargs) {
+  (void)nargs;
+  return two_lists(vm, args[0], args[1]) && sort_put_back(vm, args[0], args[1]) ? V_NIL : V_ERROR;
+}
+
+/* Whether [from, from + n) lies in a list. */
+static bool in_list(ox_VM *vm, Value list, uint64_t from, uint64_t n) {
+  uint64_t len = list_len(vm, list);
+  if (from <= len && n <= len - from) return true;
+  vm_throw(vm, ERR_INDEX, "part of a list is out of range");
+  return false;
+}
+
+static Value move_part(ox_VM *vm, Value *args, int nargs) {
+  uint64_t to, from, n;
+  (void)nargs;
+  if (!two_lists(vm, args[0], args[2]) || !arg_index(vm, args[1], "to", &to) ||
+      !arg_index(vm, args[3], "from", &from) || !arg_index(vm, args[4], "n", &n) ||
+      !in_list(vm, args[0], to, n) || !in_list(vm, args[2], from, n))
+    return V_ERROR;
+  if (n == 0) return V_NIL;
+  Value *at = items_of(vm, args[0]) + to;
+  gc_touch_range(vm->cage, gc_word(vm->cage, at), n);
+  memmove(at, items_of(vm, args[2]) + from, n * sizeof(Value));
+  return V_NIL;
+}
+
+static Value reverse_part(ox_VM *vm, Value *args, int nargs) {
+  uint64_t from, to;
+  (void)nargs;
+  if (!arg_kind(vm, args[0], KIND_LIST, "self") || !arg_index(vm, args[1], "from", &from) ||
+      !arg_index(vm, args[2], "to", &to) || to < from || !in_list(vm, args[0], from, to - from))
+    return error_pending(vm) ? V_ERROR : V_NIL;
+  if (to == from) return V_NIL;
+  Value *low = items_of(vm, args[0]) + from, *high = low + (to - from) - 1;
+  gc_touch_range(vm->cage, gc_word(vm->cage, low), to - from);
+  for (; low < high; low++, high--) {
+    Value swap = *low;
+    *low = *high;
+    *high = swap;
+  }
+  return V_NIL;
+}
+
+static const NativeDef defs[] = {
+    NATIVE("sort_values", sort_values, "sort_values(list)", "Sorts in place by value."),
+    NATIVE("sort_by", sort_by, "sort_by(list, keys)", "Sorts in place by the keys at the same places."),
+    NATIVE("put_back", put_back, "put_back(list, items)",
+           "Replaces the elements by as many others; throws if it has another length by now."),
+    NATIVE("move", move_part, "move(list, to, other, from, n)",
+           "Copies n elements of another list from `from` on over those from `to` on."),
+    NATIVE("reverse_part", reverse_part, "reverse_part(list, from, to)",
+           "Turns the elements from..to round in place."),
+};
+
+const ModuleDef module_prelude = {"prelude", "Helpers of the functions that are written in Oxbow.",
+                                  defs, LIB_COUNT(defs), -1, NULL};

@@ -1,0 +1,98 @@
+/* memory.c - the module `memory`: what the heap holds, and asking it to tidy up. */
+#include "lib.h"
+
+static bool put_count(ox_VM *vm, Value map, const char *name, uint64_t n) {
+  Value v = num_from_int(vm, n > INT64_MAX ? INT64_MAX : (int64_t)n);
+  return v != V_ERROR && lib_put(vm, map, name, v);
+}
+
+static Value memory_stats(ox_VM *vm, Value *args, int nargs) {
+  GcStats s;
+  (void)args, (void)nargs;
+  gc_stats(vm->gc, &s);
+  Value map = map_new(vm, 12);
+  if (map == V_ERROR) return V_ERROR;
+  bool done = put_count(vm, map, "committed_bytes", s.committed_bytes) &&
+              put_count(vm, map, "used_bytes", s.used_bytes) &&
+              put_count(vm, map, "live_bytes", s.live_bytes) &&
+              put_count(vm, map, "allocated_bytes", s.allocated_bytes) &&
+              put_count(vm, map, "peak_bytes", s.peak_bytes) &&
+              put_count(vm, map, "limit_bytes", s.limit_bytes) &&
+              put_count(vm, map, "external_bytes", s.external_bytes) &&
+              put_count(vm, map, "collections", s.collections) &&
+              lib_put(vm, map, "collect_ms", v_from_float((double)s.collect_ns_total / 1e6)) &&
+              lib_put(vm, map, "longest_ms", v_from_float((double)s.collect_ns_max / 1e6));
+  return done ? map : V_ERROR;
+}
+
+static Value memory_collect(ox_VM *vm, Value *args, int nargs) {
+  (void)args, (void)nargs;
+  gc_collect(vm->gc);
+  return V_NIL;
+}
+
+static Value memory_verify(ox_VM *vm, Value *args, int nargs) {
+  uint64_t where = 0;
+  (void)args, (void)nargs;
+  const char *wrong = gc_verify(vm->gc, &where);
+  if (!wrong) return V_TRUE;
+  return vm_throw(vm, ERR_SYSTEM, "memory.verify: %s (word %llu)", wrong,
+                  (unsigned long long)where);
+}
+
+/* ---- report -------------------------------------------------------------------------------- */
+
+typedef struct Tally { uint64_t count[KIND_COUNT + 1], bytes[KIND_COUNT + 1]; } Tally;
+
+static void tally_block(void *ctx, void *block, uint64_t words) {
+  Tally *t = ctx;
+  unsigned kind = ((const Header *)block)->kind;
+  if (kind > KIND_COUNT) kind = KIND_COUNT;
+  t->count[kind]++;
+  t->bytes[kind] += words * 8;
+}
+
+static const char *kind_name(unsigned kind) {
+  static const char *const names[] = {
+#define KIND(e, name, type, what) name,
+#include "../kinds.def"
+#undef KIND
+      "other"};
+  return names[kind];
+}
+
+static bool put_kind(ox_VM *vm, Value report, const Tally *t, unsigned kind) {
+  uint32_t mark = vm_roots_mark(vm);
+  Value entry = map_new(vm, 2);
+  bool done = entry != V_ERROR && put_count(vm, entry, "count", t->count[kind]) &&
+              put_count(vm, entry, "bytes", t->bytes[kind]) &&
+              lib_put(vm, report, kind_name(kind), entry);
+  vm_roots_reset(vm, mark);
+  return done;
+}
+
+static Value memory_heap_report(ox_VM *vm, Value *args, int nargs) {
+  Tally t = {{0}, {0}};
+  (void)args, (void)nargs;
+  gc_each(vm->gc, tally_block, &t);
+  Value report = map_new(vm, KIND_COUNT);
+  if (report == V_ERROR) return V_ERROR;
+  for (unsigned kind = 0; kind <= KIND_COUNT; kind++)
+    if (t.count[kind] && !put_kind(vm, report, &t, kind)) return V_ERROR;
+  return report;
+}
+
+static const NativeDef memory_defs[] = {
+    NATIVE("stats", memory_stats, "stats() -> map",
+           "committed_bytes (held from the system), used_bytes, live_bytes (at the last "
+           "collection), allocated_bytes (ever), peak_bytes, limit_bytes, external_bytes "
+           "(outside the heap), collections, collect_ms and longest_ms (time they took)."),
+    NATIVE("collect", memory_collect, "collect()", "Collects garbage now."),
+    NATIVE("heap_report", memory_heap_report, "heap_report() -> map",
+           "What the heap holds: the name of each kind of object -> {count, bytes}."),
+    NATIVE("verify", memory_verify, "verify() -> bool",
+           "Proves the whole heap consistent: true, or throws what is wrong (slow)."),
+};
+
+const ModuleDef module_memory = {"memory", "The heap: statistics, collection, checks.",
+                                 memory_defs, LIB_COUNT(memory_defs), -1, NULL};

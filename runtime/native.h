@@ -1,0 +1,89 @@
+/* native.h - how functions written in C are defined: with their signature and their doc string, in one
+ * table per module. REPL help, completion, docs/reference.md and the arity checks read the tables.
+ *
+ * A native gets its arguments in `args` (self first for methods). Arguments that were left out but have
+ * a default in the signature are V_ABSENT; `nargs` counts those given, or the whole parameter list when
+ * any named argument was used; for fixed signatures args always has room for all parameters and the
+ * missing ones are V_ABSENT. `args` points into the stack: it is invalid after vm_call. Returns a
+ * value, or V_ERROR with an error pending.
+ *
+ * Signature grammar: "name(a, b = nil, ...rest)"; parameters with `=` are optional; a method's
+ * signature starts with its self: "push(self, value)". The text after `->` is free: "len(x) -> int". */
+#ifndef OX_RUNTIME_NATIVE_H
+#define OX_RUNTIME_NATIVE_H
+
+#include "vm.h"
+
+typedef Value (*NativeFn)(ox_VM *vm, Value *args, int nargs);
+
+typedef enum DefKind { DEF_FN, DEF_NUMBER, DEF_SCRIPT, DEF_SPECIAL } DefKind;
+typedef struct NativeDef {
+  const char *name;
+  const char *signature;
+  const char *doc;
+  DefKind kind;
+  NativeFn fn;          /* DEF_FN; DEF_SPECIAL: fallback when called where it cannot be special */
+  double number;        /* DEF_NUMBER: a constant */
+  const char *script;   /* DEF_SCRIPT: name of the function in lib/prelude.oxb that implements it */
+  int special;          /* DEF_SPECIAL: SPECIAL_*: handled by the interpreter itself */
+} NativeDef;
+#define NATIVE(name, fn, sig, doc) {name, sig, doc, DEF_FN, fn, 0, NULL, 0}
+#define NATIVE_NUMBER(name, x, doc) {name, name, doc, DEF_NUMBER, NULL, x, NULL, 0}
+#define NATIVE_SCRIPT(name, script, sig, doc) {name, sig, doc, DEF_SCRIPT, NULL, 0, script, 0}
+#define NATIVE_SPECIAL(name, id, fn, sig, doc) {name, sig, doc, DEF_SPECIAL, fn, 0, NULL, id}
+
+enum { SPECIAL_NONE, SPECIAL_FIBER_NEXT, SPECIAL_FIBER_SEND };
+
+typedef struct ModuleDef {
+  const char *name;          /* "math"; "" for the core names; "list methods" tables have `kind` set */
+  const char *doc;
+  const NativeDef *defs;
+  int ndefs;
+  int type;                  /* -1, or the kind_class index whose methods these are */
+  bool (*init)(ox_VM *vm, Value exports); /* adds further members to Map name -> value; may be NULL */
+} ModuleDef;
+
+/* All tables, in a fixed order (registry.c). A native's number is table << 10 | index. */
+extern const ModuleDef *const native_tables[];
+extern const int native_table_count;
+const NativeDef *native_def(ox_VM *vm, uint32_t number);
+/* The function value for a definition: a Native, for DEF_SCRIPT too (a call of that goes to the
+ * prelude's closure), or the number of a DEF_NUMBER. Rooted. */
+Value native_value(ox_VM *vm, uint32_t number);
+/* A Native from any definition. min, max and flags come from its signature: flags bits 0-7 count the
+ * parameters behind a rest, which can only be given by name; they lie in args[nargs ...]. Rooted;
+ * V_ERROR if memory is out or the signature malformed. */
+Value native_from_def(ox_VM *vm, const NativeDef *def, uint32_t number);
+enum { NATIVE_HOST = 1 << 30 }; /* numbers from here on are functions of the host */
+/* Index of the table of a module by name, or -1. */
+int native_find_module(const char *name, size_t len);
+bool natives_init(ox_VM *vm);             /* core Store; classes of builtin types are made lazily */
+Value native_module(ox_VM *vm, int table);/* the Module object of a standard module */
+
+/* ---- checking arguments: each throws a type error that names the function and parameter ---- */
+static inline bool arg_given(Value *args, int i) { return args[i] != V_ABSENT; }
+bool arg_int(ox_VM *vm, Value v, const char *what, int64_t *out);      /* int, or float that is whole? no: int */
+bool arg_number(ox_VM *vm, Value v, const char *what, double *out);
+bool arg_index(ox_VM *vm, Value v, const char *what, uint64_t *out);   /* int >= 0 */
+String *arg_string(ox_VM *vm, Value v, const char *what);              /* flat; NULL: error pending */
+bool arg_kind(ox_VM *vm, Value v, Kind kind, const char *what);
+bool arg_callable(ox_VM *vm, Value v, const char *what);
+/* Index into a sequence of `len`: negative counts from the end; out of range throws. */
+bool arg_element(ox_VM *vm, Value v, uint64_t len, const char *what, uint64_t *out);
+/* Iterates any builtin iterable from C (list, range, map keys, set, fiber? no: lists only for others):
+ * makes a list of the elements, running fibers and `iter` methods through the VM. Rooted. */
+Value list_from_iterable(ox_VM *vm, Value iterable, const char *what);
+
+/* ---- foreign objects: pointers of C libraries and hosts ---- */
+typedef struct ForeignType {
+  const char *name;
+  void (*finalize)(void *ptr);            /* may be NULL */
+  const NativeDef *methods; int nmethods;
+  int table;                              /* native table number of the methods */
+} ForeignType;
+Value foreign_new(ox_VM *vm, const ForeignType *type, void *ptr); /* takes ptr over, also on failure */
+void *foreign_get(ox_VM *vm, Value v, const ForeignType *type, const char *what); /* NULL: error pending */
+/* Gives the pointer to its type's finalizer and frees the handle: for the collector's finalize. */
+void foreign_finalize(ox_VM *vm, Ref object);
+
+#endif

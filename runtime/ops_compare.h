@@ -1,0 +1,119 @@
+/* ops_compare.h - handlers: comparisons and jumps. Included by interp.c only. */
+
+/* Both arms of a conditional jump dispatch for themselves; the taken one counts fuel. */
+#define JUMP_IF(condition) do { \
+    if (condition) { \
+      POLL(); \
+      pc += 1 + (int32_t)pc[0]; \
+      FORK; \
+      NEXT; \
+    } \
+    pc++; \
+    FORK; \
+    NEXT; \
+  } while (0)
+#define FORWARD_IF(condition) do { \
+    if (condition) { \
+      pc += 1 + (int32_t)pc[0]; \
+      FORK; \
+      NEXT; \
+    } \
+    pc++; \
+    FORK; \
+    NEXT; \
+  } while (0)
+
+OPCODE(JMP) { pc += SIGNED_J; NEXT; }
+OPCODE(JLOOP) { POLL(); pc += SIGNED_J; NEXT; }
+OPCODE(JT) { JUMP_IF(!v_is_falsy(R[A])); }
+OPCODE(JF) { JUMP_IF(v_is_falsy(R[A])); }
+OPCODE(JNIL) { JUMP_IF(R[A] == V_NIL); }
+OPCODE(JNNIL) { JUMP_IF(R[A] != V_NIL); }
+OPCODE(JABSENT) { FORWARD_IF(R[A] == V_ABSENT); }
+OPCODE(JPRESENT) { FORWARD_IF(R[A] != V_ABSENT); }
+
+/* ---- to a value ---- */
+#define ORDER_VALUE(op) \
+  Value a = R[B], b = R[C]; \
+  if (LIKELY(BOTH_INT(a, b))) { \
+    R[A] = V_FALSE + (a op b); \
+    NEXT; \
+  } \
+  if (LIKELY(is_float_pair(a, b))) { \
+    R[A] = V_FALSE + (v_float(a) op v_float(b)); \
+    NEXT; \
+  } \
+  SLOW(compare)
+OPCODE(LT) { ORDER_VALUE(<); }
+OPCODE(LE) { ORDER_VALUE(<=); }
+OPCODE(GT) { ORDER_VALUE(>); }
+OPCODE(GE) { ORDER_VALUE(>=); }
+
+OPCODE(EQ) {
+  int equal = equal_plain(cage, R[B], R[C]);
+  if (UNLIKELY(equal < 0)) SLOW(compare);
+  R[A] = V_FALSE + equal;
+  NEXT;
+}
+
+OPCODE(NE) {
+  int equal = equal_plain(cage, R[B], R[C]);
+  if (UNLIKELY(equal < 0)) SLOW(compare);
+  R[A] = V_FALSE + !equal;
+  NEXT;
+}
+
+OPCODE(IN) { SLOW(in); }
+OPCODE(IS) { SLOW(is); }
+OPCODE(ISTYPE) { SLOW(istype); }
+
+/* ---- to a jump ---- */
+
+/* Ints keep their order as words. NaN goes the slow way, so JNLT may test the opposite. */
+#define JUMP_ORDER(op, negate) \
+  Value a = R[A], b = R[B]; \
+  if (LIKELY(BOTH_INT(a, b))) JUMP_IF(negate(a op b)); \
+  double x = load_double(&R[A]), y = load_double(&R[B]); \
+  if (LIKELY(!__builtin_isunordered(x, y))) JUMP_IF(negate(x op y)); \
+  SLOW(jump)
+OPCODE(JLT) { JUMP_ORDER(<, ); }
+OPCODE(JNLT) { JUMP_ORDER(<, !); }
+OPCODE(JLE) { JUMP_ORDER(<=, ); }
+OPCODE(JNLE) { JUMP_ORDER(<=, !); }
+OPCODE(JGT) { JUMP_ORDER(>, ); }
+OPCODE(JNGT) { JUMP_ORDER(>, !); }
+OPCODE(JGE) { JUMP_ORDER(>=, ); }
+OPCODE(JNGE) { JUMP_ORDER(>=, !); }
+
+#define JUMP_SMALL(op, negate) \
+  Value a = R[A]; \
+  if (LIKELY(IS_INT(a))) JUMP_IF(negate(a op MAKE_INT((int64_t)SIGNED_D))); \
+  double x = load_double(&R[A]); \
+  if (LIKELY(x == x)) JUMP_IF(negate(x op (double)SIGNED_D)); \
+  SLOW(jump)
+OPCODE(JEQI) { JUMP_SMALL(==, ); }
+OPCODE(JNEI) { JUMP_SMALL(==, !); }
+OPCODE(JLTI) { JUMP_SMALL(<, ); }
+OPCODE(JNLTI) { JUMP_SMALL(<, !); }
+OPCODE(JLEI) { JUMP_SMALL(<=, ); }
+OPCODE(JNLEI) { JUMP_SMALL(<=, !); }
+OPCODE(JGTI) { JUMP_SMALL(>, ); }
+OPCODE(JNGTI) { JUMP_SMALL(>, !); }
+OPCODE(JGEI) { JUMP_SMALL(>=, ); }
+OPCODE(JNGEI) { JUMP_SMALL(>=, !); }
+
+#define JUMP_EQUAL(negate) \
+  Value a = R[A], b = R[B]; \
+  if (LIKELY(BOTH_INT(a, b))) JUMP_IF(negate(a == b)); \
+  int equal = equal_plain(cage, a, b); \
+  if (LIKELY(equal >= 0)) JUMP_IF(negate(equal)); \
+  SLOW(jump)
+OPCODE(JEQ) { JUMP_EQUAL(); }
+OPCODE(JNE) { JUMP_EQUAL(!); }
+
+#define JUMP_CONST(negate) \
+  int equal = equal_plain(cage, R[A], K(D)); \
+  if (LIKELY(equal >= 0)) JUMP_IF(negate(equal)); \
+  SLOW(jump)
+OPCODE(JEQK) { JUMP_CONST(); }
+OPCODE(JNEK) { JUMP_CONST(!); }

@@ -1,0 +1,123 @@
+/* ops_field.h - handlers: fields and indexes. Included by interp.c only.
+ * W of a cached instruction: constant | cache << 16. Caches are hints: an instance's class must agree, a
+ * map's entry must hold the very key. */
+
+OPCODE(GETF) {
+  Value v = R[B];
+  if (LIKELY(IS(v, INSTANCE))) {
+    Instance *o = (Instance *)PTR(v);
+    InlineCache *cache = CACHE(pc[0]);
+    if (LIKELY(cache->cls == o->h.aux)) {
+      R[A] = o->fields[cache->slot];
+      pc++;
+      NEXT;
+    }
+    SLOW(getf);
+  }
+  GO(getf_other);
+}
+
+HELPER(getf_other) {
+  Value v = R[B];
+  InlineCache *cache = CACHE(pc[0]);
+  if (IS(v, MAP)) {
+    Map *m = (Map *)PTR(v);
+    Value *entry = (Value *)REF_PTR(m->h.aux + 1 + 2 * cache->slot);
+    if (LIKELY(cache->slot < m->used && entry[0] == K((uint16_t)pc[0]))) {
+      R[A] = entry[1];
+      pc++;
+      NEXT;
+    }
+  } else if (IS(v, MODULE) && cache->cls == (uint32_t)v) {
+    Module *m = (Module *)PTR(v);
+    Value member = ((Frame *)PTR(m->frame))->slots[cache->slot];
+    if (LIKELY(member != V_ABSENT)) {
+      R[A] = member;
+      pc++;
+      NEXT;
+    }
+  }
+  SLOW(getf);
+}
+
+OPCODE(GETFQ) { GO(getf_other); }
+OPCODE(GETM) { SLOW(getm); }
+
+OPCODE(SETF) {
+  Value v = R[A];
+  if (LIKELY(IS(v, INSTANCE))) {
+    Instance *o = (Instance *)PTR(v);
+    InlineCache *cache = CACHE(pc[0]);
+    uint64_t word = (uint64_t)(uint32_t)v + 1 + cache->slot;
+    if (LIKELY(cache->cls == o->h.aux && !PAGE_STATE(word))) {
+      ((Value *)cage)[word] = R[B];
+      pc++;
+      NEXT;
+    }
+    SLOW(setf);
+  }
+  GO(setf_other);
+}
+
+HELPER(setf_other) {
+  Value v = R[A];
+  if (IS(v, MAP)) {
+    Map *m = (Map *)PTR(v);
+    uint32_t slot = CACHE(pc[0])->slot;
+    uint64_t word = (uint64_t)m->h.aux + 1 + 2 * (uint64_t)slot;
+    if (LIKELY(slot < m->used && ((Value *)cage)[word] == K((uint16_t)pc[0]) && !PAGE_STATE(word + 1))) {
+      ((Value *)cage)[word + 1] = R[B];
+      pc++;
+      NEXT;
+    }
+  }
+  SLOW(setf);
+}
+
+OPCODE(GETIDX) {
+  Value v = R[B];
+  if (LIKELY(IS(v, LIST))) {
+    List *list = (List *)PTR(v);
+    uint64_t i = R[C] + kbias; /* an index, or huge */
+    if (LIKELY(i < list->len)) {
+      R[A] = ((Store *)REF_PTR(list->h.aux))->items[i];
+      NEXT;
+    }
+  }
+  SLOW(getidx);
+}
+
+OPCODE(GETIDXI) {
+  Value v = R[B];
+  if (LIKELY(IS(v, LIST))) {
+    List *list = (List *)PTR(v);
+    if (LIKELY(C < list->len)) {
+      R[A] = ((Store *)REF_PTR(list->h.aux))->items[C];
+      NEXT;
+    }
+  }
+  SLOW(getidx);
+}
+
+OPCODE(GETIDXQ) { SLOW(getidx); }
+
+OPCODE(SETIDX) {
+  Value v = R[A];
+  if (LIKELY(IS(v, LIST))) {
+    List *list = (List *)PTR(v);
+    uint64_t i = R[B] + kbias;
+    if (LIKELY(i < list->len)) {
+      uint64_t word = (uint64_t)list->h.aux + 1 + i;
+      if (LIKELY(!PAGE_STATE(word))) {
+        ((Value *)cage)[word] = R[C];
+        NEXT;
+      }
+    }
+  }
+  SLOW(setidx);
+}
+
+OPCODE(SLICE) { SLOW(slice); }
+OPCODE(SLICEI) { SLOW(slice); }
+OPCODE(RANGE) { SLOW(range); }
+OPCODE(RANGEI) { SLOW(range); }

@@ -1,0 +1,54 @@
+/* ops_make.h - handlers: closures, lists, maps, classes, patterns. Included by interp.c only. */
+
+/* A fresh block's words need no barrier. */
+OPCODE(CLOSURE) {
+  uint32_t word = pc[0], n = word >> 8, from = word & 0xFF;
+  if (UNLIKELY(n > GC_SMALL_WORDS - 2)) SLOW(closure);
+  Closure *f = (Closure *)gc_bump(cage, GC_SPACE_OBJECT, gc_class_of_words[2 + n]);
+  if (UNLIKELY(f == NULL)) SLOW(closure);
+  uint32_t proto = (uint32_t)((Store *)PTR(P->children))->items[D];
+  put_header(f, HEADER(CLOSURE, LAYOUT_VALUES | LAYOUT_AUX_REF | LAYOUT_PAIRS(1), n, proto));
+  Closure *running = (Closure *)PTR(R[-2]);
+  f->frame.w = from == FRAME_OWN ? running->frame.w : from == FRAME_NONE ? 0 : (uint32_t)R[from];
+  f->reserved.w = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    uint32_t capture = pc[1 + i];
+    f->caps[i] = capture < CAPTURE_OWN ? R[capture] : running->caps[capture - CAPTURE_OWN];
+    FORK;
+  }
+  R[A] = v_from_ref(KIND_CLOSURE, (Ref){(uint32_t)WORD(f)});
+  pc += 1 + n;
+  NEXT;
+}
+
+OPCODE(FIXCAP) {
+  gc_store(cage, (uint64_t)(uint32_t)R[A] + 2 + B, R[C]);
+  NEXT;
+}
+
+OPCODE(NEWLIST) { SLOW(newlist); }
+OPCODE(LISTPUSH) { SLOW(listpush); }
+OPCODE(LISTEXT) { SLOW(listext); }
+OPCODE(NEWMAP) { SLOW(newmap); }
+OPCODE(NEWMAPK) { SLOW(newmapk); }
+OPCODE(MAPPUT) { SLOW(mapput); }
+OPCODE(MAPEXT) { SLOW(mapext); }
+OPCODE(CLASS) { SLOW(class); }
+OPCODE(FIELD) { SLOW(field); }
+OPCODE(METHOD) { SLOW(method); }
+OPCODE(CLASSEND) { SLOW(classend); }
+
+OPCODE(TESTLIST) {
+  Value v = R[A];
+  FORWARD_IF(!(IS(v, LIST) && (C ? ((List *)PTR(v))->len >= B : ((List *)PTR(v))->len == B)));
+}
+
+OPCODE(TESTMAP) {
+  Value v = R[A];
+  FORWARD_IF(!(IS(v, MAP) || IS(v, INSTANCE)));
+}
+
+OPCODE(GETOPT) { SLOW(getopt); }
+OPCODE(UNPACK) { SLOW(unpack); }
+OPCODE(MAPREST) { SLOW(maprest); }
+OPCODE(MATCHFAIL) { SLOW(matchfail); }

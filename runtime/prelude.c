@@ -1,0 +1,50 @@
+/* prelude.c - compiles runtime/lib/prelude.oxb when one of its functions is first called. */
+#include "prelude.h"
+
+#include "import.h"
+#include "interp.h"
+#include "map.h"
+#include "run.h"
+#include "str.h"
+
+extern const char prelude_text[]; /* made from prelude.oxb by mk/embed.sh */
+extern const unsigned long prelude_size;
+
+bool prelude_is(ox_VM *vm, Value module) { return module != V_NIL && module == vm->st->prelude; }
+
+static bool load(ox_VM *vm) {
+  if (v_is(vm->st->prelude, KIND_MODULE)) return true;
+  VmText diags = {0};
+  LoadRequest r = {"<prelude>", NULL, prelude_text, prelude_size, false, false, &diags, NULL};
+  Value module;
+  VmStatus status = import_load(vm, &r, &module);
+  if (status == VM_OK) {
+    vm->st->prelude = module;
+    status = vm_run(vm, module);
+    if (status != VM_OK) vm->st->prelude = V_NIL;
+  } else if (status != VM_THROWN) {
+    vm_throw(vm, ERR_SYSTEM, "the prelude does not compile: %s", diags.data ? diags.data : "?");
+  }
+  vm_text_free(&diags);
+  return status == VM_OK;
+}
+
+static Value member(ox_VM *vm, const char *name) {
+  Value key = string_intern(vm, name, strlen(name));
+  if (key == V_ERROR) return V_ERROR;
+  Module *m = (Module *)vm_deref(vm, vm->st->prelude);
+  Value slot = map_get_str(vm, as_map(vm, m->exports), key);
+  if (slot == V_ABSENT) return vm_throw(vm, ERR_SYSTEM, "the prelude has no function `%s`", name);
+  return ((Frame *)vm_deref(vm, m->frame))->slots[v_int(slot)];
+}
+
+Value prelude_function(ox_VM *vm, const char *script, const char *shown) {
+  uint32_t mark = vm_roots_mark(vm);
+  Value f = load(vm) ? member(vm, script) : V_ERROR;
+  Value name = f == V_ERROR ? V_ERROR : string_intern(vm, shown, strlen(shown));
+  vm_roots_reset(vm, mark);
+  if (name == V_ERROR) return V_ERROR;
+  Proto *p = proto_of(vm, f);
+  if (p->name != name) gc_store(vm->cage, gc_word(vm->cage, &p->name), name);
+  return f;
+}

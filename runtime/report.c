@@ -1,0 +1,185 @@
+/* report.c - what people see of an error nobody caught.
+ *
+ *   main.oxb:3:7: error: cannot add int and nil
+ *     3 | print(1 + x)
+ *       |       ^^^^^
+ *     at total (main.oxb:3)
+ *     at main (main.oxb:9)
+ *
+ * The place is the innermost frame outside the prelude. Names and spans come from the tables of the
+ * functions, source lines from the text that each module keeps. */
+#include "report.h"
+
+#include "../lang/diag_render.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "loader.h"
+#include "prelude.h"
+#include "repr.h"
+#include "str.h"
+#include "trace.h"
+
+/* ---- text that grows ---- */
+
+void vm_text_add(void *ctx, const char *bytes, size_t n) {
+  VmText *t = ctx;
+  if (t->failed) return;
+  if (t->len + n + 1 > t->cap) {
+    size_t cap = (t->len + n + 1) * 2;
+    char *data = realloc(t->data, cap);
+    if (data == NULL) {
+      t->failed = true;
+      return;
+    }
+    t->data = data;
+    t->cap = cap;
+  }
+  if (n) memcpy(t->data + t->len, bytes, n);
+  t->len += n;
+  t->data[t->len] = 0;
+}
+
+void vm_text_free(VmText *t) {
+  free(t->data);
+  bool colour = t->colour;
+  *t = (VmText){.colour = colour};
+}
+
+static void add_text(VmText *t, const char *text) { vm_text_add(t, text, strlen(text)); }
+
+static void add_format(VmText *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add_format(VmText *t, const char *fmt, ...) {
+  char text[600];
+  va_list args;
+  va_start(args, fmt);
+  int n = vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  if (n > 0) vm_text_add(t, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+/* ---- frames ---- */
+
+static const char *chars_of(ox_VM *vm, Value string, const char *otherwise) {
+  String *s = v_is_string(string) ? string_flat(vm, string) : NULL;
+  return s && s->h.aux > 0 ? s->chars : otherwise;
+}
+
+const char *module_shown(ox_VM *vm, Value module) {
+  if (!v_is(module, KIND_MODULE)) return "";
+  return chars_of(vm, ((Module *)vm_deref(vm, module))->name, "");
+}
+
+void trace_reader_init(TraceReader *r, ox_VM *vm, Value thrown) {
+  *r = (TraceReader){.vm = vm, .trace = trace_of(vm, thrown), .module = V_NIL};
+  r->ok = arena_init(&r->arena);
+}
+
+void trace_reader_free(TraceReader *r) {
+  if (r->ok) arena_free(&r->arena);
+}
+
+/* The source of a module, indexed. NULL: not known. */
+static const Source *source_of(TraceReader *r, Value module) {
+  if (!r->ok || !v_is(module, KIND_MODULE)) return NULL;
+  if (r->module == module) return &r->source;
+  Module *m = (Module *)vm_deref(r->vm, module);
+  String *text = v_is_string(m->source) ? string_flat(r->vm, m->source) : NULL;
+  if (text == NULL) return NULL;
+  if (source_init(&r->source, &r->arena, module_shown(r->vm, module), text->chars, text->h.aux) != SOURCE_OK)
+    return NULL;
+  r->module = module;
+  return &r->source;
+}
+
+static const char *function_shown(ox_VM *vm, Proto *p) {
+  return chars_of(vm, p->name, p->flags & FN_MAIN ? "(main)" : "(function)");
+}
+
+bool trace_reader_frame(TraceReader *r, int i, TraceFrame *out) {
+  if ((unsigned)i >= trace_length(r->vm, r->trace)) return false;
+  TraceEntry e = trace_entry(r->vm, r->trace, (unsigned)i);
+  *out = (TraceFrame){function_shown(r->vm, e.proto), module_shown(r->vm, e.proto->module), 0, 0};
+  uint32_t from, to;
+  const Source *source = source_of(r, e.proto->module);
+  if (source == NULL || !proto_span(r->vm, e.proto, e.at, &from, &to)) return true;
+  SourcePos pos = source_position(source, from);
+  out->line = (int)pos.line;
+  out->column = (int)pos.column;
+  return true;
+}
+
+bool error_frame(ox_VM *vm, Value thrown, int index, TraceFrame *out) {
+  TraceReader r;
+  trace_reader_init(&r, vm, thrown);
+  bool ok = trace_reader_frame(&r, index, out);
+  trace_reader_free(&r);
+  return ok;
+}
+
+/* ---- the report ---- */
+
+void error_message(ox_VM *vm, Value thrown, VmText *out) {
+  uint32_t mark = vm_roots_mark(vm);
+  bool is_error = v_is(thrown, KIND_ERROR);
+  if (!is_error) add_text(out, "uncaught: ");
+  Value text = is_error ? ((Error *)vm_deref(vm, thrown))->message
+               : v_is_string(thrown) ? thrown : value_repr(vm, thrown);
+  if (text != V_ERROR && !v_is_string(text)) text = value_repr(vm, text);
+  String *s = text == V_ERROR ? NULL : string_flat(vm, text);
+  if (s != NULL) vm_text_add(out, s->chars, s->h.aux);
+  else add_format(out, "%s", vm_type_name(vm, thrown));
+  if (error_pending(vm)) error_take(vm);
+  vm_roots_reset(vm, mark);
+}
+
+/* The innermost frame that is the program's own; the innermost one if there is none. */
+static int place_of(TraceReader *r) {
+  unsigned n = trace_length(r->vm, r->trace);
+  for (unsigned i = 0; i < n; i++)
+    if (!prelude_is(r->vm, trace_entry(r->vm, r->trace, i).proto->module)) return (int)i;
+  return n > 0 ? 0 : -1;
+}
+
+static void add_place(TraceReader *r, int i, const char *message, bool is_error, VmText *out) {
+  Diag diag = {.severity = DIAG_ERROR, .message = message};
+  if (i >= 0) {
+    TraceEntry e = trace_entry(r->vm, r->trace, (unsigned)i);
+    const Source *source = source_of(r, e.proto->module);
+    if (source && proto_span(r->vm, e.proto, e.at, &diag.span.start, &diag.span.end)) diag.source = source;
+  }
+  DiagStyle style = {.colour = out->colour, .severity = is_error ? NULL : "uncaught"};
+  diag_render(&diag, &style, vm_text_add, out);
+}
+
+static void add_trace(TraceReader *r, VmText *out) {
+  TraceFrame f;
+  unsigned n = trace_length(r->vm, r->trace);
+  for (int i = 0; n > 1 && trace_reader_frame(r, i, &f); i++) {
+    uint32_t skipped = trace_entry(r->vm, r->trace, (unsigned)i).skipped;
+    if (skipped) add_format(out, "  ... %u more ...\n", skipped);
+    if (f.line) add_format(out, "  at %s (%s:%d)\n", f.function, f.file, f.line);
+    else add_format(out, "  at %s (%s)\n", f.function, f.file);
+  }
+}
+
+void error_report(ox_VM *vm, Value thrown, VmText *out) {
+  Value pending = vm->st->error;
+  vm->st->error = V_ABSENT;
+  uint32_t mark = vm_roots_mark(vm);
+  vm_root(vm, thrown);
+  VmText message = {0};
+  error_message(vm, thrown, &message);
+  bool is_error = v_is(thrown, KIND_ERROR);
+  const char *text = message.data ? message.data : "out of memory";
+  if (!is_error && !strncmp(text, "uncaught: ", 10)) text += 10;
+  TraceReader r;
+  trace_reader_init(&r, vm, thrown);
+  add_place(&r, place_of(&r), text, is_error, out);
+  add_trace(&r, out);
+  trace_reader_free(&r);
+  vm_text_free(&message);
+  vm_roots_reset(vm, mark);
+  vm->st->error = pending;
+}

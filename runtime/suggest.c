@@ -1,0 +1,44 @@
+/* suggest.c - edit distance with swaps of neighbours, row by row. */
+#include "suggest.h"
+
+void suggest_init(Suggest *s, const String *wanted) {
+  memset(s, 0, sizeof *s);
+  if (wanted == NULL || wanted->h.aux == 0 || wanted->h.aux >= SUGGEST_MAX) return;
+  s->len = wanted->h.aux;
+  memcpy(s->wanted, wanted->chars, s->len);
+  s->distance = s->len < 3 ? 1 : s->len < 6 ? 2 : 3; /* nearer than half of it */
+}
+
+static unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
+
+static unsigned distance(const char *a, unsigned n, const char *b, unsigned m) {
+  unsigned rows[3][SUGGEST_MAX + 1];
+  for (unsigned j = 0; j <= m; j++) rows[0][j] = j;
+  for (unsigned i = 1; i <= n; i++) {
+    unsigned *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
+    row[0] = i;
+    for (unsigned j = 1; j <= m; j++) {
+      row[j] = least(least(row[j - 1], up[j]) + 1, up[j - 1] + (a[i - 1] != b[j - 1]));
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = least(row[j], up2[j - 2] + 1);
+    }
+  }
+  return rows[n % 3][m];
+}
+
+void suggest_try(Suggest *s, const String *name) {
+  if (s->len == 0 || name == NULL || name->h.aux == 0 || name->h.aux >= SUGGEST_MAX) return;
+  if (name->chars[0] == '%') return; /* hidden ones */
+  unsigned d = distance(s->wanted, s->len, name->chars, name->h.aux);
+  if (d > s->distance || (d == s->distance && s->best_len > 0)) return;
+  s->distance = d;
+  s->best_len = name->h.aux;
+  memcpy(s->best, name->chars, s->best_len);
+}
+
+void suggest_add(const Suggest *s, Buf *b) {
+  if (s->best_len == 0) return;
+  buf_puts(b, ", did you mean `");
+  buf_add(b, s->best, s->best_len);
+  buf_puts(b, "`?");
+}

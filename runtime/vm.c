@@ -1,0 +1,265 @@
+/* vm.c - a virtual machine's life: its state, its roots, memory for objects, fuel, output. */
+#include "run.h"
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fiber.h"
+#include "import.h"
+#include "list.h"
+#include "loader.h"
+#include "map.h"
+#include "native.h"
+#include "str.h"
+
+enum { FUEL_SLICE = 1 << 16, OUT_BUFFER = 1 << 15 };
+
+/* ---- the collector's callbacks ---- */
+
+static void mark_roots(Gc *gc, void *embedder) {
+  ox_VM *vm = embedder;
+  fiber_note_used(vm);
+  for (uint32_t i = 0; i < vm->nroots; i++) gc_mark_value(gc, vm->roots[i]);
+  gc_mark_value(gc, vm->callee);
+  if (vm->mark_extra) vm->mark_extra(gc, vm);
+}
+
+/* Inline caches hold refs of classes, modules and methods, any of which may have died. */
+static void after_mark(Gc *gc, void *embedder) {
+  (void)gc;
+  ox_VM *vm = embedder;
+  string_sweep_table(vm);
+  memset(vm->cage - GC_CACHE_OFF, 0, vm->next_cache * sizeof(InlineCache));
+}
+
+static void finalize(Gc *gc, void *embedder, Ref object) {
+  (void)gc;
+  ox_VM *vm = embedder;
+  if (((Header *)gc_ptr(vm->cage, object))->kind == KIND_FOREIGN) foreign_finalize(vm, object);
+  else if (vm->finalize_extra) vm->finalize_extra(vm, object);
+}
+
+/* ---- life ---- */
+
+static uint64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static bool intern_into(ox_VM *vm, Value *place, const char *name) {
+  *place = string_intern(vm, name, strlen(name));
+  return *place != V_ERROR;
+}
+
+static bool init_names(ox_VM *vm) {
+  static const char *const ops[] = {
+#define OPM(e, s) s,
+    OP_METHODS(OPM)
+#undef OPM
+  };
+  static const char *const props[] = {
+#define X(e, s) s,
+    BUILTIN_FIELDS(X)
+#undef X
+  };
+  for (int i = 0; i < OPM_COUNT; i++)
+    if (!intern_into(vm, &vm->st->op_names[i], ops[i])) return false;
+  for (int i = 0; i < PROP_COUNT; i++)
+    if (!intern_into(vm, &vm->st->props[i], props[i])) return false;
+  return true;
+}
+
+static bool init_state(ox_VM *vm) {
+  VmState *st = vm->st;
+  if (!string_init(vm) || !init_names(vm)) return false;
+  if ((st->stub = loader_stub(vm)) == V_ERROR || !fiber_init_main(vm)) return false;
+  if ((st->globals = list_new(vm, 8)) == V_ERROR || (st->global_names = map_new(vm, 8)) == V_ERROR ||
+      (st->modules = map_new(vm, 8)) == V_ERROR)
+    return false;
+  Value text = string_from_c(vm, "out of memory");
+  if (text == V_ERROR || (st->oom_error = error_new(vm, ERR_MEMORY, text, V_NIL)) == V_ERROR) return false;
+  return natives_init(vm);
+}
+
+static void clear_state(VmState *st) {
+  memset(st, 0, sizeof *st);
+  st->fiber = st->core = st->globals = st->global_names = st->modules = st->strings = V_NIL;
+  st->oom_error = st->stub = st->empty_string = st->thrown_trace = st->prelude = V_NIL;
+  st->error = V_ABSENT;
+  st->exit_value = V_NIL;
+  for (int i = 0; i < 32; i++) st->kind_class[i] = V_NIL;
+  st->hash_seed = 0x5bd1e9955bd1ull;
+  st->fuel = FUEL_SLICE;
+}
+
+static bool init(ox_VM *vm, const VmConfig *config) {
+  GcConfig gc = {.cage_bytes = config->cage_bytes, .limit_bytes = config->limit_bytes, .embedder = vm,
+                 .mark_roots = mark_roots, .after_mark = after_mark, .finalize = finalize};
+  vm->gc = gc_new(&gc);
+  if (!vm->gc) return false;
+  vm->cage = gc_base(vm->gc);
+  vm->st = (VmState *)(vm->cage + GC_ROOT_OFF);
+  clear_state(vm->st);
+  vm->fuel_slice = FUEL_SLICE;
+  vm->max_c_depth = 180;
+  vm->max_stack = config->max_stack ? config->max_stack : 1 << 20;
+  vm->write = config->write;
+  vm->write_ctx = config->write_ctx;
+  vm->argc = config->argc;
+  vm->argv = config->argv;
+  vm->callee = vm->entry_fiber = V_NIL;
+  vm->start_ns = now_ns();
+  if (!import_init(vm, config->load, config->load_ctx) || !init_state(vm)) return false;
+  vm->entry_fiber = vm->st->fiber;
+  vm_roots_reset(vm, 0);
+  vm_set_fuel(vm, config->fuel);
+  gc_set_stress(vm->gc, config->gc_stress);
+  return true;
+}
+
+ox_VM *vm_new(const VmConfig *config) {
+  static const VmConfig defaults;
+  ox_VM *vm = calloc(1, sizeof *vm);
+  if (!vm) return NULL;
+  if (init(vm, config ? config : &defaults)) return vm;
+  vm_free(vm);
+  return NULL;
+}
+
+void vm_free(ox_VM *vm) {
+  if (!vm) return;
+  if (vm->gc) {
+    vm_flush(vm);
+    gc_free(vm->gc);
+  }
+  import_free(vm);
+  free(vm->roots);
+  free(vm->handles);
+  free(vm->out);
+  free(vm);
+}
+
+/* ---- memory ---- */
+
+bool vm_root_slow(ox_VM *vm, Value v) {
+  uint32_t cap = vm->roots_cap ? vm->roots_cap * 2 : 256;
+  Value *roots = cap > vm->roots_cap ? realloc(vm->roots, cap * sizeof(Value)) : NULL;
+  if (!roots) {
+    vm_throw_oom(vm);
+    return false;
+  }
+  vm->roots = roots;
+  vm->roots_cap = cap;
+  vm->roots[vm->nroots++] = v;
+  return true;
+}
+
+void *vm_alloc(ox_VM *vm, uint64_t words, Kind kind, uint8_t layout, uint16_t n, uint32_t aux) {
+  void *block = gc_alloc(vm->gc, words, GC_SPACE_OBJECT);
+  if (!block) {
+    vm_throw_oom(vm);
+    return NULL;
+  }
+  *(Header *)block = (Header){(uint8_t)kind, layout, n, aux};
+  return block;
+}
+
+Store *store_new(ox_VM *vm, uint64_t cap) {
+  if (cap > UINT32_MAX) return vm_throw_oom(vm), NULL;
+  Store *s = vm_alloc(vm, 1 + cap, KIND_STORE, LAYOUT_WIDE, 0, (uint32_t)cap);
+  for (uint64_t i = 0; s && i < cap; i++) s->items[i] = V_NIL;
+  return s;
+}
+
+Bytes *bytes_new(ox_VM *vm, uint64_t len) {
+  if (len > UINT32_MAX) return vm_throw_oom(vm), NULL;
+  Bytes *b = vm_alloc(vm, 1 + (len + 7) / 8, KIND_BYTES, LAYOUT_RAW, 0, (uint32_t)len);
+  if (b) memset(b->data, 0, (len + 7) / 8 * 8);
+  return b;
+}
+
+/* ---- fuel and interrupts ----
+ * st->fuel is a slice of the budget. vm_interrupt sets it to 1 so that the next poll looks; the store may
+ * be lost to a decrement at the same time, so the flag is looked at when each slice ends, too. */
+
+static void next_slice(ox_VM *vm) {
+  vm->fuel_slice = FUEL_SLICE;
+  if (vm->fuel_limited && vm->fuel_limit < FUEL_SLICE) vm->fuel_slice = vm->fuel_limit;
+  if (vm->fuel_limited) vm->fuel_limit -= vm->fuel_slice;
+  vm->st->fuel = vm->fuel_slice;
+}
+
+static bool stop(ox_VM *vm, ErrorKind kind, const char *message) {
+  vm_throw(vm, kind, "%s", message);
+  vm->unwinding_uncatchable = true;
+  vm->st->fuel = FUEL_SLICE; /* for the way out */
+  return false;
+}
+
+bool vm_refuel(ox_VM *vm) {
+  if (vm->interrupt) {
+    vm->interrupt = 0;
+    return stop(vm, ERR_INTERRUPT, "interrupted");
+  }
+  if (vm->fuel_limited && vm->fuel_limit == 0) return stop(vm, ERR_FUEL, "the budget is used up");
+  next_slice(vm);
+  return true;
+}
+
+bool vm_poll(ox_VM *vm, uint64_t steps) {
+  while (steps >= vm->st->fuel) {
+    steps -= vm->st->fuel;
+    if (!vm_refuel(vm)) return false;
+  }
+  vm->st->fuel -= steps;
+  return !vm->interrupt || vm_refuel(vm);
+}
+
+void vm_interrupt(ox_VM *vm) {
+  vm->interrupt = 1;
+  __atomic_store_n(&vm->st->fuel, 1, __ATOMIC_RELAXED);
+}
+
+/* The stored budget is one more than what may be used, so that the last poll succeeds. */
+void vm_set_fuel(ox_VM *vm, uint64_t fuel) {
+  vm->fuel_limited = fuel > 0;
+  vm->fuel_limit = fuel + (fuel < UINT64_MAX);
+  next_slice(vm);
+}
+
+uint64_t vm_fuel_left(ox_VM *vm) {
+  if (!vm->fuel_limited) return 0;
+  uint64_t left = vm->fuel_limit + vm->st->fuel;
+  return left > 0 ? left - 1 : 0;
+}
+
+/* ---- output ---- */
+
+static void write_out(ox_VM *vm, const char *bytes, size_t n) {
+  if (vm->write) vm->write(vm->write_ctx, bytes, n);
+  else fwrite(bytes, 1, n, stdout);
+}
+
+void vm_flush(ox_VM *vm) {
+  size_t n = vm->out_len;
+  vm->out_len = 0;
+  if (n) write_out(vm, vm->out, n);
+  if (!vm->write) fflush(stdout);
+}
+
+void vm_write(ox_VM *vm, const char *bytes, size_t n) {
+  if (!vm->out && (vm->out = malloc(OUT_BUFFER)) != NULL) vm->out_cap = OUT_BUFFER;
+  if (n > vm->out_cap - vm->out_len) {
+    size_t held = vm->out_len;
+    vm->out_len = 0;
+    if (held) write_out(vm, vm->out, held);
+  }
+  if (n > vm->out_cap) {
+    write_out(vm, bytes, n);
+    return;
+  }
+  memcpy(vm->out + vm->out_len, bytes, n);
+  vm->out_len += n;
+}

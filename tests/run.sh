@@ -1,0 +1,82 @@
+#!/bin/sh
+# run.sh BUILD [PART...]: runs the tests that `make check` has built, and adds up their counts.
+#
+# Parts: unit api lang spec examples embed cli stress asan. Each part leaves its output in
+# BUILD/test-logs/PART.log and ends with "N passed, N failed"; a part that counts nothing has failed,
+# since a test that did not run proves nothing. The last line is the sum of all.
+
+build=$1
+shift
+root=$(pwd)
+logs=$build/test-logs
+asan=$build/asan
+runner=$build/tests/run_lang
+parts=${*:-unit api lang spec examples embed cli stress asan}
+mkdir -p "$logs"
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1
+export UBSAN_OPTIONS=print_stacktrace=1
+unset NO_COLOR OXBOW_HISTORY
+
+# Criterion's summary of one binary, as "N passed, N failed".
+run_criterion() {
+  for binary in "$@"; do
+    echo "== $binary"
+    "$binary" --always-succeed 2>&1 | tee "$logs/one.log" | grep -v '^\[----\]' | cat
+    sed 's/\x1b\[[0-9;]*m//g' "$logs/one.log" |
+      sed -n 's/.*Tested: *\([0-9]*\) *| Passing: *\([0-9]*\).*/\1 \2/p' |
+      awk -v name="$binary" '{ t = $1; p = $2 }
+        END { if (t == 0) { print name ": ran no test"; t = 1; p = 0 }
+              printf "COUNT %d %d\n", p, t - p }'
+  done | tee "$logs/criterion.log"
+  awk '/^COUNT/ { p += $2; f += $3 } END { printf "%d passed, %d failed\n", p, f }' \
+    "$logs/criterion.log"
+}
+
+# Programs that pass if they exit with 0 and print what the comment at their end expects, if any.
+run_embed() {
+  passed=0 failed=0
+  for source in examples/embed/*.c; do
+    name=$(basename "$source" .c)
+    expected=$(sed -n 's|^// prints: ||p' "$source")
+    if got=$("$asan/embed/$name" 2>&1) && { [ -z "$expected" ] || [ "$got" = "$expected" ]; }; then
+      passed=$((passed + 1))
+    else
+      failed=$((failed + 1))
+      printf '%s failed; it printed:\n%s\n' "$source" "$got"
+    fi
+  done
+  echo "$passed passed, $failed failed"
+}
+
+run_part() {
+  case $1 in
+    unit) run_criterion "$asan"/tests/unit/* ;;
+    api) run_criterion "$asan"/tests/api/* ;;
+    lang) "$runner" "$build/oxbow" tests/lang ;;
+    spec) "$runner" "$build/oxbow" SPEC.md ;;
+    examples) "$runner" --examples examples "$build/oxbow" ;;
+    embed) run_embed ;;
+    cli) sh tests/cli/run.sh "$root/$build/oxbow" ;;
+    stress) "$runner" --arg --gc-stress --arg --verify --timeout 60 "$build/oxbow" tests/lang ;;
+    asan) "$runner" --arg --verify --timeout 60 "$asan/oxbow" tests/lang ;;
+    *) echo "there is no part $1"; echo "0 passed, 1 failed" ;;
+  esac
+}
+
+total_passed=0 total_failed=0
+for part in $parts; do
+  start=$(date +%s)
+  run_part "$part" > "$logs/$part.log" 2>&1
+  status=$?
+  counts=$(tail -n 1 "$logs/$part.log" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p')
+  passed=${counts% *} failed=${counts#* }
+  if [ -z "$counts" ] || { [ "$passed" -eq 0 ] && [ "$failed" -eq 0 ]; }; then
+    echo "$part: ran no test (exit status $status)"
+    passed=0 failed=1
+  fi
+  printf '%-9s %5d passed, %d failed  (%d s)\n' "$part" "$passed" "$failed" $(($(date +%s) - start))
+  [ "$failed" -gt 0 ] && { sed 's/^/  | /' "$logs/$part.log" | grep -v 'COUNT\|\[PASS\]' | tail -n 40; }
+  total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed))
+done
+echo "$total_passed passed, $total_failed failed"
+[ "$total_failed" -eq 0 ]

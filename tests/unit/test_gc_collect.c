@@ -1,0 +1,466 @@
+/* The collector against a model graph: what it keeps must be exactly what the model can reach. */
+#include "gc_helpers.h"
+
+/* ---- random graphs --------------------------------------------------------------------------- */
+
+enum { NODES = 3000, MAX_EDGES = 2200, ROOTS = 24 };
+
+/* Where a node's references lie. */
+enum Shape { PLAIN, PAIRED, AUX_PLAIN, AUX_RAW, WIDE, STACK, WEAK, SHAPES };
+
+typedef struct Node {
+  uint32_t ref; /* 0: no such node now */
+  uint8_t shape;
+  uint32_t edges, strong; /* edges [strong, edges) are weak */
+  uint32_t *to;           /* node numbers + 1, 0: none */
+  bool reached;
+} Node;
+
+typedef struct Graph {
+  Gc *gc;
+  Node node[NODES];
+  uint32_t root[ROOTS]; /* node numbers + 1 */
+  uint64_t rng;
+} Graph;
+
+static uint32_t ref_of(Graph *g, uint32_t to) { return to ? g->node[to - 1].ref : 0; }
+static Value value_of(Graph *g, uint32_t to) { return to ? ref_value(ref_of(g, to)) : NIL; }
+
+/* Writes edge i of a node to its object. */
+static void write_edge(Graph *g, Node *n, uint32_t i) {
+  uint64_t *p = block_at(g->gc, n->ref), word = n->ref;
+  uint32_t to = ref_of(g, n->to[i]);
+  Header *h = (Header *)p;
+  gc_touch(gc_base(g->gc), word);
+  switch (n->shape) {
+    case AUX_PLAIN:
+    case AUX_RAW:
+      if (i == 0) h->aux = to;
+      else p[i] = value_of(g, n->to[i]);
+      return;
+    case PAIRED:
+      if (i < 4) ((uint32_t *)(p + 1))[i] = to;
+      else p[i - 1] = value_of(g, n->to[i]);
+      return;
+    case STACK: gc_store(gc_base(g->gc), word + 2 + i, value_of(g, n->to[i])); return;
+    default: gc_store(gc_base(g->gc), word + 1 + i, value_of(g, n->to[i])); return;
+  }
+}
+
+static uint32_t edges_for(Graph *g, unsigned shape) {
+  uint32_t few = (uint32_t)below(&g->rng, 12);
+  switch (shape) {
+    case PAIRED: return 4 + few;
+    case AUX_PLAIN: return 1 + few;
+    case AUX_RAW: return 1;
+    case WIDE:
+    case STACK: return below(&g->rng, 40) ? few : (uint32_t)below(&g->rng, MAX_EDGES);
+    default: return few;
+  }
+}
+
+/* Words of the object with `edges` edges, slack included. */
+static Header header_for(Graph *g, Node *n, uint64_t *words) {
+  uint32_t e = n->edges, spare = (uint32_t)below(&g->rng, 5);
+  switch (n->shape) {
+    case PAIRED: *words = e - 1; return (Header){1, LAYOUT_PAIRS(2), (uint16_t)(e - 4), 9};
+    case AUX_PLAIN: *words = e; return (Header){2, LAYOUT_AUX_REF, (uint16_t)(e - 1), 0};
+    case AUX_RAW: *words = 1 + spare; return (Header){3, LAYOUT_RAW | LAYOUT_AUX_REF, 7, 0};
+    case WIDE: *words = 1 + e; return (Header){4, LAYOUT_WIDE, 0, e};
+    case STACK: *words = 2 + e + spare; return (Header){5, LAYOUT_STACK, 0, e + spare};
+    case WEAK: *words = 1 + e; return (Header){6, LAYOUT_WEAK, (uint16_t)e, 0};
+    default: *words = 1 + e + spare; return (Header){0, LAYOUT_VALUES, (uint16_t)e, 77};
+  }
+}
+
+static bool make_node(Graph *g, Node *n) {
+  uint64_t words;
+  n->shape = (uint8_t)below(&g->rng, SHAPES);
+  n->edges = edges_for(g, n->shape);
+  n->strong = n->shape == WEAK ? 0 : n->edges;
+  Header h = header_for(g, n, &words);
+  uint64_t *p = gc_alloc(g->gc, words, below(&g->rng, 4) == 0);
+  if (!p) return false;
+  for (uint64_t i = 1; i < words; i++) p[i] = ref_value(0x7FFFFF); /* raw, in disguise */
+  *(Header *)p = h;
+  if (n->shape == STACK) p[1] = n->edges;
+  n->ref = gc_ref(gc_base(g->gc), p).w;
+  n->to = realloc(n->to, (n->edges + 1) * sizeof *n->to);
+  for (uint32_t i = 0; i < n->edges; i++) {
+    uint32_t to = (uint32_t)below(&g->rng, NODES) + 1;
+    n->to[i] = below(&g->rng, 3) && g->node[to - 1].ref && g->node[to - 1].reached ? to : 0;
+    write_edge(g, n, i);
+  }
+  return true;
+}
+
+static void reach(Graph *g) {
+  static uint32_t todo[NODES];
+  uint32_t top = 0;
+  for (uint32_t i = 0; i < NODES; i++) g->node[i].reached = false;
+  for (uint32_t i = 0; i < ROOTS; i++) {
+    uint32_t to = g->root[i];
+    if (to && !g->node[to - 1].reached) g->node[to - 1].reached = true, todo[top++] = to - 1;
+  }
+  while (top) {
+    Node *n = &g->node[todo[--top]];
+    for (uint32_t i = 0; i < n->strong; i++) {
+      uint32_t to = n->to[i];
+      if (to && !g->node[to - 1].reached) g->node[to - 1].reached = true, todo[top++] = to - 1;
+    }
+  }
+}
+
+/* The embedder's part: weak edges to dead objects are cleared. */
+static void clear_weak(Gc *gc, void *embedder) {
+  Graph *g = embedder;
+  for (uint32_t i = 0; i < NODES; i++) {
+    Node *n = &g->node[i];
+    if (!n->ref || !gc_is_marked(gc, (Ref){n->ref})) continue;
+    for (uint32_t e = n->strong; e < n->edges; e++) {
+      uint32_t to = n->to[e];
+      if (!to || gc_is_marked(gc, (Ref){ref_of(g, to)})) continue;
+      n->to[e] = 0;
+      write_edge(g, n, e);
+    }
+  }
+}
+
+static void mark_graph_roots(Gc *gc, void *embedder) {
+  Graph *g = embedder;
+  for (uint32_t i = 0; i < ROOTS; i += 2) gc_mark_value(gc, value_of(g, g->root[i]));
+}
+
+static void set_root(Graph *g, uint32_t i, uint32_t to) {
+  g->root[i] = to;
+  /* Odd roots lie in the root area, even ones with the embedder. */
+  if (i % 2) gc_store(gc_base(g->gc), GC_ROOT_OFF / 8 + 500 + i, value_of(g, to));
+}
+
+typedef struct Census {
+  Graph *g;
+  uint64_t blocks, unknown;
+  uint8_t *known; /* by ref: 1 reachable */
+} Census;
+
+static void check_known(void *ctx, void *block, uint64_t words) {
+  Census *c = ctx;
+  (void)words;
+  c->blocks++;
+  c->unknown += !c->known[gc_ref(gc_base(c->g->gc), block).w];
+}
+
+/* Everything the model reaches is there, intact, and nothing else is. */
+static void compare(Graph *g) {
+  reach(g);
+  gc_collect(g->gc);
+  Census c = {g, 0, 0, calloc(g->gc->config.cage_bytes / 8, 1)};
+  uint64_t reached = 0;
+  for (uint32_t i = 0; i < NODES; i++) {
+    Node *n = &g->node[i];
+    if (!n->reached) n->ref = 0;
+    if (!n->ref) continue;
+    c.known[n->ref] = 1;
+    reached++;
+  }
+  gc_each(g->gc, check_known, &c);
+  CHECK(c.unknown == 0 && c.blocks == reached, "%u kept, %u reachable", (unsigned)c.blocks,
+        (unsigned)reached);
+  for (uint32_t i = 0; i < NODES; i++)
+    for (uint32_t e = 0; g->node[i].ref && e < g->node[i].edges; e++)
+      CHECK(!g->node[i].to[e] || ref_of(g, g->node[i].to[e]), "an edge to a dead node");
+  free(c.known);
+}
+
+static void change_edge(Graph *g) {
+  uint32_t i = (uint32_t)below(&g->rng, NODES), to = (uint32_t)below(&g->rng, NODES);
+  Node *n = &g->node[i];
+  if (!n->ref || !n->reached || !n->edges || !g->node[to].reached) return;
+  uint32_t e = (uint32_t)below(&g->rng, n->edges);
+  n->to[e] = below(&g->rng, 3) ? to + 1 : 0;
+  write_edge(g, n, e);
+}
+
+/* A new object is a root at once, so that it is never lost between two allocations. */
+static void grow(Graph *g) {
+  uint32_t i = (uint32_t)below(&g->rng, NODES);
+  Node *n = &g->node[i];
+  if (n->ref || !make_node(g, n)) return;
+  n->reached = true;
+  set_root(g, (uint32_t)below(&g->rng, ROOTS), i + 1);
+}
+
+/* Only nodes reached at the last look may be used: others may be gone any time. */
+static void run_graph(uint64_t seed, uint32_t rounds, uint32_t steps, bool stress, uint64_t stack) {
+  Graph *g = calloc(1, sizeof *g);
+  g->rng = seed;
+  g->gc = gc_new(&(GcConfig){.cage_bytes = 32 << 20, .embedder = g, .stress = stress,
+                             .mark_roots = mark_graph_roots, .after_mark = clear_weak});
+  if (stack) g->gc->marker.max_capacity = stack;
+  for (uint32_t round = 0; round < rounds; round++) {
+    for (uint32_t s = 0; s < steps; s++) {
+      if (below(&g->rng, 2)) grow(g);
+      else change_edge(g);
+      reach(g);
+    }
+    verify(g->gc);
+    compare(g);
+  }
+  for (uint32_t i = 0; i < NODES; i++) free(g->node[i].to);
+  gc_free(g->gc);
+  free(g);
+}
+
+Test(gc_collect, random_graphs, .timeout = 60) {
+  for (uint64_t seed = 1; seed <= 4; seed++)
+    run_graph(seed * 88172645463325252u, 40, 400, false, 0);
+}
+
+Test(gc_collect, random_graphs_under_stress, .timeout = 60) {
+  run_graph(12345678901u, 10, 300, true, 0);
+}
+
+Test(gc_collect, random_graphs_with_a_tiny_mark_stack, .timeout = 60) {
+  run_graph(3141592653589u, 30, 300, false, 512);
+  run_graph(2718281828459u, 10, 300, true, 1); /* none at all */
+}
+
+/* ---- single shapes --------------------------------------------------------------------------- */
+
+/* A list of `length` cells of four words, hung on the first root. */
+static void build_list(Gc *gc, uint64_t length) {
+  for (uint64_t i = 0; i < length; i++) {
+    uint64_t *p = gc_alloc(gc, 3, GC_SPACE_FRAME);
+    cr_assert_not_null(p);
+    *(Header *)p = (Header){.n = 2};
+    p[1] = root_area(gc)[0];
+    p[2] = i;
+    gc_store(gc_base(gc), GC_ROOT_OFF / 8, ref_value(gc_ref(gc_base(gc), p).w));
+  }
+}
+
+static uint64_t list_length(Gc *gc) {
+  uint64_t n = 0;
+  for (Value v = root_area(gc)[0]; v >> 48 == VALUE_REF_HIGH; v = block_at(gc, (uint32_t)v)[1]) n++;
+  return n;
+}
+
+Test(gc_collect, deep_list) {
+  Gc *gc = gc_new(&(GcConfig){0});
+  build_list(gc, 1000000);
+  gc_collect(gc);
+  cr_assert(list_length(gc) == 1000000 && count_blocks(gc) == 1000000);
+  cr_assert(gc->marker.capacity <= 4096, "a list needs no deep mark stack");
+  root_area(gc)[0] = NIL;
+  gc_collect(gc);
+  cr_assert(count_blocks(gc) == 0 && gc->heap->used_pages == 0);
+  gc_free(gc);
+}
+
+Test(gc_collect, wide_objects) {
+  Gc *gc = gc_new(&(GcConfig){0});
+  enum { LENGTH = 1000000 };
+  uint32_t wide = new_wide(gc, LENGTH + 1);
+  cr_assert(wide != 0);
+  root_area(gc)[0] = ref_value(wide);
+  for (uint64_t i = 0; i < LENGTH; i++) {
+    uint64_t *p = gc_alloc(gc, 2, GC_SPACE_OBJECT);
+    *(Header *)p = (Header){.layout = LAYOUT_RAW};
+    p[1] = i;
+    gc_store(gc_base(gc), (uint64_t)wide + 1 + i, ref_value(gc_ref(gc_base(gc), p).w));
+  }
+  gc_collect(gc);
+  cr_assert(count_blocks(gc) == LENGTH + 1);
+  cr_assert(gc->marker.capacity <= 4096, "the rest of a wide object is one entry");
+  for (uint64_t i = 0; i < LENGTH; i++)
+    CHECK(block_at(gc, (uint32_t)block_at(gc, wide)[1 + i])[1] == i);
+  verify(gc);
+  gc_free(gc);
+}
+
+/* The part of a stack above `used` is cleared, so that it cannot show stale references later. */
+Test(gc_collect, stacks_are_cleared_above_their_top) {
+  Gc *gc = gc_new(&(GcConfig){0});
+  uint64_t *p = gc_alloc(gc, 4002, GC_SPACE_OBJECT);
+  *(Header *)p = (Header){.layout = LAYOUT_STACK, .aux = 4000};
+  p[1] = 1500;
+  uint32_t stack = gc_ref(gc_base(gc), p).w;
+  for (int i = 0; i < 4000; i++) p[2 + i] = NIL;
+  root_area(gc)[3] = ref_value(stack);
+  for (int i = 0; i < 4000; i++) {
+    uint64_t *q = gc_alloc_nocollect(gc, 2, GC_SPACE_OBJECT);
+    *(Header *)q = (Header){.layout = LAYOUT_RAW};
+    p[2 + i] = ref_value(gc_ref(gc_base(gc), q).w);
+  }
+  gc_collect(gc);
+  cr_assert(count_blocks(gc) == 1501);
+  for (int i = 1500; i < 4000; i++) CHECK(p[2 + i] == NIL);
+  verify(gc);
+  gc_free(gc);
+}
+
+/* ---- finalizers ------------------------------------------------------------------------------ */
+
+typedef struct Finals { uint32_t told[3000], count; } Finals;
+
+static void tell(Gc *gc, void *embedder, Ref object) {
+  Finals *f = embedder;
+  uint64_t *p = gc_ptr(gc_base(gc), object);
+  CHECK(p[1] < 3000, "the object is not readable");
+  f->told[p[1]]++;
+  f->count++;
+}
+
+static uint32_t new_final(Gc *gc, uint64_t number) {
+  uint64_t *p = gc_alloc(gc, 2, GC_SPACE_OBJECT);
+  *(Header *)p = (Header){.layout = LAYOUT_RAW | LAYOUT_FINAL};
+  p[1] = number;
+  Ref object = gc_ref(gc_base(gc), p);
+  cr_assert(gc_add_final(gc, object));
+  return object.w;
+}
+
+Test(gc_collect, finalizers_run_once) {
+  Finals f = {.count = 0};
+  for (int stress = 0; stress < 2; stress++) {
+    memset(&f, 0, sizeof f);
+    Gc *gc = gc_new(&(GcConfig){.embedder = &f, .finalize = tell, .stress = stress});
+    uint32_t total = stress ? 200 : 3000;
+    uint32_t kept = new_wide(gc, total / 3 + 2);
+    root_area(gc)[0] = ref_value(kept);
+    for (uint32_t i = 0; i < total; i++) {
+      uint32_t ref = new_final(gc, i);
+      if (i % 3 == 0) gc_store(gc_base(gc), (uint64_t)kept + 1 + i / 3, ref_value(ref));
+    }
+    gc_collect(gc);
+    gc_collect(gc);
+    verify(gc);
+    for (uint32_t i = 0; i < total; i++) CHECK(f.told[i] == (i % 3 != 0), "%u", i);
+    gc_free(gc); /* the rest */
+    for (uint32_t i = 0; i < total; i++) CHECK(f.told[i] == 1, "%u", i);
+  }
+}
+
+/* ---- limits and policy ----------------------------------------------------------------------- */
+
+/* Objects of each size until memory is out; all is well afterwards, and everything comes back. */
+Test(gc_collect, exhaustion_and_recovery) {
+  static const uint64_t sizes[] = {2, 6, 64, 65, 500, 4096, 5000, 30000};
+  Gc *gc = gc_new(&(GcConfig){.limit_bytes = 3 << 20});
+  for (int round = 0; round < 3; round++) {
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+      uint64_t bytes = 0;
+      for (uint32_t ref; (ref = new_wide(gc, sizes[i])) != 0;) {
+        if (sizes[i] > 1) block_at(gc, ref)[1] = root_area(gc)[0];
+        root_area(gc)[0] = ref_value(ref);
+        bytes += sizes[i] * 8;
+      }
+      cr_assert(bytes > (3 << 20) * 3 / 4, "%d words: full at %d", (int)sizes[i], (int)bytes);
+      GcStats s;
+      gc_stats(gc, &s);
+      cr_assert(s.peak_bytes <= s.limit_bytes);
+      verify(gc);
+      root_area(gc)[0] = NIL;
+      gc_collect(gc);
+      gc_stats(gc, &s);
+      cr_assert(s.committed_bytes == 0 && s.live_bytes == 0);
+    }
+  }
+  gc_free(gc);
+}
+
+/* A heap that is nearly full collects a bounded number of times before it gives up. */
+Test(gc_collect, no_crawling_at_the_limit) {
+  Gc *gc = gc_new(&(GcConfig){.limit_bytes = 16 << 20});
+  GcStats before, after;
+  while (new_wide(gc, 6)) {
+    uint64_t *p = gc_alloc(gc, 6, GC_SPACE_OBJECT);
+    if (!p) break;
+    *(Header *)p = (Header){.n = 5};
+    p[1] = root_area(gc)[0];
+    p[2] = p[3] = p[4] = p[5] = NIL;
+    root_area(gc)[0] = ref_value(gc_ref(gc_base(gc), p).w);
+  }
+  gc_stats(gc, &before);
+  for (int i = 0; i < 100; i++) {
+    uint32_t ref = new_wide(gc, 6);
+    if (ref) block_at(gc, ref)[1] = root_area(gc)[0], root_area(gc)[0] = ref_value(ref);
+  }
+  gc_stats(gc, &after);
+  cr_assert(before.collections < 200, "%d", (int)before.collections);
+  cr_assert(after.collections - before.collections <= 120);
+  gc_free(gc);
+}
+
+Test(gc_collect, external_bytes_count) {
+  Gc *gc = gc_new(&(GcConfig){.limit_bytes = 8 << 20});
+  GcStats s;
+  cr_assert(gc_external(gc, 5 << 20) && !gc_external(gc, 4 << 20) && gc_external(gc, 3 << 20));
+  cr_assert(!gc_external(gc, 1) && gc_alloc(gc, 2, 0) == NULL, "all is taken");
+  cr_assert(!gc_external(gc, INT64_MAX));
+  gc_stats(gc, &s);
+  cr_assert(s.external_bytes == 8 << 20 && s.peak_bytes == 8 << 20);
+  cr_assert(gc_external(gc, -(8 << 20)) && gc_external(gc, INT64_MIN));
+  gc_stats(gc, &s);
+  cr_assert(s.external_bytes == 0);
+  cr_assert(gc_alloc(gc, 2, 0) != NULL);
+  /* Enough of it makes a collection due. */
+  for (int i = 0; i < 40; i++) {
+    gc_external(gc, 1 << 20);
+    gc_alloc(gc, 2, 0);
+    gc_external(gc, -(1 << 20));
+  }
+  uint64_t collections = s.collections;
+  gc_stats(gc, &s);
+  cr_assert(s.collections > collections);
+  gc_free(gc);
+}
+
+Test(gc_collect, policy_table) {
+  static const struct { uint64_t total, live, budget; } cases[] = {
+      {0, 0, 1 << 20},
+      {16 << 20, 0, 2 << 20},
+      {(uint64_t)1 << 40, 0, 4 << 20},
+      {0, 10 << 20, 20 << 20},
+      {0, 63 << 20, 126 << 20},
+      {0, 65 << 20, 65 << 20},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    Policy p;
+    policy_init(&p);
+    cr_assert(!policy_due(&p));
+    p.debt = cases[i].total;
+    policy_collected(&p, cases[i].live);
+    cr_assert(p.budget == cases[i].budget && p.debt == 0, "case %d", (int)i);
+    p.debt = p.budget;
+    cr_assert(policy_due(&p));
+  }
+}
+
+/* Forced collections that gain nothing: so many in a row, then exhaustion, then afresh. */
+Test(gc_collect, policy_gives_up_at_the_limit) {
+  Policy p;
+  policy_init(&p);
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < POLICY_POOR_MAX; i++) cr_assert(policy_may_force(&p, 1 << 20));
+    cr_assert(!policy_may_force(&p, 1 << 20));
+  }
+  p.debt = 1 << 20;
+  for (int i = 0; i < 100; i++) cr_assert(policy_may_force(&p, 1 << 20), "much was gained");
+}
+
+/* Frames that die young never make the heap grow. */
+Test(gc_collect, garbage_stays_bounded) {
+  Gc *gc = gc_new(&(GcConfig){0});
+  for (int i = 0; i < 3000000; i++) {
+    uint64_t *p = gc_bump(gc_base(gc), GC_SPACE_FRAME, gc_class_of_words[6]);
+    if (!p) p = gc_alloc(gc, 6, GC_SPACE_FRAME);
+    *(Header *)p = (Header){.n = 0};
+    root_area(gc)[i % 32] = ref_value(gc_ref(gc_base(gc), p).w);
+  }
+  GcStats s;
+  gc_stats(gc, &s);
+  cr_assert(s.peak_bytes < 6 << 20 && s.collections > 20 && s.allocated_bytes >= 3000000 * 48);
+  verify(gc);
+  gc_free(gc);
+}
