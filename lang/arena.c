@@ -1,3 +1,7 @@
+/* Pieces are cut off the front of the newest chunk; `next` and `limit` are what is left of it. Once
+ * memory has run out the two point into the reserve instead, and wrap around in it: then pieces
+ * overlap, but every address handed out stays writable, which is all that is promised.
+ */
 #include "arena.h"
 
 #include <stdio.h>
@@ -23,6 +27,7 @@ _Static_assert(ARENA_SMALL <= RESERVE_SIZE - HEADER_SIZE, "the reserve serves sm
 
 static char *chunk_bytes(ArenaChunk *chunk) { return (char *)chunk + HEADER_SIZE; }
 
+/* From here on, and again whenever the reserve is used up, small requests come out of it. */
 static void arena_enter_reserve(Arena *arena) {
   arena->oom = true;
   arena->next = chunk_bytes(arena->reserve);

@@ -7,12 +7,16 @@ void diag_init(Diags *diags, Arena *arena) {
   diags->arena = arena;
 }
 
+/* Once the arena is out of memory nothing is linked any more: what is in the list stays sound, so
+ * that the errors found before can still be shown. */
 static void diag_link(Diags *diags, Diag *diag) {
   if (diags->last) diags->last->next = diag;
   else diags->first = diag;
   diags->last = diag;
 }
 
+/* Beyond the limit, and without memory, the diagnostic is made but not kept, so that callers can
+ * add hints to it without asking. */
 Diag *diag_add(Diags *diags, DiagSeverity severity, const Source *source, Span span,
                const char *message) {
   Diag *diag = ARENA_NEW(diags->arena, Diag);

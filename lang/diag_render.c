@@ -1,3 +1,7 @@
+/* All positions are in bytes until the last moment. Text is shown glyph by glyph (glyph_at), and
+ * the columns of a glyph are known before it is written, so the line of carets can be laid out by
+ * measuring the same glyphs again.
+ */
 #include "diag_render.h"
 
 #include <stdio.h>
@@ -55,6 +59,7 @@ static Glyph glyph_at(const char *text, size_t len) {
   return (Glyph){text, size, size, utf8_width(code)};
 }
 
+/* Columns that the bytes from..to take. */
 static uint32_t measure(const char *text, uint32_t from, uint32_t to) {
   uint32_t width = 0;
   while (from < to) {
@@ -159,6 +164,7 @@ static void put_excerpt(Output *out, const Source *source, Span span, const char
   put_carets(out, before, measure_up_to(text, mark, room), colour);
 }
 
+/* `place: severity: message` and the source line. */
 static void put_head(Output *out, const Source *source, Span span, const char *severity,
                      const char *colour, const char *message) {
   if (source) {

@@ -1,3 +1,11 @@
+/* Numbers are taken from the source as words (all letters, digits and underscores up to the next
+ * sign), and judged here, so that `12ab` or `0b2` is one error about one number.
+ *
+ * Strings are read in pieces between their interpolations. In a triple-quoted one the lines share
+ * an indent, the longest run of blanks and tabs that each line which is not empty starts with, and
+ * lose it. The line of the closing quotes counts, so that moving them to the left keeps some; what
+ * stands on the line of the opening quotes does not.
+ */
 #include "literal.h"
 
 #include <errno.h>
@@ -94,6 +102,7 @@ static bool collect_digits(NumberReader *reader, const char *word, size_t len, u
   return true;
 }
 
+/* Values up to 2^63 pass; whether a minus stands before 2^63 is for the parser to see. */
 static void read_integer(NumberReader *reader, unsigned base, const char *kind) {
   const uint64_t limit = (uint64_t)1 << 63; /* allowed here for the sake of -2^63 */
   uint64_t value = 0;
@@ -120,6 +129,7 @@ static void read_integer(NumberReader *reader, unsigned base, const char *kind) 
   reader->token->integer = value;
 }
 
+/* A number with such a prefix. */
 static void read_prefixed(NumberReader *reader, const char *word, size_t len) {
   static const struct {
     char letter;
@@ -133,6 +143,7 @@ static void read_prefixed(NumberReader *reader, const char *word, size_t len) {
   }
 }
 
+/* 0x, 0o or 0b */
 static bool has_prefix(const char *word, size_t len) {
   return len >= 2 && word[0] == '0' && strchr("xXoObB", word[1]) != NULL;
 }
@@ -202,6 +213,7 @@ static uint32_t skip_line_end(const char *text, uint32_t i, uint32_t end) {
   return i + 1;
 }
 
+/* Takes in a line that starts with the blanks start..end. */
 static void narrow_indent(const char *text, uint32_t start, uint32_t end, Indent *indent) {
   Span *prefix = &indent->prefix;
   if (!indent->known) *prefix = (Span){start, end};
@@ -236,6 +248,7 @@ typedef struct TextReader {
   uint32_t len;
 } TextReader;
 
+/* Reports an escape that begins at `start`; it stands for nothing. */
 static void escape_error(TextReader *reader, uint32_t start, uint32_t end, const char *message,
                          const char *hint) {
   if (end > reader->end) end = reader->end;
@@ -278,6 +291,7 @@ static void read_code_escape(TextReader *reader, uint32_t start) {
   reader->pos = i;
 }
 
+/* At the backslash. What is written is never longer than the escape, so `out` cannot overflow. */
 static void read_escape(TextReader *reader) {
   static const char letters[] = "ntr0e\"\\$";
   static const char values[] = "\n\t\r\0\x1b\"\\$";

@@ -29,12 +29,14 @@ const Token *parser_peek(const Parser *p, uint32_t ahead) {
   return &p->tokens[ahead < last - p->pos ? p->pos + ahead : last];
 }
 
+/* Gives up for good: at the end of the text, with nothing more to be reported. */
 static void stop_parsing(Parser *p) {
   p->pos = p->list.count - 1;
   p->stopped = true;
   p->panicking = true;
 }
 
+/* Every loop of the parser advances, so this is where running out of memory is noticed. */
 const Token *parser_advance(Parser *p) {
   const Token *token = parser_token(p);
   if (p->arena->oom) stop_parsing(p);
@@ -234,6 +236,7 @@ static bool continues_statement(TokenKind kind) {
   }
 }
 
+/* Where the next statement, or the end of the list of them, is found. */
 static bool is_boundary(const Token *token) {
   switch (token->kind) {
     case TOKEN_EOF:
@@ -276,6 +279,8 @@ void parser_synchronize(Parser *p, uint32_t start) {
 
 static bool ends_search(const Token *token) { return token->newline_before || is_boundary(token); }
 
+/* Skips what stands between a head and its block, as far as the line goes; a map on the way is
+ * not taken for the block. */
 bool parser_find_block(Parser *p) {
   if (!p->panicking && parser_at(p, TOKEN_LBRACE)) return true;
   if (!p->panicking) {
@@ -299,6 +304,7 @@ bool parser_find_block(Parser *p) {
 
 /* ---- nesting ---------------------------------------------------------------------------- */
 
+/* Goes no further with a tree that later passes could not walk. */
 static void check_height(Parser *p) {
   if (p->height <= AST_MAX_HEIGHT || p->stopped) return;
   Span span = {previous_end(p), previous_end(p)};
@@ -371,6 +377,8 @@ static uint32_t find_misindented(const Parser *p, uint32_t opener) {
   return found;
 }
 
+/* The closing bracket is not where it should be. If it is found further on, something else is
+ * in the way; if it is found nowhere, it was forgotten, and the opening one is shown as well. */
 static void report_unclosed(Parser *p, const Token *opener, TokenKind closer, const char *what) {
   if (opener->closer != TOKEN_UNCLOSED) {
     parser_expected(p, what);
@@ -407,6 +415,8 @@ void parser_close(Parser *p, Level level, TokenKind closer, const char *what) {
 
 size_t parser_list_begin(const Parser *p) { return p->scratch_len; }
 
+/* The items wait on one stack, shared by all lists under construction, and are copied out when
+ * their list is complete: no list wastes memory on growing. */
 void parser_list_push(Parser *p, const void *item, size_t size) {
   if (p->scratch_len + size > p->scratch_capacity) {
     char *grown = arena_grow(p->arena, p->scratch, &p->scratch_capacity, p->scratch_len + size, 1);
@@ -500,6 +510,7 @@ Text parser_comment_text(Parser *p, Span comment) {
   return result;
 }
 
+/* Documentation is kept by the index of the token below it, in order. */
 Text parser_doc_text(Parser *p, uint32_t index) {
   uint32_t low = 0, high = p->list.doc_count;
   while (low < high) {

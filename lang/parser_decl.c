@@ -1,4 +1,12 @@
-/* Functions and classes. */
+/* Functions and classes.
+ *
+ * One function reads all three kinds of functions: they differ in their name only. A declared one
+ * has a plain name, a method any word or an operator, a function expression none; it is given the
+ * name under which it is first stored, so that traces can call it something.
+ *
+ * Whether a parameter or member is declared twice is checked after the list is complete, by
+ * stamping names (parser_new_stamp): in linear time, and unharmed by lists nested in it.
+ */
 #include <string.h>
 
 #include "parser_internal.h"
@@ -11,6 +19,7 @@ static Text doc_before(Parser *p, uint32_t index) {
 
 /* ---- functions -------------------------------------------------------------------------- */
 
+/* `name`, `name = default`, `[a, b]`, `...rest` */
 static Param parse_param(Parser *p) {
   uint32_t first = p->pos;
   Param param = {0};
@@ -32,6 +41,7 @@ static void check_rest(Parser *p, const Param *param, bool is_last) {
   else if (!is_name) parser_complain(p, param->span, "a rest parameter is a plain name");
 }
 
+/* Order: those without a default, those with one, the rest. One complaint is enough. */
 static void check_params(Parser *p, const Fn *fn) {
   bool any_default = false;
   for (uint32_t i = 0; i < fn->param_count; i++) {
@@ -63,6 +73,7 @@ static void parse_params(Parser *p, Fn *fn) {
   if (!p->panicking) check_params(p, fn);
 }
 
+/* `=> expression` or `{ statements }` */
 static void parse_body(Parser *p, Fn *fn) {
   if (parser_accept(p, TOKEN_ARROW)) {
     fn->is_arrow = true;
@@ -109,6 +120,7 @@ static void refuse_method_name(Parser *p) {
     parser_hint(p, diag, "a class can define + - * / // %% ** @ == < <= > >= [] []= ~");
 }
 
+/* Any word, keywords included, or one of the operators a class can define. */
 static void parse_method_name(Parser *p, Fn *fn) {
   uint32_t first = p->pos;
   TokenKind kind = parser_kind(p);
@@ -188,7 +200,8 @@ static FieldDecl parse_field_decl(Parser *p) {
   const Token *name = parser_advance(p);
   field.name = name->name;
   field.name_span = name->span;
-  if (parser_accept(p, TOKEN_EQUAL)) field.default_value = parser_parse_expr(p);
+  if (!parser_at_line_start(p) && parser_accept(p, TOKEN_EQUAL))
+    field.default_value = parser_parse_expr(p);
   parser_name_function(field.default_value, field.name);
   field.span = parser_span_from(p, first);
   return field;
@@ -233,6 +246,7 @@ static void parse_member(Parser *p, FieldList *fields) {
   }
 }
 
+/* Members end with a line or `;`. Recovers from errors in each, as a list of statements does. */
 static void parse_members(Parser *p, ClassDecl *class_) {
   FieldList fields = {0};
   size_t begin = parser_list_begin(p);
@@ -249,6 +263,7 @@ static void parse_members(Parser *p, ClassDecl *class_) {
   class_->field_count = fields.count;
 }
 
+/* Fields and methods share one space of names: `p.x` must mean one thing. */
 static void check_members(Parser *p, const ClassDecl *class_) {
   static const char message[] = "`%s` is declared twice in this class";
   uint32_t stamp = parser_new_stamp(p);
@@ -264,6 +279,7 @@ static void check_members(Parser *p, const ClassDecl *class_) {
   }
 }
 
+/* `: Super`, if it is there. */
 static void parse_superclass(Parser *p, ClassDecl *class_) {
   bool is_habit = parser_at_word(p, "extends") || parser_at(p, TOKEN_LESS);
   if (is_habit && !p->panicking) {

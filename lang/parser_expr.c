@@ -1,16 +1,28 @@
 /* Operators and assignment.
  *
- * One table gives each operator token its precedence and what node it makes. parse_operators
- * reads operands and the operators between them that bind at least as tightly as asked; the
- * right operand of an operator is read by a call that asks for more. */
+ * One table gives each operator token its precedence and what node it makes. The loop of
+ * parser_parse_operators (precedence climbing) reads an operand, then as many operators as bind at
+ * least as tightly as its caller asked; the right operand of each is read by a call that asks for
+ * one step more, or for the same step where the operator is right-associative. So operators of
+ * one precedence grow to the left without recursion, and the depth of recursion is the number of
+ * operators whose right operand is not complete: `climb`.
+ *
+ * Comparisons and ranges do not chain: `a < b < c` means something else in each language that
+ * allows it, so here it is an error that says what to write.
+ *
+ * Assignment is no operator of the table. It is looked for only where a statement or the body of
+ * an arrow begins, so `if a = b` cannot be written by mistake.
+ */
 #include "parser_internal.h"
 
-enum { MAX_CLIMB = 500 }; /* right operands pending at once, in all levels together */
+/* Right operands pending at once, in all levels together. More than this no one writes, and it
+ * keeps the parser within a 256-KiB stack. */
+enum { MAX_CLIMB = 500 };
 
 typedef enum Maker {
-  MAKE_NOTHING, /* no binary operator */
+  MAKE_NOTHING, /* the token is no binary operator; 0, so that it is the table's default */
   MAKE_BINARY,
-  MAKE_COMPARE, /* MAKE_BINARY that does not chain */
+  MAKE_COMPARE, /* like MAKE_BINARY */
   MAKE_IS,
   MAKE_LOGIC,
   MAKE_RANGE,
@@ -24,7 +36,8 @@ typedef struct Operator {
   const char *instead; /* the token is no operator, but this is what was meant */
 } Operator;
 
-/* Indexed by token kind. `not` stands for `not in`. */
+/* Indexed by token kind. `not` stands for `not in`, so it is one only before an `in`. Words and
+ * signs of other languages are here as well, to be understood and complained about. */
 static const Operator operators[TOKEN_KIND_COUNT] = {
     [TOKEN_PIPE_GREATER] = {PREC_PIPE, MAKE_PIPE, 0, NULL},
     [TOKEN_COALESCE] = {PREC_COALESCE, MAKE_LOGIC, LOGIC_COALESCE, NULL},
@@ -66,6 +79,7 @@ bool parser_is_infix(TokenKind kind) {
   return operators[kind].maker != MAKE_NOTHING && kind != TOKEN_MINUS && kind != TOKEN_NOT;
 }
 
+/* The node over an operator at index `first` and the operand behind it. */
 static Expr *new_unary(Parser *p, UnaryOp op, Expr *operand, uint32_t first) {
   Expr *expr = parser_new_expr(p, EXPR_UNARY, parser_span_from(p, first));
   expr->unary.op = op;
@@ -94,6 +108,8 @@ static bool at_decrement(const Parser *p, uint32_t second) {
   return touches && (parser_token(p)->newline_before || !parser_starts_expr(parser_kind(p)));
 }
 
+/* A minus directly before a number makes a negative literal, without which -2^63 could not be
+ * written; but `-2 ** 2` is -(2 ** 2) and `-5.abs()` is -(5.abs()). */
 static Expr *parse_negation(Parser *p) {
   uint32_t first = p->pos;
   parser_advance(p);
@@ -118,6 +134,9 @@ static Expr *parse_bit_not(Parser *p) {
   return new_unary(p, UNARY_BIT_NOT, operand, first);
 }
 
+/* `not` binds less tightly than comparisons: `not a == b` is not (a == b), and so right of a
+ * tighter operator it would say one thing and mean another. `!` is taken for it, bound tightly as
+ * elsewhere. */
 static Expr *parse_not(Parser *p, Precedence lowest) {
   uint32_t first = p->pos;
   bool is_bang = parser_at(p, TOKEN_BANG);
@@ -135,6 +154,7 @@ static Expr *parse_not(Parser *p, Precedence lowest) {
 }
 
 static Expr *parse_prefix(Parser *p, Precedence lowest) {
+  if (p->panicking) return parser_error_expr(p);
   switch (parser_kind(p)) {
     case TOKEN_MINUS: return parse_negation(p);
     case TOKEN_TILDE: return parse_bit_not(p);
@@ -163,6 +183,7 @@ static const Operator *find_operator(const Parser *p) {
   return entry;
 }
 
+/* Steps over the operator at the cursor, of one token or two. */
 static Infix read_infix(Parser *p) {
   uint32_t first = p->pos;
   Infix infix = {operators[parser_kind(p)], {0, 0}, false};
@@ -177,7 +198,8 @@ static Infix read_infix(Parser *p) {
   return infix;
 }
 
-/* The right operand, with the height of both sides settled. */
+/* The right operand. Afterwards `height` is that of the taller operand; the caller adds the node
+ * over both. */
 static Expr *parse_right(Parser *p, Precedence lowest) {
   uint32_t left_height = p->height;
   p->height = 0;
@@ -217,7 +239,8 @@ static Expr *parse_is(Parser *p, Infix infix, Expr *left) {
   return expr;
 }
 
-/* `a..b`; directly within an index also `a..` */
+/* `a..b`; directly within an index also `a..`, which the caller of the index's parser makes sure
+ * is the whole index. */
 static Expr *parse_range(Parser *p, Infix infix, Expr *left) {
   bool ends = parser_at(p, TOKEN_RBRACKET) || parser_at(p, TOKEN_COMMA);
   bool is_open = ends && p->slice_depth == p->depth && !infix.entry.op;
@@ -255,6 +278,7 @@ static Expr *parse_pipe(Parser *p, Expr *left) {
   return make_pipe(p, left, right);
 }
 
+/* The node for an operator that was stepped over, with its right side. */
 static Expr *parse_infix(Parser *p, Infix infix, Expr *left) {
   Precedence precedence = (Precedence)infix.entry.precedence;
   switch ((Maker)infix.entry.maker) {
@@ -270,6 +294,7 @@ static Expr *parse_infix(Parser *p, Infix infix, Expr *left) {
   return make_binary(p, infix, left, right);
 }
 
+/* The source of something short, to be quoted in a hint. */
 static const char *excerpt(Parser *p, Span span) {
   uint32_t len = span.end - span.start;
   if (len > 24) return "...";
@@ -311,6 +336,7 @@ Expr *parser_parse_operators(Parser *p, Precedence lowest) {
 
 /* ---- expressions ------------------------------------------------------------------------ */
 
+/* `yield` and, on the same line, what it yields. It binds most loosely of all: `yield a + b`. */
 static Expr *parse_yield(Parser *p) {
   uint32_t first = p->pos;
   parser_advance(p);
@@ -328,7 +354,8 @@ static Expr *parse_yield(Parser *p) {
 
 Expr *parser_parse_expr(Parser *p) {
   uint32_t outer = parser_begin_height(p);
-  Expr *expr = parser_at(p, TOKEN_YIELD) ? parse_yield(p) : parser_parse_operators(p, PREC_PIPE);
+  Expr *expr = !p->panicking && parser_at(p, TOKEN_YIELD) ? parse_yield(p)
+                                                          : parser_parse_operators(p, PREC_PIPE);
   parser_end_height(p, outer);
   return expr;
 }
@@ -360,6 +387,7 @@ static const uint8_t compound_ops[TOKEN_KIND_COUNT] = {
     [TOKEN_SHIFT_RIGHT_EQUAL] = BIN_SHR + 1,
 };
 
+/* At `=`, `+=` and the like, on the line of what is assigned to. */
 static bool at_assignment(const Parser *p) {
   TokenKind kind = parser_kind(p);
   if (parser_at_line_start(p)) return false;
@@ -409,6 +437,7 @@ static Expr *parse_assigned(Parser *p) {
   return value;
 }
 
+/* `[a, b] = value`, `{a, b} = value` */
 static Expr *parse_unpack(Parser *p) {
   uint32_t first = p->pos;
   Pattern *pattern = parser_parse_pattern(p, PATTERN_MODE_ASSIGN);
@@ -420,6 +449,7 @@ static Expr *parse_unpack(Parser *p) {
   return expr;
 }
 
+/* At the operator; `first` is the index of the target's first token. */
 static Expr *parse_assign(Parser *p, Expr *target, uint32_t first) {
   TokenKind kind = parser_advance(p)->kind;
   parser_check_target(p, target);

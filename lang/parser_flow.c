@@ -1,10 +1,16 @@
-/* if, match and try: expressions made of blocks. */
+/* if, match and try: expressions made of blocks.
+ *
+ * As statements they are the same nodes inside a STMT_EXPR. Words that go on with them (`else`,
+ * `catch`, `finally`) may stand on a new line, since no statement begins with them. Chains of
+ * `else if` become one list, so that a long one is neither nesting nor recursion.
+ */
 #include <string.h>
 
 #include "parser_internal.h"
 
 /* ---- if --------------------------------------------------------------------------------- */
 
+/* Behind the `if`. */
 static IfClause parse_clause(Parser *p) {
   IfClause clause;
   clause.condition = parser_parse_head(p);
@@ -77,6 +83,7 @@ static Pattern *parse_arm_pattern(Parser *p) {
   return parser_new_pattern(p, PATTERN_WILDCARD, span);
 }
 
+/* `pattern => body` or `pattern if guard => body` */
 static MatchArm parse_arm(Parser *p) {
   uint32_t first = p->pos;
   MatchArm arm = {0};
@@ -88,6 +95,7 @@ static MatchArm parse_arm(Parser *p) {
   return arm;
 }
 
+/* Arms end with a line, `;` or `,`. An error in one does not hide those in the next. */
 static void parse_arms(Parser *p, MatchExpr *node) {
   size_t begin = parser_list_begin(p);
   while (parser_more_items(p, TOKEN_RBRACE)) {
@@ -129,6 +137,7 @@ static bool at_caught_map(const Parser *p) {
   return next->kind == TOKEN_LBRACE && !next->newline_before;
 }
 
+/* What `catch` binds; NULL where it is followed by its block. */
 static Pattern *parse_caught(Parser *p) {
   if (parser_at(p, TOKEN_LBRACE) && !at_caught_map(p)) return NULL;
   if (!parser_at(p, TOKEN_LPAREN)) return parser_parse_pattern(p, PATTERN_MODE_DECLARE);

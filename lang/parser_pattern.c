@@ -1,7 +1,12 @@
 /* Patterns: what names are bound by, and what match tests.
  *
  * One grammar in three modes. All have names (or what can be assigned to), `_`, lists and maps;
- * only match adds literals, ranges, types and alternatives. */
+ * only match adds literals, ranges, types and alternatives.
+ *
+ * In match a bare name binds. So that a class can be tested, a name counts as a type where it is
+ * dotted (`geo.Point`), where another pattern follows it (`Point p`, `Point {x, y}`), and after
+ * `is`. Alternatives may not bind: every name would have to be bound by each of them.
+ */
 #include "parser_internal.h"
 
 /* ---- leaves ----------------------------------------------------------------------------- */
@@ -29,6 +34,7 @@ static Pattern *new_target(Parser *p, Expr *target) {
   return pattern;
 }
 
+/* Anything that can stand left of `=`, and `_`. */
 static Pattern *parse_target(Parser *p) {
   if (parser_at_word(p, "_")) return new_bind(p, parser_advance(p));
   uint32_t outer = parser_begin_height(p);
@@ -64,6 +70,7 @@ static ListPatternItem parse_list_item(Parser *p, PatternMode mode) {
   return item;
 }
 
+/* Items are filled from the left, so a default before an item without one would be of no use. */
 static void check_defaults(Parser *p, const Pattern *list) {
   bool any = false;
   for (uint32_t i = 0; i < list->list.count; i++) {
@@ -124,6 +131,7 @@ static Expr *parse_pattern_key(Parser *p) {
   return parser_error_expr(p);
 }
 
+/* `key`, `key = default`, `key: pattern`, `"key": pattern = default` */
 static MapPatternEntry parse_map_entry(Parser *p, PatternMode mode) {
   MapPatternEntry entry = {NULL, NULL, NULL};
   const Token *word = token_is_word(parser_kind(p)) ? parser_advance(p) : NULL;
@@ -198,6 +206,7 @@ static Pattern *parse_name_or_type(Parser *p, bool is_type) {
   return pattern;
 }
 
+/* `is T`, with a pattern for the value behind it or not. */
 static Pattern *parse_is_pattern(Parser *p) {
   uint32_t first = p->pos;
   parser_advance(p);
@@ -237,6 +246,7 @@ static Pattern *parse_number_pattern(Parser *p) {
   return pattern;
 }
 
+/* Nothing a pattern starts with. */
 static Pattern *refuse_pattern(Parser *p) {
   Diag *diag = parser_expected(p, "a pattern");
   if (parser_at(p, TOKEN_STRING_HEAD))
@@ -291,6 +301,7 @@ static void push_alternative(Parser *p, Pattern *pattern) {
   parser_list_push(p, &pattern, sizeof pattern);
 }
 
+/* One pattern, or several joined by `|`. */
 static Pattern *parse_alternatives(Parser *p) {
   uint32_t first = p->pos;
   Pattern *one = parse_match_primary(p);

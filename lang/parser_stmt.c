@@ -1,4 +1,14 @@
-/* Statements, blocks and imports. */
+/* Statements, blocks and imports.
+ *
+ * A statement ends at a `;`, before a `}`, or where a line ends and the expression so far is
+ * complete; anything else behind it is an error, found by end_statement. Each list of statements
+ * recovers from the errors in its own statements, so that several are reported, and the tree has a
+ * statement for each, right or wrong.
+ *
+ * Words by which other languages begin a declaration (`function`, `var`, ...) are plain names here.
+ * Followed by a name they cannot be anything sensible, so they are complained about and then taken
+ * for what was meant: the rest of the statement can be checked as well.
+ */
 #include <string.h>
 
 #include "parser_internal.h"
@@ -42,6 +52,7 @@ static const char *bare_call_hint(const Expr *callee) {
   return "a call needs parentheses: f(x)";
 }
 
+/* Makes sure that the statement just read ends where it ended. */
 static void end_statement(Parser *p, const Stmt *stmt) {
   if (parser_accept(p, TOKEN_SEMICOLON) || parser_at_statement_end(p) || at_block_end(p)) return;
   Diag *diag = parser_expected(p, "a new line or `;`");
@@ -52,6 +63,8 @@ static void end_statement(Parser *p, const Stmt *stmt) {
     parser_hint(p, diag, "variables have no declared types");
   else if (stmt->kind == STMT_RETURN && parser_at(p, TOKEN_COMMA))
     parser_hint(p, diag, "several values are returned as a list: [a, b]");
+  else if (stmt->kind == STMT_EXPR && parser_at(p, TOKEN_COMMA))
+    parser_hint(p, diag, "several values are assigned as `[a, b] = [b, a]`");
 }
 
 void parser_parse_statements(Parser *p, Block *block) {
@@ -73,6 +86,7 @@ static Stmt *new_stmt_from(Parser *p, StmtKind kind, uint32_t first) {
   return parser_new_stmt(p, kind, parser_span_from(p, first));
 }
 
+/* The value stands on the same line. In a match arm a comma ends the statement as well. */
 static Stmt *parse_return(Parser *p) {
   uint32_t first = p->pos;
   parser_advance(p);
@@ -94,6 +108,7 @@ static Stmt *parse_throw(Parser *p) {
   return stmt;
 }
 
+/* `break` or `continue`, with a label or without. */
 static Stmt *parse_jump(Parser *p, StmtKind kind) {
   uint32_t first = p->pos;
   parser_advance(p);
@@ -112,6 +127,7 @@ static bool is_call(const Expr *expr) {
   return expr->kind == EXPR_CALL;
 }
 
+/* Callee and arguments are evaluated at once, so only a call can be deferred. */
 static Stmt *parse_defer(Parser *p) {
   uint32_t first = p->pos;
   parser_advance(p);
@@ -127,6 +143,8 @@ static Stmt *parse_defer(Parser *p) {
   return stmt;
 }
 
+/* An expression or an assignment. A line that starts with an operator was meant to go on with the
+ * line above, which it does not; the hint says how. */
 static Stmt *parse_expr_stmt(Parser *p) {
   uint32_t first = p->pos;
   Diag *diag = NULL;
@@ -186,8 +204,9 @@ Block *parser_parse_arrow_body(Parser *p, bool is_function) {
                 "after `=>` stands an expression; a `{` begins a map there");
   if (!p->panicking && (is_habit || (is_block && !parser_at_unpack(p))))
     return parser_parse_block(p);
-  Level level = parser_enter(p);
   Block *block = ARENA_NEW(p->arena, Block);
+  if (p->panicking) return block;
+  Level level = parser_enter(p);
   Stmt *stmt = parse_arrow_stmt(p, is_function);
   parser_leave(p, level);
   block->span = stmt->span;
@@ -198,13 +217,14 @@ Block *parser_parse_arrow_body(Parser *p, bool is_function) {
 
 /* ---- let -------------------------------------------------------------------------------- */
 
+/* `let` or `const`. Only a plain `let x` may lack a value. */
 static Stmt *parse_let(Parser *p) {
   uint32_t first = p->pos;
   bool is_const = parser_advance(p)->kind == TOKEN_CONST;
   Pattern *pattern = parser_parse_pattern(p, PATTERN_MODE_DECLARE);
   bool is_name = pattern->kind == PATTERN_BIND;
   Expr *value = NULL;
-  if (parser_accept(p, TOKEN_EQUAL)) value = parser_parse_expr(p);
+  if (!parser_at_line_start(p) && parser_accept(p, TOKEN_EQUAL)) value = parser_parse_expr(p);
   else if (!p->panicking && (is_const || !is_name) && parser_at_statement_end(p))
     parser_expected(p, is_const ? "`=` and the value of the constant" : "`=` and a value");
   if (is_name) parser_name_function(value, pattern->bind.name);
@@ -217,6 +237,7 @@ static Stmt *parse_let(Parser *p) {
 
 /* ---- loops ------------------------------------------------------------------------------ */
 
+/* At the `while`; `first` is the index of the label, if there is one. */
 static Stmt *parse_while(Parser *p, Name *label, uint32_t first) {
   Level level = parser_enter(p);
   parser_advance(p);
@@ -237,6 +258,7 @@ static void expect_in(Parser *p) {
   if (parser_at(p, TOKEN_EQUAL)) parser_hint(p, diag, "to count, write `for i in 0..10`");
 }
 
+/* At the `for`; `first` as above. */
 static Stmt *parse_for(Parser *p, Name *label, uint32_t first) {
   Level level = parser_enter(p);
   parser_advance(p);
@@ -275,6 +297,7 @@ static Stmt *parse_labelled(Parser *p) {
 
 /* ---- imports ---------------------------------------------------------------------------- */
 
+/* Whether a text, taken from a path, could be written as a name. */
 static bool is_name_text(const char *chars, uint32_t len) {
   for (uint32_t i = 0; i < len; i++) {
     char c = chars[i], lower = (char)(c | 0x20);
@@ -322,6 +345,7 @@ static const Token *parse_alias(Parser *p) {
   return parser_expect_name(p, "a name after `as`");
 }
 
+/* The name a module is bound to: its alias, else its own name, else the last part of its path. */
 static void name_module(Parser *p, Import *import, const Token *alias) {
   if (p->panicking) return;
   Text stem = import->is_path ? path_stem(import->module) : import->module;
@@ -359,6 +383,7 @@ static Stmt *parse_import(Parser *p) {
   return stmt;
 }
 
+/* `sin, pi as p` */
 static void parse_import_items(Parser *p, Import *import) {
   size_t begin = parser_list_begin(p);
   do {
@@ -411,6 +436,7 @@ static bool is_exportable(TokenKind kind) {
   return kind == TOKEN_LET || kind == TOKEN_CONST || kind == TOKEN_FN || kind == TOKEN_CLASS;
 }
 
+/* `export` marks the declaration that follows it. */
 static Stmt *parse_export(Parser *p) {
   uint32_t first = p->pos;
   Span word = parser_advance(p)->span;
@@ -468,6 +494,8 @@ static Stmt *parse_name_stmt(Parser *p) {
   return meant == TOKEN_NAME ? parse_expr_stmt(p) : parse_habit(p, meant);
 }
 
+/* A `{` that starts a statement begins a block, unless a `=` behind its `}` says that it is a
+ * pattern to assign to. It never begins a map. */
 static Stmt *parse_block_stmt(Parser *p) {
   if (parser_at_unpack(p)) return parse_expr_stmt(p);
   uint32_t first = p->pos;

@@ -1,5 +1,15 @@
 /* What operators connect: literals, names, lists, maps, and what can follow them: calls, indexes,
- * fields. */
+ * fields.
+ *
+ * - A brace where an expression is expected begins a map, except in the head of a statement that
+ *   ends with a block (`no_map`).
+ * - A chain of links (`a.b(c)[d]`) is read by a loop. A `(` or `[` at the start of a line begins
+ *   another statement and is no link; a `.` or `?.` there is one. Where any link is optional the
+ *   whole chain is wrapped in one EXPR_CHAIN, the node at which a nil met on the way comes out;
+ *   parentheses end a chain, as they do in JavaScript.
+ * - The tokens between the pieces of a string with interpolations are ordinary tokens, read by
+ *   the ordinary functions up to the next piece.
+ */
 #include "parser_internal.h"
 
 bool parser_more_items(Parser *p, TokenKind closer) {
@@ -8,6 +18,7 @@ bool parser_more_items(Parser *p, TokenKind closer) {
 
 /* ---- literals --------------------------------------------------------------------------- */
 
+/* The lexer lets 2^63 pass, as it cannot see the minus before it. */
 Expr *parser_parse_number(Parser *p, bool is_negative) {
   const Token *token = parser_advance(p);
   Span span = token->span;
@@ -62,6 +73,7 @@ static void skip_interpolation(Parser *p) {
   p->panicking = p->stopped;
 }
 
+/* The literal text of a piece, unless there is none. */
 static void push_piece(Parser *p, const Token *piece) {
   if (piece->text->len) push_expr(p, parser_new_string(p, *piece->text, piece->span));
 }
@@ -74,6 +86,7 @@ static void parse_interpolated(Parser *p) {
   if (p->panicking) skip_interpolation(p);
 }
 
+/* At the first piece of a string that has more. */
 static Expr *parse_interpolation(Parser *p) {
   uint32_t first = p->pos;
   Level level = parser_enter(p);
@@ -102,6 +115,7 @@ static Expr *parse_name(Parser *p) {
   return parser_new_name(p, token->name, token->span);
 }
 
+/* `super.name`; `super` alone is no value, since it would be the same object as `self`. */
 static Expr *parse_super(Parser *p) {
   uint32_t first = p->pos;
   parser_advance(p);
@@ -180,6 +194,7 @@ static Expr *parse_parens_content(Parser *p) {
   return expr;
 }
 
+/* Parentheses make no node, but the span of what is in them grows to take them in. */
 static Expr *parse_parens(Parser *p) {
   uint32_t first = p->pos;
   if (at_lambda_habit(p)) {
@@ -219,6 +234,7 @@ static Expr *parse_list(Parser *p) {
   return expr;
 }
 
+/* `{}`, `{...`, `{key:`, `{"key":`, `{1:` and `{a,` begin a map; `{label: for` does not. */
 bool parser_at_map(const Parser *p) {
   const Token *first = parser_peek(p, 1), *second = parser_peek(p, 2), *third = parser_peek(p, 3);
   if (!parser_at(p, TOKEN_LBRACE)) return false;
@@ -242,6 +258,7 @@ static Expr *parse_computed_key(Parser *p) {
   return key;
 }
 
+/* A key that is no plain word. */
 static Expr *parse_literal_key(Parser *p) {
   if (parser_accept(p, TOKEN_MINUS)) {
     if (parser_at(p, TOKEN_INT) || parser_at(p, TOKEN_FLOAT)) return parser_parse_number(p, true);
@@ -378,6 +395,7 @@ Expr *parser_new_call(Parser *p, Expr *callee, Span span) {
   return expr;
 }
 
+/* `value`, `...list` or `name: value` */
 static Arg parse_arg(Parser *p) {
   Arg arg = {NULL, {0, 0}, NULL};
   if (parser_at(p, TOKEN_ELLIPSIS)) {
@@ -445,6 +463,8 @@ static Expr *parse_leading_range(Parser *p) {
   return expr;
 }
 
+/* One index of several. A range may lack its end here, but only as the index itself: `a[b or 1..]`
+ * would leave an open range inside another expression. */
 static Expr *parse_index_item(Parser *p) {
   if (parser_at(p, TOKEN_DOT_DOT) || parser_at(p, TOKEN_DOT_DOT_EQUAL))
     return parse_leading_range(p);
@@ -483,6 +503,7 @@ static Expr *parse_optional_link(Parser *p, Expr *object) {
   return parse_field(p, object, true);
 }
 
+/* Whether the chain goes on. */
 static bool at_link(const Parser *p) {
   switch (parser_kind(p)) {
     case TOKEN_DOT:

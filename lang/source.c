@@ -10,6 +10,7 @@ static uint32_t skip_line_ending(const char *text, uint32_t len, uint32_t i) {
   return i < len && text[i] == '\n' ? i + 1 : i;
 }
 
+/* Lines are counted first, so that the table can be of the right size. */
 static uint32_t count_lines(const char *text, uint32_t len) {
   uint32_t count = 1;
   for (uint32_t i = 0; i < len;) {
@@ -70,6 +71,8 @@ static uint32_t find_line(const Source *source, uint32_t offset) {
   return low;
 }
 
+/* Columns count code points; a byte that is not UTF-8 counts as one, the byte order mark as none.
+ */
 SourcePos source_position(const Source *source, uint32_t offset) {
   if (offset > source->len) offset = source->len;
   uint32_t line = find_line(source, offset);
