@@ -13,6 +13,10 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
+# Commands are shown in brief; V=1 shows them whole.
+Q := $(if $(V),,@)
+say = $(if $(V),@:,@echo '  $(1)')
+
 BUILD ?= build
 VARIANT ?= release
 
@@ -94,33 +98,38 @@ $(O)/runtime/cli/%.o: FILE_FLAGS := $(CLI_CPPFLAGS)
 
 $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(FILE_FLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC $<)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(FILE_FLAGS) -MMD -MP -c -o $@ $<
 
 # The part of the standard library that is written in Oxbow travels inside the library.
 $(O)/gen/prelude.c: $(PRELUDE) $(O)/flags mk/embed.sh
 	@mkdir -p $(@D)
-	sh mk/embed.sh prelude_text prelude_size $< > $@
+	$(Q)sh mk/embed.sh prelude_text prelude_size $< > $@
 $(O)/gen/prelude.o: $(O)/gen/prelude.c
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC $(<F))
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 # ---- products -------------------------------------------------------------------------------------
 
 # One relocatable object whose hidden symbols are local: a static library that exports ox_* alone.
 $(OUT)/liboxbow.a: $(LIB_OBJECTS) $(OUT)/.link
 	@mkdir -p $(@D)
-	ld -r -o $(O)/liboxbow.o $(LIB_OBJECTS)
-	objcopy --localize-hidden $(O)/liboxbow.o
+	$(call say,AR $@)
+	$(Q)ld -r -o $(O)/liboxbow.o $(LIB_OBJECTS)
+	$(Q)objcopy --localize-hidden $(O)/liboxbow.o
 	@rm -f $@
-	ar rcs $@ $(O)/liboxbow.o
+	$(Q)ar rcs $@ $(O)/liboxbow.o
 
 $(OUT)/liboxbow.so: $(LIB_OBJECTS) $(OUT)/.link mk/exports.map
 	@mkdir -p $(@D)
-	$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) -Wl,-soname,liboxbow.so.0 \
+	$(call say,LD $@)
+	$(Q)$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) -Wl,-soname,liboxbow.so.0 \
 	  -Wl,--version-script=mk/exports.map -o $@ $(LIB_OBJECTS) $(LIBS)
 
 $(OUT)/oxbow: $(CLI_OBJECTS) $(OUT)/liboxbow.a $(OUT)/.link
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(CLI_OBJECTS) $(OUT)/liboxbow.a $(LIBS) $(CLI_LIBS)
+	$(call say,LD $@)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(CLI_OBJECTS) $(OUT)/liboxbow.a $(LIBS) $(CLI_LIBS)
 
 debug asan:
 	@$(MAKE) --no-print-directory VARIANT=$@ products
@@ -139,20 +148,24 @@ tests: $(UNIT_TESTS) $(API_TESTS) $(EMBED_EXAMPLES) $(OUT)/tests/run_lang
 
 $(O)/libinternal.a: $(LIB_OBJECTS) $(OUT)/.link
 	@rm -f $@
-	ar rcs $@ $(LIB_OBJECTS)
+	$(Q)ar rcs $@ $(LIB_OBJECTS)
 
 $(OUT)/tests/unit/%: tests/unit/%.c $(O)/libinternal.a
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -I. -o $@ $< $(O)/libinternal.a $(LIBS) -lcriterion
+	$(call say,LD $@)
+	$(Q)$(CC) $(TEST_FLAGS) -I. -o $@ $< $(O)/libinternal.a $(LIBS) -lcriterion
 $(OUT)/tests/api/%: tests/api/%.c $(OUT)/liboxbow.a
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -o $@ $< $(OUT)/liboxbow.a $(LIBS) -lcriterion
+	$(call say,LD $@)
+	$(Q)$(CC) $(TEST_FLAGS) -o $@ $< $(OUT)/liboxbow.a $(LIBS) -lcriterion
 $(OUT)/embed/%: examples/embed/%.c $(OUT)/liboxbow.a
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -o $@ $< $(OUT)/liboxbow.a $(LIBS)
+	$(call say,LD $@)
+	$(Q)$(CC) $(TEST_FLAGS) -o $@ $< $(OUT)/liboxbow.a $(LIBS)
 $(OUT)/tests/run_lang: tests/runner/run_lang.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -o $@ $<
+	$(call say,LD $@)
+	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -o $@ $<
 
 # Everything is built twice, as released and under the sanitizers, then tests/run.sh runs each part
 # and adds up the counts. PART=... runs some parts only.
@@ -180,7 +193,7 @@ bench:
 
 # The reference of the builtins, from the tables that they are registered in.
 reference: $(OUT)/oxbow
-	$(OUT)/oxbow --reference > docs/reference.md
+	$(Q)$(OUT)/oxbow --reference > docs/reference.md
 
 clean:
 	rm -rf $(BUILD)

@@ -197,8 +197,6 @@ void call_return(FnState *f, Expr *e);
 void chain_into(FnState *f, Expr *e, int dest);
 void super_to(FnState *f, Expr *e, unsigned dst);
 void defer_stmt(FnState *f, Stmt *stmt);
-/* The key of an index expression in a register. */
-unsigned index_key(FnState *f, ExprList indices, Span span);
 
 /* ---- compile_assign.c --------------------------------------------------------------------- */
 

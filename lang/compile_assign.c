@@ -7,17 +7,36 @@
 typedef struct Place {
   Expr *target;
   unsigned object, key;
+  uint32_t keys; /* `a[i, j]`: keys in a row from `key` on; else 0 or 1 */
 } Place;
 
 static Place place_of(FnState *f, Expr *target) {
-  Place place = {target, 0, 0};
+  Place place = {target, 0, 0, 0};
   if (target->kind == EXPR_FIELD) {
     place.object = expr_any(f, target->field.object);
   } else if (target->kind == EXPR_INDEX) {
+    ExprList indices = target->index.indices;
     place.object = expr_any(f, target->index.object);
-    place.key = index_key(f, target->index.indices, target->span);
+    place.keys = indices.count;
+    place.key = indices.count == 1 ? expr_any(f, indices.items[0]) : f->next;
+    for (uint32_t i = 0; indices.count > 1 && i < indices.count; i++) {
+      expr_next(f, indices.items[i]);
+    }
   }
   return place;
+}
+
+/* Calls the object's method `[]` or `[]=` with the keys and, for that, R[value]. */
+static void place_call(FnState *f, const Place *place, Text method, int value, unsigned dst) {
+  unsigned mark = f->next;
+  Span span = place->target->span;
+  unsigned arguments = place->keys + (value == NO_VALUE ? 0 : 1);
+  unsigned base = reg_take(f, 3 + arguments, span);
+  emit_move(f, base + 2, place->object);
+  for (uint32_t i = 0; i < place->keys; i++) emit_move(f, base + 3 + i, place->key + i);
+  if (value != NO_VALUE) emit_move(f, base + 3 + place->keys, (unsigned)value);
+  emit_cached(f, OP_INVOKE, base, arguments, value == NO_VALUE ? dst : base, method, span);
+  reg_release(f, mark);
 }
 
 /* With `forgiving` a missing map key reads as nil. */
@@ -28,6 +47,8 @@ static void place_load(FnState *f, const Place *place, unsigned dst, bool forgiv
   } else if (e->kind == EXPR_FIELD) {
     Opcode op = forgiving ? OP_GETFQ : OP_GETF;
     emit_cached(f, op, dst, place->object, 0, text_of_name(e->field.name), e->span);
+  } else if (place->keys > 1) {
+    place_call(f, place, (Text){"[]", 2}, NO_VALUE, dst);
   } else {
     emit_abc(f, forgiving ? OP_GETIDXQ : OP_GETIDX, dst, place->object, place->key, e->span);
   }
@@ -39,6 +60,8 @@ static void place_store(FnState *f, const Place *place, unsigned reg) {
     var_assign(f, e->name.binding, reg, e->span);
   } else if (e->kind == EXPR_FIELD) {
     emit_cached(f, OP_SETF, place->object, reg, 0, text_of_name(e->field.name), e->span);
+  } else if (place->keys > 1) {
+    place_call(f, place, (Text){"[]=", 3}, (int)reg, reg);
   } else {
     emit_abc(f, OP_SETIDX, place->object, place->key, reg, e->span);
   }

@@ -20,6 +20,7 @@ typedef struct Walk {
   unsigned temp; /* T */
   unsigned acc;
   bool is_tail; /* the last node is a call that ends the function */
+  bool is_checked; /* the value so far is not nil, or its chain has ended */
 } Walk;
 
 /* ---- where values go ---------------------------------------------------------------------- */
@@ -42,6 +43,11 @@ static bool is_method(const Walk *w, uint32_t i) {
   return call->kind == EXPR_CALL && !call->call.optional && !is_module(w, i);
 }
 
+/* `a[i, j]`: a call of the method `[]`. */
+static bool is_index_call(const Expr *e) {
+  return e->kind == EXPR_INDEX && e->index.indices.count > 1;
+}
+
 static unsigned free_place(const Walk *w) {
   return reg_is_fresh(w->f, w->dst) ? w->dst : w->temp;
 }
@@ -53,7 +59,8 @@ static unsigned place_for(const Walk *w, uint32_t i) {
   }
   if (i == w->spine.count) return w->dst;
   if (w->spine.nodes[i]->kind == EXPR_CALL) return w->temp;
-  return is_method(w, i) ? w->temp + 2 : free_place(w);
+  bool is_receiver = is_method(w, i) || is_index_call(w->spine.nodes[i]);
+  return is_receiver ? w->temp + 2 : free_place(w);
 }
 
 /* The value so far is now in `reg`. */
@@ -152,10 +159,21 @@ static void call_plain(Walk *w, const Expr *call, uint32_t given, uint32_t end, 
   emit_abc(f, op, w->temp, call->call.count + given, target, call->span);
 }
 
-/* An optional link ends the chain if its operand is nil. */
-static void skip_if_nil(Walk *w, bool optional) {
-  if (!optional) return;
+/* The chain ends with nil if the value so far is nil. */
+static void end_if_nil(Walk *w) {
+  if (w->is_checked) return;
   emit_branch(w->f, op_make_abc(OP_JNIL, w->acc, 0, 0), w->f->chain_nil, NO_SPAN);
+  w->is_checked = true;
+}
+
+static void skip_if_nil(Walk *w, bool optional) {
+  if (optional) end_if_nil(w);
+  w->is_checked = false;
+}
+
+/* A missing key, which gave nil, ends the chain too; `next` is the node that would follow. */
+static void skip_if_missing(Walk *w, bool optional, uint32_t next) {
+  if (optional && next < w->spine.count) end_if_nil(w);
 }
 
 static void call_node(Walk *w, uint32_t i) {
@@ -230,6 +248,7 @@ static void field_node(Walk *w, uint32_t i) {
   Opcode op = e->field.optional ? OP_GETFQ : OP_GETF;
   emit_cached(w->f, op, target, w->acc, 0, text_of_name(e->field.name), e->span);
   set_acc(w, target, e->span);
+  skip_if_missing(w, e->field.optional, i + 1);
 }
 
 static void end_or_nil(FnState *f, Expr *end, Span span) {
@@ -245,33 +264,37 @@ static void slice(FnState *f, unsigned target, unsigned object, const Expr *rang
   emit_abc(f, range->range.inclusive ? OP_SLICEI : OP_SLICE, target, object, base, span);
 }
 
-unsigned index_key(FnState *f, ExprList indices, Span span) {
-  if (indices.count == 1) return expr_any(f, indices.items[0]);
-  unsigned key = reg_take(f, 1, span);
-  list_to(f, indices.items, indices.count, key, span);
-  return key;
-}
-
 static bool is_byte_index(const Expr *e) {
   return e->kind == EXPR_INT && e->integer >= 0 && e->integer <= UINT8_MAX;
+}
+
+static void index_call_node(Walk *w, uint32_t i) {
+  FnState *f = w->f;
+  const Expr *e = w->spine.nodes[i];
+  ExprList indices = e->index.indices;
+  unsigned target = place_for(w, i + 1);
+  skip_if_nil(w, e->index.optional);
+  for (uint32_t j = 0; j < indices.count; j++) expr_next(f, indices.items[j]);
+  emit_cached(f, OP_INVOKE, w->temp, indices.count, target, (Text){"[]", 2}, e->span);
+  set_acc(w, target, e->span);
 }
 
 static void index_node(Walk *w, uint32_t i) {
   FnState *f = w->f;
   const Expr *e = w->spine.nodes[i];
   const Expr *first = e->index.indices.items[0];
-  bool is_single = e->index.indices.count == 1;
   unsigned target = place_for(w, i + 1);
   skip_if_nil(w, e->index.optional);
-  if (is_single && first->kind == EXPR_RANGE) {
+  if (first->kind == EXPR_RANGE) {
     slice(f, target, w->acc, first, e->span);
-  } else if (is_single && is_byte_index(first) && !e->index.optional) {
+  } else if (is_byte_index(first) && !e->index.optional) {
     emit_abc(f, OP_GETIDXI, target, w->acc, (unsigned)first->integer, e->span);
   } else {
-    unsigned key = index_key(f, e->index.indices, e->span);
+    unsigned key = expr_any(f, e->index.indices.items[0]);
     emit_abc(f, e->index.optional ? OP_GETIDXQ : OP_GETIDX, target, w->acc, key, e->span);
   }
   set_acc(w, target, e->span);
+  skip_if_missing(w, e->index.optional, i + 1);
 }
 
 static void binary_node(Walk *w, uint32_t i) {
@@ -298,7 +321,8 @@ static void logic_node(Walk *w, uint32_t i) {
 static bool reads_in_place(const Walk *w) {
   ExprKind kind = w->spine.nodes[0]->kind;
   if (kind == EXPR_FIELD) return !is_method(w, 0);
-  return kind == EXPR_INDEX || kind == EXPR_BINARY;
+  if (kind == EXPR_INDEX) return !is_index_call(w->spine.nodes[0]);
+  return kind == EXPR_BINARY;
 }
 
 static void base_value(Walk *w) {
@@ -352,7 +376,10 @@ static uint32_t walk_node(Walk *w, uint32_t i) {
   switch (w->spine.nodes[i]->kind) {
     case EXPR_CALL: call_node(w, i); break;
     case EXPR_FIELD: field_node(w, i); break;
-    case EXPR_INDEX: index_node(w, i); break;
+    case EXPR_INDEX:
+      if (is_index_call(w->spine.nodes[i])) index_call_node(w, i);
+      else index_node(w, i);
+      break;
     case EXPR_LOGIC: logic_node(w, i); break;
     default: binary_node(w, i); break;
   }

@@ -8,14 +8,25 @@ enum { MAX_IMPORTS = 65536 };
 
 /* ---- imports ------------------------------------------------------------------------------ */
 
+static ImportName *import_names(FnState *f, const Import *import) {
+  ImportName *names = comp_array(f->comp, import->item_count, sizeof *names);
+  for (uint32_t i = 0; i < import->item_count; i++) {
+    const ImportItem *item = &import->items[i];
+    Span span = item->name_span;
+    names[i] = (ImportName){text_of_name(item->name), span.start, span.end};
+  }
+  return names;
+}
+
 static uint32_t add_import(FnState *f, const Import *import) {
   ModuleState *module = f->module;
   if (module->imports.count >= MAX_IMPORTS) {
     compile_fail(f, import->span, "too many imports");
     return 0;
   }
-  ImportRef ref = {import->module, import->is_path, import->module_span.start,
-                   import->module_span.end};
+  Span span = import->module_span;
+  ImportRef ref = {import->module, import->is_path, span.start, span.end,
+                   import_names(f, import), import->item_count};
   VEC_PUSH(f->comp, module->imports, ref);
   return (uint32_t)module->imports.count - 1;
 }

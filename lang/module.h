@@ -71,7 +71,13 @@ typedef struct FnProto {
 } FnProto;
 
 typedef struct Export { Text name; uint32_t slot; bool is_const; } Export; /* slot of the module's frame */
-typedef struct ImportRef { Text path; bool is_file; uint32_t from, to; } ImportRef; /* "lib/x" or math */
+typedef struct ImportName { Text name; uint32_t from, to; } ImportName; /* of `from x import name` */
+typedef struct ImportRef {
+  Text path;         /* lib/x or math */
+  bool is_file;
+  uint32_t from, to; /* span of the path */
+  ImportName *names; uint32_t nnames;
+} ImportRef;
 
 typedef struct ModuleCode {
   FnProto *main;

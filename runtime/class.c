@@ -368,6 +368,8 @@ bool slow_superget(ox_VM *vm, uint32_t ins) {
     vm_throw(vm, ERR_NAME, "class %s has no method `%s`", c ? c->chars : "?", n ? n->chars : "?");
     return false;
   }
+  if (INS_C(ins) != SUPER_UNBOUND) method = bound_new(vm, method, vm_regs(vm)[INS_C(ins)]);
+  if (method == V_ERROR) return false;
   vm->st->pc++;
   vm_regs(vm)[INS_A(ins)] = method;
   return true;

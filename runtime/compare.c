@@ -6,7 +6,9 @@
  * settles the whole comparison: so a pair met before needs no second look, whether it is still being
  * compared (a cycle) or done (shared parts). Pairs are recorded only after the first RECORD_AFTER,
  * since small data need no such care. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem */
+#endif
 #include "compare.h"
 
 #include <stdlib.h>

@@ -13,6 +13,8 @@
 
 #include "call.h"
 
+enum { MAX_FIBER_DEPTH = 10000 };
+
 static void touch(ox_VM *vm, void *object, uint64_t words) {
   gc_touch_range(vm->cage, gc_word(vm->cage, object), words);
 }
@@ -88,7 +90,7 @@ Value fiber_new(ox_VM *vm, Value fn) {
   f->if_done = V_ABSENT;
   f->resumer = f->resumed = 0;
   f->state = FIBER_NEW;
-  f->pc = f->base = f->reserved = 0;
+  f->pc = f->base = f->depth = 0;
   Value v = v_from_ptr(vm->cage, KIND_FIBER, f);
   return vm_root(vm, v) ? v : V_ERROR;
 }
@@ -169,6 +171,11 @@ bool fiber_resume(ox_VM *vm, Value fiber, Value sent, Value if_done, uint64_t re
   if (state == FIBER_RUNNING || state == FIBER_WAITING) return refuse(vm, f);
   if (state == FIBER_NEW && !add_stack(vm, fiber, STACK_FIBER, RET_FIBER)) return false;
   f = (Fiber *)vm_deref(vm, fiber);
+  f->depth = vm_fiber(vm)->depth + 1;
+  if (f->depth > MAX_FIBER_DEPTH) {
+    vm_throw(vm, ERR_STACK, "stack overflow: too many fibers wait for one another");
+    return false;
+  }
   leave(vm, FIBER_WAITING);
   TOUCH_FIBER(vm, f);
   f->parent = vm->st->fiber;

@@ -98,6 +98,13 @@ static inline bool is_float_pair(Value a, Value b) {
   return v_is_float(a) && v_is_float(b);
 }
 
+/* Parts of handlers that are off the hot path, or shared. They are entered like handlers. */
+#define HELPERS(X) \
+  X(setslot_barrier) X(setup_barrier) X(getf_other) X(getf_lookup) X(setf_other) X(setf_lookup) \
+  X(getidx_other) X(invoke_other) X(invoke_lookup) X(list_push) X(call_other) X(construct) X(ret_mode) \
+  X(tailcall_other) \
+  X(mixed_add) X(mixed_sub) X(mixed_mul) X(mixed_div) X(mixed_addk) X(mixed_subk) X(mixed_mulk) X(mixed_divk)
+
 #if defined(__clang__) && __has_attribute(preserve_none) && __has_attribute(musttail)
 
 #define HANDLER_ATTR __attribute__((preserve_none))
@@ -113,17 +120,16 @@ typedef void HANDLER_ATTR Handler(PARAMS);
     ins = *pc++; \
     TAIL(((Handler *const *)table)[(uint8_t)ins]); \
   } while (0)
+#define AGAIN TAIL(((Handler *const *)table)[(uint8_t)ins]) /* the same instruction */
 #define GO(name) TAIL(helper_##name)
 #define SLOW(name) TAIL(call_slow_##name)
 
 #define OP(name, format, words, meaning) OPCODE(name);
 #include "../lang/opcodes.def"
 #undef OP
-HELPER(setslot_barrier);
-HELPER(setup_barrier);
-HELPER(getf_other);
-HELPER(setf_other);
-HELPER(invoke_other);
+#define X(name) HELPER(name);
+HELPERS(X)
+#undef X
 
 static Handler *const handlers[256] = {
 #define OP(name, format, words, meaning) [OP_##name] = op_##name,
@@ -177,6 +183,7 @@ static void run(ox_VM *vm) {
     ins = *pc++; \
     goto *handlers[(uint8_t)ins]; \
   } while (0)
+#define AGAIN goto *handlers[(uint8_t)ins]
 #define GO(name) goto helper_##name
 #define SLOW(name) goto call_slow_##name
 

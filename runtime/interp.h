@@ -23,7 +23,7 @@
 
 #include "vm.h"
 
-enum { SPARE_REGISTERS = 10, STACK_MARGIN = 64, STACK_MAIN = 1024, STACK_FIBER = 64 };
+enum { SPARE_REGISTERS = 10, STACK_MARGIN = 32, STACK_MAIN = 1024, STACK_FIBER = 30 };
 
 typedef enum RetMode {
   RET_STORE,  /* R[dest] = result */
@@ -82,6 +82,21 @@ typedef struct InlineCache { uint32_t cls, slot; } InlineCache;
 static inline InlineCache *vm_cache(ox_VM *vm, unsigned number) {
   return (InlineCache *)(vm->cage - GC_CACHE_OFF) + vm_proto(vm)->caches + number;
 }
+
+/* Behind them, shared by all places: a hash table of (class, name) -> field slot or method, for places
+ * that see many classes. It lies at the beginning of the cache area. Emptied together with them. */
+typedef struct LookupEntry { uint32_t cls, name, slot; uint32_t is_method; } LookupEntry;
+enum { LOOKUP_BITS = 10, LOOKUP_CACHES = (sizeof(LookupEntry) << LOOKUP_BITS) / sizeof(InlineCache) };
+static inline LookupEntry *lookup_entry(uint8_t *cage, uint32_t cls, uint32_t name) {
+  uint32_t h = (cls * 0x9E3779B1u ^ name * 0x85EBCA6Bu) >> (32 - LOOKUP_BITS);
+  return (LookupEntry *)(cage - GC_CACHE_OFF) + h;
+}
+static inline void lookup_fill(ox_VM *vm, uint32_t cls, Value name, uint32_t slot, bool is_method) {
+  *lookup_entry(vm->cage, cls, (uint32_t)name) = (LookupEntry){cls, (uint32_t)name, slot, is_method};
+}
+
+/* Native.reserved: methods that the interpreter does itself in the plain case. */
+enum { FAST_NONE, FAST_LIST_PUSH };
 
 /* ---- the loop (interp.c) ---- */
 /* Runs from the saved state until EXIT. C recursion of the caller's making. */

@@ -191,7 +191,9 @@ Value loader_stub(ox_VM *vm) {
   for (unsigned i = 0; i < 256; i++) code[1 + i] = op_make_abc(OP_RET, i, 0, 0);
   FnProto f = {.code = code, .ncode = STUB_CODE, .name = {"", 0}};
   Value proto = proto_new(vm, &f, V_NIL);
-  return proto == V_ERROR ? V_ERROR : closure_new(vm, proto, V_ABSENT);
+  if (proto == V_ERROR) return V_ERROR;
+  ((Proto *)vm_deref(vm, proto))->nregs = 0;
+  return closure_new(vm, proto, V_ABSENT);
 }
 
 bool proto_span(ox_VM *vm, Proto *p, uint32_t at, uint32_t *from, uint32_t *to) {

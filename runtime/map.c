@@ -8,8 +8,9 @@
  *
  * The low s bits of a hash choose the first slot (then linear probing), its other bits are the tag
  * beside the entry number: a probe leaves the slots' cache line only for an entry that nearly surely
- * matches. A removed entry keeps its slot and its place, with key V_ABSENT and value nil; such holes
- * are squeezed out when the store is full, before it grows. So the number of slots in use is `used`.
+ * matches. A removed entry keeps its place, with key V_ABSENT and value nil, and its slot, with the
+ * tag inverted, so that looking for the same key again passes it by; such holes are squeezed out when
+ * the store is full, before it grows. So the number of slots in use is `used`.
  *
  * Which keys are equal: inline ints, nil, bools, interned strings and whatever has identity compare
  * by their word alone. The others ("odd" keys: floats, wide ints, long strings, ranges, instances
@@ -134,8 +135,8 @@ static inline uint32_t linear_find(ox_VM *vm, Map *m, Value key) {
   return NOT_FOUND;
 }
 
-/* A key that is surely equal only to its own word: an interned string, or an int where the map
- * holds no odd keys with this very tag. `*rival` tells that another key with the tag was seen. */
+/* Finds a key that is surely equal only to its own word: an interned string, or an int unless
+ * `*rival` tells that a float of the same hash was seen. */
 static inline Found index_find(ox_VM *vm, Map *m, Value key, uint32_t hash, bool *rival) {
   const uint32_t *slots = map_slots(vm, m);
   const Value *items = map_entries(vm, m);
@@ -144,7 +145,7 @@ static inline Found index_find(ox_VM *vm, Map *m, Value key, uint32_t hash, bool
     if ((slot ^ hash) > mask) continue;
     uint32_t e = (slot & mask) - 1;
     if (items[2 * (uint64_t)e] == key) return (Found){e, i};
-    *rival = true;
+    *rival |= v_is_float(items[2 * (uint64_t)e]);
   }
   return (Found){NOT_FOUND, i};
 }
@@ -181,9 +182,10 @@ static bool find_key(ox_VM *vm, Map *m, const Key *k, Found *out) {
   return true;
 }
 
-static inline uint32_t find_str(ox_VM *vm, Map *m, Value key, String *s) {
-  bool rival;
-  return m->index.w == 0 ? linear_find(vm, m, key) : index_find(vm, m, key, s->hash, &rival).entry;
+static inline Found find_str(ox_VM *vm, Map *m, Value key, const String *s) {
+  bool rival = false;
+  if (m->index.w == 0) return (Found){linear_find(vm, m, key), 0};
+  return index_find(vm, m, key, s->hash, &rival);
 }
 
 /* For an int that is not there as such: a float key may equal it. */
@@ -213,34 +215,41 @@ static inline String *quick_string(ox_VM *vm, Value key) {
   return s->h.aux <= STRING_INTERN_MAX ? s : NULL;
 }
 
-static uint32_t find_other(ox_VM *vm, Map *m, Value key) {
+static __attribute__((noinline)) Found find_other(ox_VM *vm, Map *m, Value key) {
   Key k;
-  Found found;
-  if (!key_prepare(vm, key, &k)) return NOT_FOUND;
-  if (m->index.w == 0 && k.how == KEY_METHOD) return NOT_FOUND;
-  return find_key(vm, m, &k, &found) ? found.entry : NOT_FOUND;
+  Found found = {NOT_FOUND, 0};
+  if (!key_prepare(vm, key, &k)) return found;
+  if (m->index.w == 0 && k.how == KEY_METHOD) return found;
+  find_key(vm, m, &k, &found); /* where it fails the entry is NOT_FOUND */
+  return found;
 }
 
-uint32_t map_find(ox_VM *vm, Value map, Value key) {
-  Map *m = as_map(vm, map);
-  if (v_is_int(key)) return find_int(vm, m, key, hash_int(vm, v_int(key))).entry;
+static inline Found find_any(ox_VM *vm, Map *m, Value key) {
+  if (v_is_int(key)) return find_int(vm, m, key, hash_int(vm, v_int(key)));
   String *s = quick_string(vm, key);
   return s ? find_str(vm, m, key, s) : find_other(vm, m, key);
 }
 
+uint32_t map_find(ox_VM *vm, Value map, Value key) {
+  return find_any(vm, as_map(vm, map), key).entry;
+}
+
 uint32_t map_find_str(ox_VM *vm, Map *m, Value key) {
   String *s = vm_deref(vm, key);
-  return s->h.aux <= STRING_INTERN_MAX ? find_str(vm, m, key, s) : find_other(vm, m, key);
+  return (s->h.aux <= STRING_INTERN_MAX ? find_str(vm, m, key, s) : find_other(vm, m, key)).entry;
+}
+
+static inline Value entry_value(ox_VM *vm, Map *m, uint32_t e) {
+  return e == NOT_FOUND ? V_ABSENT : map_entries(vm, m)[2 * (uint64_t)e + 1];
 }
 
 Value map_get(ox_VM *vm, Value map, Value key) {
-  uint32_t e = map_find(vm, map, key);
-  return e == NOT_FOUND ? V_ABSENT : map_entries(vm, as_map(vm, map))[2 * (uint64_t)e + 1];
+  Map *m = as_map(vm, map);
+  return entry_value(vm, m, find_any(vm, m, key).entry);
 }
 
 Value map_get_str(ox_VM *vm, Map *m, Value key) {
-  uint32_t e = map_find_str(vm, m, key);
-  return e == NOT_FOUND ? V_ABSENT : map_entries(vm, m)[2 * (uint64_t)e + 1];
+  return entry_value(vm, m, map_find_str(vm, m, key));
 }
 
 /* ---- growing ---------------------------------------------------------------------------------- */
@@ -427,12 +436,8 @@ bool map_set(ox_VM *vm, Value map, Value key, Value value) {
   }
   String *s = quick_string(vm, key);
   if (!s) return set_other(vm, m, key, value);
-  bool rival;
   Key k = {key, s->hash, KEY_IDENTITY};
-  Found found = {NOT_FOUND, 0};
-  if (m->index.w == 0) found.entry = linear_find(vm, m, key);
-  else found = index_find(vm, m, key, s->hash, &rival);
-  return map_put(vm, m, &k, found, value);
+  return map_put(vm, m, &k, find_str(vm, m, key, s), value);
 }
 
 /* ---- removing --------------------------------------------------------------------------------- */
@@ -453,13 +458,17 @@ static void map_restart(ox_VM *vm, Map *m) {
 }
 
 Value map_remove(ox_VM *vm, Value map, Value key) {
-  uint32_t e = map_find(vm, map, key);
-  if (e == NOT_FOUND) return V_ABSENT;
   Map *m = as_map(vm, map);
-  Value *pair = map_entries(vm, m) + 2 * (uint64_t)e, gone = pair[1];
+  Found found = find_any(vm, m, key);
+  if (found.entry == NOT_FOUND) return V_ABSENT;
+  Value *pair = map_entries(vm, m) + 2 * (uint64_t)found.entry, gone = pair[1];
   if (v_is_ref(gone) && !vm_root(vm, gone)) return V_ABSENT;
   gc_store(vm->cage, gc_word(vm->cage, pair), V_ABSENT);
   gc_store(vm->cage, gc_word(vm->cage, pair + 1), V_NIL);
+  if (m->index.w) {
+    uint32_t *slot = map_slots(vm, m) + found.slot;
+    set_u32(vm, slot, *slot ^ ~m->mask);
+  }
   map_touch(vm, m);
   m->version++;
   if (--m->live == 0) map_restart(vm, m);

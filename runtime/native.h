@@ -46,7 +46,12 @@ typedef struct ModuleDef {
 /* All tables, in a fixed order (registry.c). A native's number is table << 10 | index. */
 extern const ModuleDef *const native_tables[];
 extern const int native_table_count;
-const NativeDef *native_def(ox_VM *vm, uint32_t number);
+enum { NATIVE_INDEX_BITS = 10, NATIVE_HOST = 1 << 30 }; /* from here on: functions of the host */
+static inline const NativeDef *native_def(ox_VM *vm, uint32_t number) {
+  if (__builtin_expect(number >= NATIVE_HOST, 0))
+    return ((const NativeDef *const *)vm->host_natives)[number - NATIVE_HOST];
+  return &native_tables[number >> NATIVE_INDEX_BITS]->defs[number & ((1 << NATIVE_INDEX_BITS) - 1)];
+}
 /* The function value for a definition: a Native, for DEF_SCRIPT too (a call of that goes to the
  * prelude's closure), or the number of a DEF_NUMBER. Rooted. */
 Value native_value(ox_VM *vm, uint32_t number);
@@ -54,7 +59,6 @@ Value native_value(ox_VM *vm, uint32_t number);
  * parameters behind a rest, which can only be given by name; they lie in args[nargs ...]. Rooted;
  * V_ERROR if memory is out or the signature malformed. */
 Value native_from_def(ox_VM *vm, const NativeDef *def, uint32_t number);
-enum { NATIVE_HOST = 1 << 30 }; /* numbers from here on are functions of the host */
 /* Index of the table of a module by name, or -1. */
 int native_find_module(const char *name, size_t len);
 bool natives_init(ox_VM *vm);             /* core Store; classes of builtin types are made lazily */

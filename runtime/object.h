@@ -161,7 +161,7 @@ typedef struct Fiber {
   uint32_t state;    /* FiberState */
   uint32_t pc;       /* where to go on: offset from the cage's base in 32-bit units */
   uint32_t base;     /* its R, counted in slots from the stack's slots[0] */
-  uint32_t reserved;
+  uint32_t depth;    /* how many fibers wait for it, through one another */
 } Fiber;
 
 typedef struct Foreign {

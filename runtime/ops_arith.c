@@ -8,6 +8,7 @@
 #include "map.h"
 #include "number.h"
 #include "ops.h"
+#include "range.h"
 #include "repr.h"
 #include "str.h"
 
@@ -117,6 +118,8 @@ static int64_t plain_length(ox_VM *vm, Value v) {
   if (v_is_string(v)) return (int64_t)string_len(vm, v);
   if (v_is(v, KIND_LIST)) return (int64_t)list_len(vm, v);
   if (v_is(v, KIND_MAP) || v_is(v, KIND_SET)) return as_map(vm, v)->live;
+  uint64_t n;
+  if (v_is(v, KIND_RANGE) && range_length(vm, v, &n) && n <= INT64_MAX) return (int64_t)n;
   return -1;
 }
 
@@ -124,7 +127,9 @@ bool slow_len(ox_VM *vm, uint32_t ins) {
   Value v = vm_regs(vm)[INS_B(ins)];
   int64_t n = plain_length(vm, v);
   if (n >= 0) {
-    vm_regs(vm)[INS_A(ins)] = v_from_int(n);
+    Value r = num_from_int(vm, n);
+    if (r == V_ERROR) return false;
+    vm_regs(vm)[INS_A(ins)] = r;
     return true;
   }
   int called = call_operator(vm, v, OPM_LEN, V_ABSENT, link_here(vm, 0, INS_A(ins), RET_LEN));

@@ -10,25 +10,25 @@
     } \
   } while (0)
 
-#define ADD_OP(X, Y) \
+#define ADD_OP(X, Y, mixed) \
   DOUBLE_PATH(X, +, Y); \
   Value a = *(X), b = *(Y), r = a + b + kbias; \
   if (LIKELY(BOTH_INT(a, b) && IS_INT(r))) { \
     R[A] = r; \
     NEXT; \
   } \
-  SLOW(arith)
+  GO(mixed)
 
-#define SUB_OP(X, Y) \
+#define SUB_OP(X, Y, mixed) \
   DOUBLE_PATH(X, -, Y); \
   Value a = *(X), b = *(Y), r = a - b - kbias; \
   if (LIKELY(BOTH_INT(a, b) && IS_INT(r))) { \
     R[A] = r; \
     NEXT; \
   } \
-  SLOW(arith)
+  GO(mixed)
 
-#define MUL_OP(X, Y) \
+#define MUL_OP(X, Y, mixed) \
   DOUBLE_PATH(X, *, Y); \
   Value a = *(X), b = *(Y); \
   if (LIKELY(BOTH_INT(a, b))) { \
@@ -38,9 +38,9 @@
       NEXT; \
     } \
   } \
-  SLOW(arith)
+  GO(mixed)
 
-#define DIV_OP(X, Y) \
+#define DIV_OP(X, Y, mixed) \
   DOUBLE_PATH(X, /, Y); \
   Value a = *(X), b = *(Y); \
   if (LIKELY(BOTH_INT(a, b))) { \
@@ -50,7 +50,28 @@
       NEXT; \
     } \
   } \
-  SLOW(arith)
+  GO(mixed)
+
+/* An int and a float (or two floats whose result is NaN): as doubles. */
+#define MIXED_OP(name, op, X, Y) \
+  HELPER(name) { \
+    Value a = *(X), b = *(Y); \
+    if (IS_INT(a) ? v_is_float(b) : v_is_float(a) && (IS_INT(b) || v_is_float(b))) { \
+      double x = IS_INT(a) ? (double)INT(a) : v_float(a); \
+      double y = IS_INT(b) ? (double)INT(b) : v_float(b); \
+      R[A] = v_from_float(x op y); \
+      NEXT; \
+    } \
+    SLOW(arith); \
+  }
+MIXED_OP(mixed_add, +, &R[B], &R[C])
+MIXED_OP(mixed_sub, -, &R[B], &R[C])
+MIXED_OP(mixed_mul, *, &R[B], &R[C])
+MIXED_OP(mixed_div, /, &R[B], &R[C])
+MIXED_OP(mixed_addk, +, &R[B], &K(C))
+MIXED_OP(mixed_subk, -, &R[B], &K(C))
+MIXED_OP(mixed_mulk, *, &R[B], &K(C))
+MIXED_OP(mixed_divk, /, &R[B], &K(C))
 
 /* Divisors above 0 only: 0 throws, and so is the sign's work left out. */
 #define FLOOR_OP(X, Y, result) \
@@ -69,16 +90,16 @@
   } \
   SLOW(arith)
 
-OPCODE(ADD) { ADD_OP(&R[B], &R[C]); }
-OPCODE(SUB) { SUB_OP(&R[B], &R[C]); }
-OPCODE(MUL) { MUL_OP(&R[B], &R[C]); }
-OPCODE(DIV) { DIV_OP(&R[B], &R[C]); }
+OPCODE(ADD) { ADD_OP(&R[B], &R[C], mixed_add); }
+OPCODE(SUB) { SUB_OP(&R[B], &R[C], mixed_sub); }
+OPCODE(MUL) { MUL_OP(&R[B], &R[C], mixed_mul); }
+OPCODE(DIV) { DIV_OP(&R[B], &R[C], mixed_div); }
 OPCODE(IDIV) { FLOOR_OP(&R[B], &R[C], q); }
 OPCODE(MOD) { FLOOR_OP(&R[B], &R[C], m); }
-OPCODE(ADDK) { ADD_OP(&R[B], &K(C)); }
-OPCODE(SUBK) { SUB_OP(&R[B], &K(C)); }
-OPCODE(MULK) { MUL_OP(&R[B], &K(C)); }
-OPCODE(DIVK) { DIV_OP(&R[B], &K(C)); }
+OPCODE(ADDK) { ADD_OP(&R[B], &K(C), mixed_addk); }
+OPCODE(SUBK) { SUB_OP(&R[B], &K(C), mixed_subk); }
+OPCODE(MULK) { MUL_OP(&R[B], &K(C), mixed_mulk); }
+OPCODE(DIVK) { DIV_OP(&R[B], &K(C), mixed_divk); }
 OPCODE(IDIVK) { FLOOR_OP(&R[B], &K(C), q); }
 OPCODE(MODK) { FLOOR_OP(&R[B], &K(C), m); }
 OPCODE(POW) { SLOW(arith); }

@@ -26,8 +26,47 @@ OPCODE(CALL) {
     ENTER(f, B, N, pc, A + 2, call);
     NEXT;
   }
+  GO(call_other);
+}
+
+HELPER(call_other) {
+  Value f = R[A];
   if (LIKELY(IS(f, NATIVE))) SLOW(native);
+  if (IS(f, CLASS)) GO(construct);
   SLOW(call);
+}
+
+/* An instance of a class without computed defaults, whose init takes exactly these arguments (or which
+ * has none); class.c has the layout. Also for a tail call, which returns by way of the stub. */
+HELPER(construct) {
+  Class *c = (Class *)PTR(R[A]);
+  if (UNLIKELY(c->flags != CLASS_SEALED || c->init_fields != V_NIL)) SLOW(call);
+  if (UNLIKELY(!IS(c->init, CLOSURE) || c->nfields >= GC_SMALL_WORDS)) SLOW(call);
+  Proto *callee = PROTO_OF(c->init);
+  Value *N = R + A + 3;
+  if (UNLIKELY(callee->arity != B + 1)) SLOW(call);
+  if (!STACK_ROOM(N, callee->nregs)) SLOW(call);
+  POLL();
+  uint32_t n = c->nfields, cls = (uint32_t)R[A];
+  Instance *o = (Instance *)gc_bump(cage, GC_SPACE_OBJECT, gc_class_of_words[1 + n]);
+  if (UNLIKELY(o == NULL)) SLOW(call);
+  put_header(o, HEADER(INSTANCE, LAYOUT_VALUES | LAYOUT_AUX_REF, n, cls));
+  const Value *defaults = ((Store *)REF_PTR(((List *)PTR(c->defaults))->h.aux))->items;
+  for (uint32_t i = 0; i < n; i++) {
+    o->fields[i] = defaults[i];
+    FORK;
+  }
+  for (unsigned i = B; i > 0; i--) {
+    N[i] = N[i - 2];
+    FORK;
+  }
+  R[A] = N[0] = v_from_ref(KIND_INSTANCE, (Ref){(uint32_t)WORD(o)});
+  N[-2] = c->init;
+  N[-1] = LINK_HERE(pc, A + 3, C | RET_INIT << 8);
+  R = N;
+  P = callee;
+  pc = CODE_OF(callee);
+  NEXT;
 }
 
 OPCODE(CALLN) { SLOW(calln); }
@@ -37,13 +76,17 @@ OPCODE(INVOKE) {
   Value self = R[A + 2];
   if (LIKELY(IS(self, INSTANCE))) {
     InlineCache *cache = CACHE(pc[0]);
-    if (UNLIKELY(cache->cls != ((Header *)PTR(self))->aux)) SLOW(invoke);
+    if (UNLIKELY(cache->cls != ((Header *)PTR(self))->aux)) GO(invoke_lookup);
     Value f = v_from_ref(KIND_CLOSURE, (Ref){cache->slot});
     Value *N = R + A + 2;
     ENTER(f, B + 1, N, pc + 1, A + 2, invoke);
     NEXT;
   }
   GO(invoke_other);
+}
+
+HELPER(invoke_lookup) {
+  FILL_FROM_TABLE(((Header *)PTR(R[A + 2]))->aux, true, invoke);
 }
 
 /* Builtin methods: the cache holds the builtin class and a Native. A map's own keys come first, so
@@ -54,16 +97,33 @@ HELPER(invoke_other) {
     InlineCache *cache = CACHE(pc[0]);
     if (LIKELY(cache->cls == (uint32_t)ST->kind_class[v_kind(self)] && cache->cls != 0)) {
       R[A] = v_from_ref(KIND_NATIVE, (Ref){cache->slot});
+      if (((Native *)REF_PTR(cache->slot))->reserved == FAST_LIST_PUSH) GO(list_push);
       SLOW(native_invoke);
     }
   }
   SLOW(invoke);
 }
 
+HELPER(list_push) {
+  List *list = (List *)PTR(R[A + 2]);
+  uint64_t n = list->len;
+  if (LIKELY(B == 1 && list->h.aux != 0 && n < ((Header *)REF_PTR(list->h.aux))->aux)) {
+    uint64_t word = (uint64_t)list->h.aux + 1 + n, len = WORD(&list->len);
+    if (LIKELY(!PAGE_STATE(word) && !PAGE_STATE(len))) {
+      ((Value *)cage)[word] = R[A + 3];
+      list->len = n + 1;
+      R[C] = V_NIL;
+      pc++;
+      NEXT;
+    }
+  }
+  SLOW(native_invoke);
+}
+
 /* The callee takes the caller's place: its arguments move down to R. */
 OPCODE(TAILCALL) {
   Value f = R[A];
-  if (UNLIKELY(!IS(f, CLOSURE))) SLOW(tailcall);
+  if (UNLIKELY(!IS(f, CLOSURE))) GO(tailcall_other);
   Proto *callee = PROTO_OF(f);
   if (UNLIKELY(callee->arity != B)) SLOW(tailcall);
   if (!STACK_ROOM(R, callee->nregs)) SLOW(tailcall);
@@ -79,14 +139,42 @@ OPCODE(TAILCALL) {
   NEXT;
 }
 
-OPCODE(TAILINVOKE) { SLOW(tailinvoke); }
+/* A class or a native: called here, with the result in R[A], which the stub's code then returns. */
+HELPER(tailcall_other) {
+  if (!IS(R[A], CLASS)) SLOW(tailcall);
+  pc = CODE_OF(PROTO_OF(ST->stub)) + 1 + A;
+  ins = (ins & 0xFFFFFF) | (uint32_t)A << 24;
+  GO(construct);
+}
+
+OPCODE(TAILINVOKE) {
+  Value self = R[A + 2];
+  if (UNLIKELY(!IS(self, INSTANCE))) SLOW(tailinvoke);
+  InlineCache *cache = CACHE(pc[0]);
+  if (UNLIKELY(cache->cls != ((Header *)PTR(self))->aux)) GO(invoke_lookup);
+  Value f = v_from_ref(KIND_CLOSURE, (Ref){cache->slot});
+  Proto *callee = PROTO_OF(f);
+  if (UNLIKELY(callee->arity != B + 1)) SLOW(tailinvoke);
+  if (!STACK_ROOM(R, callee->nregs)) SLOW(tailinvoke);
+  POLL();
+  Value *from = R + A + 2;
+  for (unsigned i = 0, n = B; i <= n; i++) {
+    R[i] = from[i];
+    FORK;
+  }
+  R[-2] = f;
+  P = callee;
+  pc = CODE_OF(callee);
+  NEXT;
+}
+
 OPCODE(SUPERGET) { SLOW(superget); }
 
 OPCODE(RET) {
   Value v = R[A];
   uint64_t link = R[-1];
   uint64_t dest = link >> 48; /* with the mode above it */
-  if (UNLIKELY(dest > 0xFF)) SLOW(ret);
+  if (UNLIKELY(dest > 0xFF)) GO(ret_mode);
   R -= (uint16_t)(link >> 32);
   pc = (const uint32_t *)cage + (uint32_t)link;
   P = PROTO_OF(R[-2]);
@@ -97,10 +185,23 @@ OPCODE(RET) {
 OPCODE(RETNIL) {
   uint64_t link = R[-1];
   uint64_t dest = link >> 48;
-  if (UNLIKELY(dest > 0xFF)) SLOW(retnil);
+  if (UNLIKELY(dest > 0xFF)) GO(ret_mode);
   R -= (uint16_t)(link >> 32);
   pc = (const uint32_t *)cage + (uint32_t)link;
   P = PROTO_OF(R[-2]);
   R[dest] = V_NIL;
   NEXT;
+}
+
+HELPER(ret_mode) {
+  uint64_t link = R[-1];
+  if (link >> 56 == RET_INIT) {
+    Value made = R[-3];
+    R -= (uint16_t)(link >> 32);
+    pc = (const uint32_t *)cage + (uint32_t)link;
+    P = PROTO_OF(R[-2]);
+    R[(uint8_t)(link >> 48)] = made;
+    NEXT;
+  }
+  SLOW(ret);
 }

@@ -183,8 +183,11 @@ Value field_get(ox_VM *vm, Value v, Value name, bool quiet) {
 
 static void fill_cache(ox_VM *vm, Value v, uint32_t word, uint32_t slot) {
   InlineCache *cache = vm_cache(vm, word >> 16);
-  if (v_is(v, KIND_INSTANCE)) *cache = (InlineCache){((Instance *)vm_deref(vm, v))->h.aux, slot};
-  else if (v_is(v, KIND_MODULE)) *cache = (InlineCache){v_ref(v).w, slot};
+  if (v_is(v, KIND_INSTANCE)) {
+    uint32_t cls = ((Instance *)vm_deref(vm, v))->h.aux;
+    *cache = (InlineCache){cls, slot};
+    lookup_fill(vm, cls, vm_const(vm, (uint16_t)word), slot, false);
+  } else if (v_is(v, KIND_MODULE)) *cache = (InlineCache){v_ref(v).w, slot};
   else *cache = (InlineCache){0, slot};
 }
 
@@ -338,14 +341,26 @@ Value index_get(ox_VM *vm, Value v, Value key, bool quiet) {
   return r != V_ABSENT || error_pending(vm) ? r : builtin_index(vm, v, key, quiet);
 }
 
+/* Calls a class's `[]` or `[]=` (with `value`). v[i, j] comes with the list [i, j] as its key: a method
+ * with as many parameters gets them one by one. As call_operator: 1, 0, -1. */
+static int call_index(ox_VM *vm, Value v, OpMethod m, Value key, Value value, uint64_t ret) {
+  if (!v_is(v, KIND_INSTANCE) && !v_is(v, KIND_FOREIGN)) return 0;
+  Value method = vm_find_method(vm, v, vm->st->op_names[m]);
+  if (method == V_ABSENT) return error_pending(vm) ? -1 : 0;
+  Value args[12] = {v, key};
+  unsigned n = 2, extra = 1 + (value != V_ABSENT);
+  unsigned params = v_is(method, KIND_CLOSURE) ? proto_of(vm, method)->nparams : 0;
+  if (v_is(key, KIND_LIST) && params > 1 + extra && params <= 10 && list_len(vm, key) + extra == params)
+    for (n = 1; n < params + 1 - extra; n++) args[n] = list_get(vm, key, n - 1);
+  if (value != V_ABSENT) args[n++] = value;
+  return call_above(vm, method, n, args, ret) ? 1 : -1;
+}
+
 bool slow_getidx(ox_VM *vm, uint32_t ins) {
   Value v = vm_regs(vm)[INS_B(ins)];
   Value key = op_code(ins) == OP_GETIDXI ? v_from_int(INS_C(ins)) : vm_regs(vm)[INS_C(ins)];
-  if (v_is(v, KIND_INSTANCE) || v_is(v, KIND_FOREIGN)) {
-    Value method = vm_find_method(vm, v, vm->st->op_names[OPM_INDEX]), args[2] = {v, key};
-    if (method != V_ABSENT)
-      return call_above(vm, method, 2, args, link_here(vm, 0, INS_A(ins), RET_STORE));
-  }
+  int called = call_index(vm, v, OPM_INDEX, key, V_ABSENT, link_here(vm, 0, INS_A(ins), RET_STORE));
+  if (called) return called > 0;
   Value x = builtin_index(vm, v, key, op_code(ins) == OP_GETIDXQ);
   if (x == V_ERROR) return false;
   vm_regs(vm)[INS_A(ins)] = x;
@@ -375,11 +390,8 @@ bool index_set(ox_VM *vm, Value v, Value key, Value x) {
 bool slow_setidx(ox_VM *vm, uint32_t ins) {
   Value *R = vm_regs(vm);
   Value v = R[INS_A(ins)], key = R[INS_B(ins)], x = R[INS_C(ins)];
-  if (v_is(v, KIND_INSTANCE) || v_is(v, KIND_FOREIGN)) {
-    Value method = vm_find_method(vm, v, vm->st->op_names[OPM_SET_INDEX]), args[3] = {v, key, x};
-    if (method != V_ABSENT) return call_above(vm, method, 3, args, link_here(vm, 0, 0, RET_DROP));
-  }
-  return builtin_set_index(vm, v, key, x);
+  int called = call_index(vm, v, OPM_SET_INDEX, key, x, link_here(vm, 0, 0, RET_DROP));
+  return called ? called > 0 : builtin_set_index(vm, v, key, x);
 }
 
 bool slow_slice(ox_VM *vm, uint32_t ins) {

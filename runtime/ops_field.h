@@ -12,9 +12,26 @@ OPCODE(GETF) {
       pc++;
       NEXT;
     }
-    SLOW(getf);
+    GO(getf_lookup);
   }
   GO(getf_other);
+}
+
+/* The inline cache is for another class: what does the shared table know? */
+#define FILL_FROM_TABLE(class_ref, method, slow) do { \
+    uint32_t cls_ = (class_ref), name_ = (uint32_t)K((uint16_t)pc[0]); \
+    LookupEntry *e_ = lookup_entry(cage, cls_, name_); \
+    if (UNLIKELY(e_->cls != cls_ || e_->name != name_ || e_->is_method != (method))) SLOW(slow); \
+    *CACHE(pc[0]) = (InlineCache){cls_, e_->slot}; \
+    AGAIN; \
+  } while (0)
+
+HELPER(getf_lookup) {
+  FILL_FROM_TABLE(((Header *)PTR(R[B]))->aux, false, getf);
+}
+
+HELPER(setf_lookup) {
+  FILL_FROM_TABLE(((Header *)PTR(R[A]))->aux, false, setf);
 }
 
 HELPER(getf_other) {
@@ -49,12 +66,11 @@ OPCODE(SETF) {
     Instance *o = (Instance *)PTR(v);
     InlineCache *cache = CACHE(pc[0]);
     uint64_t word = (uint64_t)(uint32_t)v + 1 + cache->slot;
-    if (LIKELY(cache->cls == o->h.aux && !PAGE_STATE(word))) {
-      ((Value *)cage)[word] = R[B];
-      pc++;
-      NEXT;
-    }
-    SLOW(setf);
+    if (UNLIKELY(cache->cls != o->h.aux)) GO(setf_lookup);
+    if (UNLIKELY(PAGE_STATE(word))) SLOW(setf);
+    ((Value *)cage)[word] = R[B];
+    pc++;
+    NEXT;
   }
   GO(setf_other);
 }
@@ -81,6 +97,20 @@ OPCODE(GETIDX) {
     uint64_t i = R[C] + kbias; /* an index, or huge */
     if (LIKELY(i < list->len)) {
       R[A] = ((Store *)REF_PTR(list->h.aux))->items[i];
+      NEXT;
+    }
+    SLOW(getidx);
+  }
+  GO(getidx_other);
+}
+
+HELPER(getidx_other) {
+  Value v = R[B];
+  if (IS(v, STRING)) {
+    String *s = (String *)PTR(v);
+    uint64_t i = R[C] + kbias;
+    if (LIKELY(i < s->h.aux)) {
+      R[A] = ST->bytes1[(uint8_t)s->chars[i]];
       NEXT;
     }
   }

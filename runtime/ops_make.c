@@ -101,7 +101,8 @@ bool slow_listpush(ox_VM *vm, uint32_t ins) {
 bool slow_listext(ox_VM *vm, uint32_t ins) {
   Value *R = vm_regs(vm);
   Value items = R[INS_B(ins)];
-  if (!v_is(items, KIND_LIST)) items = list_from_iterable(vm, items, "...");
+  bool plain = v_is(items, KIND_LIST) || v_is(items, KIND_RANGE) || v_is(items, KIND_MAP) || v_is(items, KIND_SET);
+  if (!plain) items = list_from_iterable(vm, items, "...");
   return items != V_ERROR && list_extend(vm, vm_regs(vm)[INS_A(ins)], items);
 }
 

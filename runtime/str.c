@@ -122,8 +122,12 @@ static inline String *slot_string(ox_VM *vm, uint64_t slot) {
   return gc_ptr(vm->cage, (Ref){(uint32_t)slot});
 }
 
+/* Equality of n > 1 bytes; short ones by two loads that overlap, as calling memcmp costs more. */
 static inline bool same_bytes(const char *a, const char *b, uint64_t n) {
-  return n == 0 || memcmp(a, b, n) == 0;
+  if (n > 16) return memcmp(a, b, n) == 0;
+  if (n >= 8) return ((load8(a) ^ load8(b)) | (load8(a + n - 8) ^ load8(b + n - 8))) == 0;
+  if (n >= 4) return ((load4(a) ^ load4(b)) | (load4(a + n - 4) ^ load4(b + n - 4))) == 0;
+  return a[0] == b[0] && a[1] == b[1] && a[n - 1] == b[n - 1];
 }
 
 /* The interned string with these bytes, or NULL. */

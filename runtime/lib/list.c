@@ -234,13 +234,15 @@ static Value list_m_unique(ox_VM *vm, Value *args, int nargs) {
 
 /* ---- joining ---------------------------------------------------------------------------------- */
 
-/* Bytes of all elements and the separators between them; false: not all are strings. */
+/* Makes all elements flat and adds up their bytes and the separators between them. False: not all
+ * are strings, or an error is pending. */
 static bool join_length(ox_VM *vm, Value list, const String *sep, uint64_t *out) {
   uint64_t n = list_len(vm, list), total = n > 1 ? (n - 1) * sep->h.aux : 0;
   for (uint64_t i = 0; i < n; i++) {
     Value item = list_get(vm, list, i);
-    if (!v_is_string(item)) return false;
-    total += string_len(vm, item);
+    String *s = v_is_string(item) ? string_flat(vm, item) : NULL;
+    if (!s) return false;
+    total += s->h.aux;
   }
   *out = total;
   return true;
@@ -251,10 +253,9 @@ static char *put_bytes(char *to, const char *from, uint64_t n) {
   return to + n;
 }
 
-/* All elements are strings, and flat; n > 0. */
 static void join_write(ox_VM *vm, Value list, const String *sep, char *to) {
-  const Value *items = items_of(vm, list);
   uint64_t n = list_len(vm, list);
+  const Value *items = n ? items_of(vm, list) : NULL;
   for (uint64_t i = 0; i < n; i++) {
     const String *s = string_flat(vm, items[i]);
     if (i > 0) to = put_bytes(to, sep->chars, sep->h.aux);
@@ -262,42 +263,43 @@ static void join_write(ox_VM *vm, Value list, const String *sep, char *to) {
   }
 }
 
+/* All elements are strings, `total` bytes in all. */
 static Value join_strings(ox_VM *vm, Value list, const String *sep, uint64_t total) {
   char small[STRING_INTERN_MAX + 1], *to = small;
   Value v = V_NIL;
-  for (uint64_t i = 0; i < list_len(vm, list); i++)
-    if (!string_flat(vm, list_get(vm, list, i))) return V_ERROR;
   if (total > STRING_INTERN_MAX && (v = string_reserve(vm, total, &to)) == V_ERROR) return V_ERROR;
   join_write(vm, list, sep, to);
   return v == V_NIL ? string_new(vm, small, total) : v;
 }
 
-static Value join_any(ox_VM *vm, Value list, const String *sep) {
-  Buf b;
-  buf_init(&b, vm);
-  bool ok = true;
-  for (uint64_t i = 0; ok && i < list_len(vm, list); i++) {
-    if (i > 0) buf_add(&b, sep->chars, sep->h.aux);
+/* `str` methods of the elements may run in between. */
+static bool join_any(Buf *b, Value list, const String *sep) {
+  ox_VM *vm = b->vm;
+  uint32_t mark = vm_roots_mark(vm);
+  for (uint64_t i = 0; i < list_len(vm, list); i++) {
+    if (i > 0) buf_add(b, sep->chars, sep->h.aux);
     Value item = list_get(vm, list, i);
-    uint32_t mark = vm_roots_mark(vm);
-    ok = vm_root(vm, item) && value_print(&b, item, false);
+    if (!vm_root(vm, item) || !value_print(b, item, false)) return false;
     vm_roots_reset(vm, mark);
-    if (i % POLL_EVERY == POLL_EVERY - 1) ok = ok && vm_poll(vm, POLL_EVERY);
+    if (i % POLL_EVERY == POLL_EVERY - 1 && !vm_poll(vm, POLL_EVERY)) return false;
   }
-  if (ok) return buf_finish(&b);
-  buf_free(&b);
-  return V_ERROR;
+  return true;
 }
 
 Value list_join(ox_VM *vm, Value *args, int nargs) {
-  Value self = args[0], sep = arg_given(args, 1) ? args[1] : vm->st->empty_string;
+  Value list = args[0], sep = arg_given(args, 1) ? args[1] : vm->st->empty_string;
   uint64_t total;
+  Buf b;
   (void)nargs;
-  if (!v_is(self, KIND_LIST)) self = list_from_iterable(vm, self, "first argument of join");
-  String *s = self == V_ERROR ? NULL : arg_string(vm, sep, "separator of join");
+  if (!v_is(list, KIND_LIST)) list = list_from_iterable(vm, list, "first argument of join");
+  String *s = list == V_ERROR ? NULL : arg_string(vm, sep, "separator of join");
   if (!s) return V_ERROR;
-  return join_length(vm, self, s, &total) ? join_strings(vm, self, s, total)
-                                          : join_any(vm, self, s);
+  if (join_length(vm, list, s, &total)) return join_strings(vm, list, s, total);
+  if (error_pending(vm)) return V_ERROR;
+  buf_init(&b, vm);
+  if (join_any(&b, list, s)) return buf_finish(&b);
+  buf_free(&b);
+  return V_ERROR;
 }
 
 /* ---- the tables ------------------------------------------------------------------------------- */

@@ -1,8 +1,10 @@
 /* regex.c - the module `regex`, on PCRE2.
  *
  * Patterns run in UTF mode with byte offsets. Strings may hold any bytes: what is not valid UTF-8
- * never matches (PCRE2_MATCH_INVALID_UTF). A valid string is remembered as such in its header, so
- * that walking through a long one does not check it again at each step.
+ * never matches. PCRE2 checks the rest of the text at each search with a pattern that allows for
+ * such bytes, which makes walking through a long text quadratic; so a pattern is compiled without
+ * that for valid texts, and a second time with it when the first invalid one comes. A valid string
+ * is remembered as such in its header.
  *
  * Backtracking is bounded: steps and memory have limits that grow with the subject, so an ordinary
  * pattern is never cut short and a catastrophic one ends in an error within a fraction of a second.
@@ -36,13 +38,18 @@ typedef struct Name { uint32_t group; char *text; } Name; /* text lies in the co
 
 typedef struct Code {
   pcre2_code *code;
-  uint32_t ngroups, nnames;
+  pcre2_code *lenient; /* the same for texts that are not valid UTF-8; NULL: not needed yet */
+  char *pattern;       /* a copy, to compile that */
+  size_t len;
+  uint32_t options, ngroups, nnames;
   Name names[];
 } Code;
 
 static void code_free(void *ptr) {
   Code *c = ptr;
   pcre2_code_free(c->code);
+  pcre2_code_free(c->lenient);
+  free(c->pattern);
   free(c);
 }
 
@@ -53,7 +60,13 @@ static int order_names(const void *a, const void *b) { /* PCRE2 sorts them by th
   return (i > j) - (i < j);
 }
 
-static Code *code_new(pcre2_code *code) {
+static pcre2_code *code_compile(const char *pattern, size_t len, uint32_t options, int *error,
+                                size_t *at) {
+  return pcre2_compile((PCRE2_SPTR)pattern, len, options, error, at, NULL);
+}
+
+/* Takes the compiled pattern over, also on failure (NULL: out of memory). */
+static Code *code_new(pcre2_code *code, const String *pattern, uint32_t options) {
   uint32_t count = 0, size = 0, groups = 0;
   PCRE2_SPTR table = NULL;
   pcre2_pattern_info(code, PCRE2_INFO_NAMECOUNT, &count);
@@ -61,13 +74,15 @@ static Code *code_new(pcre2_code *code) {
   pcre2_pattern_info(code, PCRE2_INFO_NAMETABLE, &table);
   pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &groups);
   Code *c = malloc(sizeof *c + count * sizeof(Name));
-  if (!c) {
+  char *copy = malloc(pattern->h.aux + 1);
+  if (!c || !copy) {
     pcre2_code_free(code);
+    free(c);
+    free(copy);
     return NULL;
   }
-  c->code = code;
-  c->ngroups = groups;
-  c->nnames = count;
+  memcpy(copy, pattern->chars, pattern->h.aux + 1);
+  *c = (Code){code, NULL, copy, pattern->h.aux, options, groups, count};
   for (uint32_t i = 0; i < count; i++, table += size)
     c->names[i] = (Name){(uint32_t)table[0] << 8 | table[1], (char *)table + 2};
   if (count) qsort(c->names, count, sizeof(Name), order_names);
@@ -78,7 +93,7 @@ static bool flag_bits(ox_VM *vm, const String *flags, uint32_t *out) {
   static const char letters[] = "imsxu";
   static const uint32_t bits[] = {PCRE2_CASELESS, PCRE2_MULTILINE, PCRE2_DOTALL, PCRE2_EXTENDED,
                                   PCRE2_UCP};
-  *out = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
+  *out = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C;
   for (uint32_t i = 0; i < flags->h.aux; i++) {
     char c = flags->chars[i];
     const char *found = c ? strchr(letters, c) : NULL;
@@ -108,9 +123,9 @@ static Value compile(ox_VM *vm, Value pattern, Value flags) {
   int error;
   size_t at;
   if (!f || !flag_bits(vm, f, &bits)) return V_ERROR;
-  pcre2_code *raw = pcre2_compile((PCRE2_SPTR)p->chars, p->h.aux, bits, &error, &at, NULL);
+  pcre2_code *raw = code_compile(p->chars, p->h.aux, bits, &error, &at);
   if (!raw) return compile_error(vm, p, error, at < p->h.aux ? at : p->h.aux);
-  Code *code = code_new(raw);
+  Code *code = code_new(raw, p, bits);
   if (!code) return vm_throw_oom(vm);
   Value foreign = foreign_new(vm, &code_type, code);
   if (foreign == V_ERROR) return V_ERROR;
@@ -168,6 +183,7 @@ static Value pattern_arg(ox_VM *vm, Value v) {
 typedef struct Search {
   ox_VM *vm;
   Code *code;
+  const pcre2_code *use;  /* code->code or code->lenient */
   Value subject;          /* reachable from the arguments */
   String *s;
   pcre2_match_data *data;
@@ -228,7 +244,7 @@ static bool check_utf8(ox_VM *vm, String *s) {
 static bool search_memory(Search *f) {
   pcre2_general_context *general = pcre2_general_context_create(search_malloc, search_free, f->vm);
   if (!general) return false;
-  f->data = pcre2_match_data_create_from_pattern(f->code->code, general);
+  f->data = pcre2_match_data_create_from_pattern(f->use, general);
   f->limits = pcre2_match_context_create(general);
   pcre2_general_context_free(general);
   return f->data && f->limits;
@@ -239,6 +255,19 @@ static void search_end(Search *f) {
   pcre2_match_context_free(f->limits);
 }
 
+/* Chooses the code for the text. False: out of memory. */
+static bool search_choose(Search *f) {
+  Code *c = f->code;
+  int error;
+  size_t at;
+  bool valid = check_utf8(f->vm, f->s);
+  if (!valid && !c->lenient)
+    c->lenient = code_compile(c->pattern, c->len, c->options | PCRE2_MATCH_INVALID_UTF, &error, &at);
+  f->use = valid ? c->code : c->lenient;
+  f->options = valid ? PCRE2_NO_UTF_CHECK : 0;
+  return f->use;
+}
+
 /* Gets ready to search `subject` with the compiled pattern `re`. False: error pending. */
 static bool search_begin(Search *f, ox_VM *vm, Value re, Value subject, const char *what) {
   *f = (Search){.vm = vm, .subject = subject};
@@ -247,13 +276,12 @@ static bool search_begin(Search *f, ox_VM *vm, Value re, Value subject, const ch
   if (!instance) return false;
   f->code = foreign_get(vm, instance->fields[SLOT_CODE], &code_type, "self");
   if (!f->code) return false;
-  if (!search_memory(f)) {
+  if (!search_choose(f) || !search_memory(f)) {
     search_end(f);
     vm_throw_oom(vm);
     return false;
   }
   set_limits(f->limits, f->s->h.aux);
-  f->options = check_utf8(vm, f->s) ? PCRE2_NO_UTF_CHECK : 0;
   f->at = pcre2_get_ovector_pointer(f->data);
   return true;
 }
@@ -285,7 +313,7 @@ static void match_error(ox_VM *vm, int error) {
 
 /* 1 with the offsets in f->at, 0, or -1 with an error pending. */
 static int search_from(Search *f, size_t start, uint32_t options) {
-  int found = pcre2_match(f->code->code, (PCRE2_SPTR)f->s->chars, f->s->h.aux, start,
+  int found = pcre2_match(f->use, (PCRE2_SPTR)f->s->chars, f->s->h.aux, start,
                           f->options | options, f->data, f->limits);
   if (found == PCRE2_ERROR_NOMATCH) return 0;
   if (found < 0) {

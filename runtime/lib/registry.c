@@ -25,13 +25,7 @@ const ModuleDef *const native_tables[] = {
 };
 const int native_table_count = (int)(sizeof native_tables / sizeof *native_tables);
 
-enum { INDEX_BITS = 10, MANY = 0xFFFF };
-
-const NativeDef *native_def(ox_VM *vm, uint32_t number) {
-  if (number >= NATIVE_HOST)
-    return ((const NativeDef *const *)vm->host_natives)[number - NATIVE_HOST];
-  return &native_tables[number >> INDEX_BITS]->defs[number & ((1 << INDEX_BITS) - 1)];
-}
+enum { MANY = 0xFFFF };
 
 Value native_from_def(ox_VM *vm, const NativeDef *def, uint32_t number) {
   Signature sig;
@@ -74,7 +68,7 @@ static int table_number(const ModuleDef *def) {
 }
 
 bool registry_export_all(ox_VM *vm, const ModuleDef *def, Value exports) {
-  uint32_t first = (uint32_t)table_number(def) << INDEX_BITS;
+  uint32_t first = (uint32_t)table_number(def) << NATIVE_INDEX_BITS;
   for (int i = 0; i < def->ndefs; i++) {
     uint32_t mark = vm_roots_mark(vm);
     Value name = string_intern(vm, def->defs[i].name, strlen(def->defs[i].name));

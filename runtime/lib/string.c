@@ -1,12 +1,15 @@
 /* string.c - methods of strings and the module `string`. Positions and lengths count bytes; where
  * characters are meant (chars, codes, reverse, padding) they are code points, and a byte that is no
  * valid UTF-8 counts as one character. Case and normal forms are in unicode.c, format in format.c. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem, memrchr */
+#endif
 #include "text.h"
 
 #include "../../lang/utf8.h"
 #include "../list.h"
 #include "../number.h"
+#include "../repr.h"
 #include "core.h"
 #include "iterate.h"
 #include "lib.h"
@@ -71,6 +74,11 @@ static Value string_m_trim_end(ox_VM *vm, Value *args, int nargs) {
 /* `count` characters of the fill text, from its start again and again. */
 static void add_fill(Buf *b, const String *fill, uint64_t count) {
   uint32_t code;
+  char run[64];
+  if (fill->h.aux == 1) {
+    memset(run, fill->chars[0], sizeof run);
+    for (; count > sizeof run && !b->failed; count -= sizeof run) buf_add(b, run, sizeof run);
+  }
   for (uint64_t i = 0, at = 0; i < count && !b->failed; i++) {
     unsigned size = utf8_step(fill->chars + at, fill->h.aux - at, &code);
     buf_add(b, fill->chars + at, size);
@@ -89,6 +97,7 @@ static Value pad(ox_VM *vm, Value *args, bool at_start) {
   if (fill->h.aux == 0) return vm_throw(vm, ERR_VALUE, "fill of padding must not be empty");
   uint64_t count = utf8_count(s->chars, s->h.aux);
   if (count >= width) return args[0];
+  if (width > STRING_MAX) return vm_throw(vm, ERR_LIMIT, "width of padding is too large");
   buf_init(&b, vm);
   if (!at_start) buf_add(&b, s->chars, s->h.aux);
   add_fill(&b, fill, width - count);
@@ -450,7 +459,9 @@ static Value string_from_bytes(ox_VM *vm, Value *args, int nargs) {
   buf_init(&b, vm);
   while (!b.failed && (more = iter_next(&it, &item)) > 0) {
     if (v_index(item) > 255) {
-      vm_throw(vm, ERR_VALUE, "string.from_bytes needs ints from 0 to 255");
+      Value shown = value_repr(vm, item);
+      String *text = shown == V_ERROR ? NULL : string_flat(vm, shown);
+      if (text) vm_throw(vm, ERR_VALUE, "string.from_bytes: %.40s is no byte", text->chars);
       break;
     }
     buf_putc(&b, (char)v_int(item));

@@ -233,13 +233,21 @@ static void *check_nests(void *unused) {
   return NULL;
 }
 
-/* On a thread with a small stack. The sanitizers' frames are several times as large. */
-Test(parser_attacks, nesting_on_a_small_stack) {
-#if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
-  size_t stack_size = 4 << 20;
-#else
-  size_t stack_size = 256 << 10;
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1 /* as gcc does by itself */
 #endif
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
+static const bool has_large_frames = true;
+#else
+static const bool has_large_frames = false;
+#endif
+
+/* On a thread with a small stack, as hosts may have. */
+Test(parser_attacks, nesting_on_a_small_stack) {
+  size_t stack_size = has_large_frames ? 4 << 20 : 256 << 10;
   pthread_t thread;
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
