@@ -159,6 +159,7 @@ ox_Status api_take(ox_VM *vm) {
   vm->st->spare[API_THROWN] = thrown;
   vm->unwinding_uncatchable = false;
   vm->exiting = false;
+  if (status == OX_NO_FUEL) vm->st->fuel = 1; /* the grace for the way out is over */
   fail(vm, status);
   return status;
 }

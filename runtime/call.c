@@ -179,10 +179,8 @@ static bool call_native(ox_VM *vm, unsigned at, unsigned nargs, const Named *nam
   if (!native_args(vm, at, &nargs, named)) return false;
   Value *args = vm_regs(vm) + at + 2;
   if (def->kind == DEF_SPECIAL) return fiber_resume_special(vm, def->special, args, ret);
-  Value outer = vm->callee;
   vm->callee = f;
   Value v = def->fn(vm, args, (int)nargs);
-  vm->callee = outer;
   vm->st->extra = extra;
   if (v == V_ERROR) return false;
   return call_deliver(vm, ret, NULL, v);
@@ -276,7 +274,7 @@ bool call_tail(ox_VM *vm, unsigned at, unsigned nargs) {
   }
   Proto *p = proto_of(vm, f);
   if (p->arity != nargs && !call_arrange(vm, at, nargs, NULL, f)) return false;
-  unsigned total = p->arity == nargs ? nargs : p->nparams + !!(p->flags & FN_REST);
+  unsigned total = p->arity == nargs ? nargs : p->nparams + (p->flags & FN_REST ? 1u : 0u);
   if (!stack_ensure(vm, p->nregs)) return false;
   if (--st->fuel == 0 && !vm_refuel(vm)) return false;
   Value *R = vm_regs(vm);
@@ -349,13 +347,25 @@ bool slow_call(ox_VM *vm, uint32_t ins) {
   return call_at(vm, INS_A(ins), INS_B(ins), NULL, ret_here(vm, 0, INS_C(ins)));
 }
 
-bool slow_native(ox_VM *vm, uint32_t ins) {
-  return call_native(vm, INS_A(ins), INS_B(ins), NULL, ret_here(vm, 0, INS_C(ins)));
+/* A native with plain arguments in place: nothing to fill in, nothing special. */
+static bool native_plain(ox_VM *vm, uint32_t ins, unsigned nargs, unsigned words) {
+  Value *F = vm_regs(vm) + INS_A(ins);
+  Native *n = (Native *)vm_deref(vm, F[0]);
+  if (nargs != n->max || n->h.aux >= NATIVE_HOST) goto general;
+  const NativeDef *def = &native_tables[n->h.aux >> 10]->defs[n->h.aux & 1023];
+  if (def->kind != DEF_FN) goto general;
+  vm->callee = F[0];
+  Value v = def->fn(vm, F + 2, (int)nargs);
+  if (v == V_ERROR) return false;
+  vm->st->pc += words;
+  vm_regs(vm)[INS_C(ins)] = v;
+  return true;
+general:
+  return call_native(vm, INS_A(ins), nargs, NULL, ret_here(vm, words, INS_C(ins)));
 }
 
-bool slow_native_invoke(ox_VM *vm, uint32_t ins) {
-  return call_native(vm, INS_A(ins), INS_B(ins) + 1, NULL, ret_here(vm, 1, INS_C(ins)));
-}
+bool slow_native(ox_VM *vm, uint32_t ins) { return native_plain(vm, ins, INS_B(ins), 0); }
+bool slow_native_invoke(ox_VM *vm, uint32_t ins) { return native_plain(vm, ins, INS_B(ins) + 1, 1); }
 
 bool slow_calln(ox_VM *vm, uint32_t ins) {
   unsigned at = INS_A(ins), nargs = INS_B(ins);
@@ -425,9 +435,11 @@ static bool find_invoked(ox_VM *vm, uint32_t ins, unsigned *nargs) {
     return true;
   }
   InlineCache *cache = vm_cache(vm, word >> 16);
-  if (v_is(self, KIND_INSTANCE) && v_is(f, KIND_CLOSURE))
-    *cache = (InlineCache){((Instance *)vm_deref(vm, self))->h.aux, v_ref(f).w};
-  else if (v_is_ref(self) && !v_is(self, KIND_INSTANCE) && v_is(f, KIND_NATIVE))
+  if (v_is(self, KIND_INSTANCE) && v_is(f, KIND_CLOSURE)) {
+    uint32_t cls = ((Instance *)vm_deref(vm, self))->h.aux;
+    *cache = (InlineCache){cls, v_ref(f).w};
+    lookup_fill(vm, cls, vm_const(vm, (uint16_t)word), v_ref(f).w, true);
+  } else if (v_is_ref(self) && !v_is(self, KIND_INSTANCE) && v_is(f, KIND_NATIVE))
     *cache = (InlineCache){(uint32_t)vm->st->kind_class[v_kind(self)], v_ref(f).w};
   return true;
 }
@@ -471,12 +483,13 @@ Value vm_call(ox_VM *vm, Value fn, int nargs, const Value *args) {
   VmState *st = vm->st;
   uint64_t pc = st->pc, extra = st->extra;
   uint32_t mark = vm_roots_mark(vm);
-  Value entry = vm->entry_fiber;
+  Value entry = vm->entry_fiber, callee = vm->callee;
   vm->entry_fiber = st->fiber;
   uint64_t exit_pc = proto_code(vm, proto_of(vm, st->stub));
   bool ok = call_above(vm, fn, (unsigned)nargs, args, link_make(exit_pc, 0, RET_C));
   if (ok && st->pc != exit_pc) interp_run(vm);
   vm->entry_fiber = entry;
+  vm->callee = callee;
   st->pc = pc;
   st->extra = extra;
   vm_roots_reset(vm, mark);

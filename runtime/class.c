@@ -102,6 +102,8 @@ static bool add_natives(ox_VM *vm, Value methods, int table) {
     Value name = string_intern(vm, m->defs[i].name, strlen(m->defs[i].name));
     Value fn = name == V_ERROR ? V_ERROR : native_value(vm, (uint32_t)(table << 10 | i));
     if (fn == V_ERROR || !map_set(vm, methods, name, fn)) return false;
+    if (m->type == KIND_LIST && !strcmp(m->defs[i].name, "push"))
+      ((Native *)vm_deref(vm, fn))->reserved = FAST_LIST_PUSH;
     vm_roots_reset(vm, mark);
   }
   return true;
@@ -230,7 +232,7 @@ static bool place_init_args(ox_VM *vm, unsigned at, unsigned nargs, const Named 
   *total = 1;
   if (init == V_NIL) return true;
   Proto *p = proto_of(vm, init);
-  *total = p->nparams + !!(p->flags & FN_REST);
+  *total = p->nparams + (p->flags & FN_REST ? 1u : 0u);
   if (!named && p->arity == nargs + 1) return true;
   return call_arrange(vm, at + 1, nargs + 1, named, init);
 }

@@ -228,13 +228,14 @@ Value fiber_step(ox_VM *vm, Value f, Value sent, bool *done) {
   VmState *st = vm->st;
   uint64_t pc = st->pc, extra = st->extra;
   uint32_t mark = vm_roots_mark(vm);
-  Value entry = vm->entry_fiber;
+  Value entry = vm->entry_fiber, callee = vm->callee;
   vm->entry_fiber = st->fiber;
   uint64_t exit_pc = proto_code(vm, proto_of(vm, st->stub));
   bool ok = vm_root(vm, f) && fiber_resume(vm, f, sent, V_NIL, link_make(exit_pc, 0, RET_C));
   if (!ok && st->fiber != vm->entry_fiber) vm_unwind(vm);
   if (st->pc != exit_pc && ok) interp_run(vm);
   vm->entry_fiber = entry;
+  vm->callee = callee;
   st->pc = pc;
   st->extra = extra;
   vm_roots_reset(vm, mark);

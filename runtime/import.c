@@ -330,6 +330,27 @@ static VmStatus load_path(Job *job, const ImportRef *ref, const char *path, Valu
   return status == VM_INCOMPLETE ? VM_SYNTAX : status;
 }
 
+/* `from x import name`: what is not exported is a compile error where it is named. */
+static VmStatus check_names(Job *job, const ImportRef *ref, Value module) {
+  ox_VM *vm = job->vm;
+  bool ok = true;
+  for (uint32_t i = 0; i < ref->nnames; i++) {
+    const ImportName *n = &ref->names[i];
+    Value name = string_intern(vm, n->name.chars, n->name.len);
+    if (name == V_ERROR) return VM_THROWN;
+    Value exports = ((Module *)vm_deref(vm, module))->exports;
+    if (map_get_str(vm, as_map(vm, exports), name) != V_ABSENT) continue;
+    Diag *d = diag_error(&job->diags, &job->source, (Span){n->from, n->to}, "module '%.*s' exports no `%.*s`",
+                         (int)ref->path.len, ref->path.chars, (int)n->name.len, n->name.chars);
+    Suggest near;
+    suggest_init(&near, string_flat(vm, name));
+    suggest_keys(vm, &near, exports);
+    if (near.best_len) diag_hint(&job->diags, d, "did you mean `%.*s`?", (int)near.best_len, near.best);
+    ok = false;
+  }
+  return ok ? VM_OK : show_errors(job);
+}
+
 static VmStatus load_import(Job *job, const ImportRef *ref) {
   ox_VM *vm = job->vm;
   Value m = V_ABSENT;
@@ -347,6 +368,7 @@ static VmStatus load_import(Job *job, const ImportRef *ref) {
       return show_errors(job);
     }
   }
+  if (status == VM_OK) status = check_names(job, ref, m);
   if (status != VM_OK) return status;
   return list_push(vm, ((Module *)vm_deref(vm, job->module))->imports, m) ? VM_OK : VM_THROWN;
 }

@@ -101,7 +101,7 @@ static inline bool is_float_pair(Value a, Value b) {
 /* Parts of handlers that are off the hot path, or shared. They are entered like handlers. */
 #define HELPERS(X) \
   X(setslot_barrier) X(setup_barrier) X(getf_other) X(getf_lookup) X(setf_other) X(setf_lookup) \
-  X(getidx_other) X(invoke_other) X(invoke_lookup) X(list_push) X(call_other) X(construct) X(ret_mode) \
+  X(getidx_other) X(invoke_other) X(invoke_lookup) X(tailinvoke_lookup) X(list_push) X(call_other) X(ret_mode) \
   X(tailcall_other) \
   X(mixed_add) X(mixed_sub) X(mixed_mul) X(mixed_div) X(mixed_addk) X(mixed_subk) X(mixed_mulk) X(mixed_divk)
 

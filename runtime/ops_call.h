@@ -29,44 +29,44 @@ OPCODE(CALL) {
   GO(call_other);
 }
 
+/* R[A] is a class: makes an instance, if it has no computed defaults, and its init takes exactly these
+ * arguments. class.c has the layout. */
+#define CONSTRUCT(pc_after, dest, slow) do { \
+    Class *c = (Class *)PTR(R[A]); \
+    if (UNLIKELY(c->flags != CLASS_SEALED || c->init_fields != V_NIL)) SLOW(slow); \
+    if (UNLIKELY(!IS(c->init, CLOSURE) || c->nfields >= GC_SMALL_WORDS)) SLOW(slow); \
+    Proto *callee = PROTO_OF(c->init); \
+    Value *N = R + A + 3; \
+    if (UNLIKELY(callee->arity != B + 1)) SLOW(slow); \
+    if (!STACK_ROOM(N, callee->nregs)) SLOW(slow); \
+    POLL(); \
+    uint32_t n = c->nfields; \
+    Instance *o = (Instance *)gc_bump(cage, GC_SPACE_OBJECT, gc_class_of_words[1 + n]); \
+    if (UNLIKELY(o == NULL)) SLOW(slow); \
+    put_header(o, HEADER(INSTANCE, LAYOUT_VALUES | LAYOUT_AUX_REF, n, (uint32_t)R[A])); \
+    const Value *defaults = ((Store *)REF_PTR(((List *)PTR(c->defaults))->h.aux))->items; \
+    for (uint32_t i = 0; i < n; i++) { \
+      o->fields[i] = defaults[i]; \
+      FORK; \
+    } \
+    for (int i = B; i > 0; i--) { \
+      N[i] = N[i - 2]; \
+      FORK; \
+    } \
+    R[A] = N[0] = v_from_ref(KIND_INSTANCE, (Ref){(uint32_t)WORD(o)}); \
+    N[-2] = c->init; \
+    N[-1] = LINK_HERE(pc_after, A + 3, (dest) | RET_INIT << 8); \
+    R = N; \
+    P = callee; \
+    pc = CODE_OF(callee); \
+    NEXT; \
+  } while (0)
+
 HELPER(call_other) {
   Value f = R[A];
   if (LIKELY(IS(f, NATIVE))) SLOW(native);
-  if (IS(f, CLASS)) GO(construct);
+  if (IS(f, CLASS)) CONSTRUCT(pc, C, call);
   SLOW(call);
-}
-
-/* An instance of a class without computed defaults, whose init takes exactly these arguments (or which
- * has none); class.c has the layout. Also for a tail call, which returns by way of the stub. */
-HELPER(construct) {
-  Class *c = (Class *)PTR(R[A]);
-  if (UNLIKELY(c->flags != CLASS_SEALED || c->init_fields != V_NIL)) SLOW(call);
-  if (UNLIKELY(!IS(c->init, CLOSURE) || c->nfields >= GC_SMALL_WORDS)) SLOW(call);
-  Proto *callee = PROTO_OF(c->init);
-  Value *N = R + A + 3;
-  if (UNLIKELY(callee->arity != B + 1)) SLOW(call);
-  if (!STACK_ROOM(N, callee->nregs)) SLOW(call);
-  POLL();
-  uint32_t n = c->nfields, cls = (uint32_t)R[A];
-  Instance *o = (Instance *)gc_bump(cage, GC_SPACE_OBJECT, gc_class_of_words[1 + n]);
-  if (UNLIKELY(o == NULL)) SLOW(call);
-  put_header(o, HEADER(INSTANCE, LAYOUT_VALUES | LAYOUT_AUX_REF, n, cls));
-  const Value *defaults = ((Store *)REF_PTR(((List *)PTR(c->defaults))->h.aux))->items;
-  for (uint32_t i = 0; i < n; i++) {
-    o->fields[i] = defaults[i];
-    FORK;
-  }
-  for (unsigned i = B; i > 0; i--) {
-    N[i] = N[i - 2];
-    FORK;
-  }
-  R[A] = N[0] = v_from_ref(KIND_INSTANCE, (Ref){(uint32_t)WORD(o)});
-  N[-2] = c->init;
-  N[-1] = LINK_HERE(pc, A + 3, C | RET_INIT << 8);
-  R = N;
-  P = callee;
-  pc = CODE_OF(callee);
-  NEXT;
 }
 
 OPCODE(CALLN) { SLOW(calln); }
@@ -87,6 +87,10 @@ OPCODE(INVOKE) {
 
 HELPER(invoke_lookup) {
   FILL_FROM_TABLE(((Header *)PTR(R[A + 2]))->aux, true, invoke);
+}
+
+HELPER(tailinvoke_lookup) {
+  FILL_FROM_TABLE(((Header *)PTR(R[A + 2]))->aux, true, tailinvoke);
 }
 
 /* Builtin methods: the cache holds the builtin class and a Native. A map's own keys come first, so
@@ -139,19 +143,17 @@ OPCODE(TAILCALL) {
   NEXT;
 }
 
-/* A class or a native: called here, with the result in R[A], which the stub's code then returns. */
+/* A class is called as usual; its result in R[A] is then returned by the stub's code. */
 HELPER(tailcall_other) {
-  if (!IS(R[A], CLASS)) SLOW(tailcall);
-  pc = CODE_OF(PROTO_OF(ST->stub)) + 1 + A;
-  ins = (ins & 0xFFFFFF) | (uint32_t)A << 24;
-  GO(construct);
+  if (IS(R[A], CLASS)) CONSTRUCT(CODE_OF(PROTO_OF(ST->stub)) + 1 + A, A, tailcall);
+  SLOW(tailcall);
 }
 
 OPCODE(TAILINVOKE) {
   Value self = R[A + 2];
   if (UNLIKELY(!IS(self, INSTANCE))) SLOW(tailinvoke);
   InlineCache *cache = CACHE(pc[0]);
-  if (UNLIKELY(cache->cls != ((Header *)PTR(self))->aux)) GO(invoke_lookup);
+  if (UNLIKELY(cache->cls != ((Header *)PTR(self))->aux)) GO(tailinvoke_lookup);
   Value f = v_from_ref(KIND_CLOSURE, (Ref){cache->slot});
   Proto *callee = PROTO_OF(f);
   if (UNLIKELY(callee->arity != B + 1)) SLOW(tailinvoke);
@@ -203,5 +205,6 @@ HELPER(ret_mode) {
     R[(uint8_t)(link >> 48)] = made;
     NEXT;
   }
+  if ((uint8_t)ins == OP_RETNIL) SLOW(retnil);
   SLOW(ret);
 }

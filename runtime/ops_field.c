@@ -21,14 +21,6 @@ static const char *name_chars(ox_VM *vm, Value name) {
 
 /* ---- errors with a suggestion ---- */
 
-static void suggest_keys(ox_VM *vm, Suggest *near, Value map) {
-  Map *m = as_map(vm, map);
-  uint32_t i = 0;
-  Value key, value;
-  while (map_next(vm, m, &i, &key, &value))
-    if (v_is_string(key)) suggest_try(near, string_flat(vm, key));
-}
-
 static void throw_with(ox_VM *vm, ErrorKind kind, Buf *b, const Suggest *near) {
   suggest_add(near, b);
   Value text = buf_finish(b);
@@ -359,8 +351,10 @@ static int call_index(ox_VM *vm, Value v, OpMethod m, Value key, Value value, ui
 bool slow_getidx(ox_VM *vm, uint32_t ins) {
   Value v = vm_regs(vm)[INS_B(ins)];
   Value key = op_code(ins) == OP_GETIDXI ? v_from_int(INS_C(ins)) : vm_regs(vm)[INS_C(ins)];
-  int called = call_index(vm, v, OPM_INDEX, key, V_ABSENT, link_here(vm, 0, INS_A(ins), RET_STORE));
-  if (called) return called > 0;
+  if (v_is(v, KIND_INSTANCE) || v_is(v, KIND_FOREIGN)) {
+    int called = call_index(vm, v, OPM_INDEX, key, V_ABSENT, link_here(vm, 0, INS_A(ins), RET_STORE));
+    if (called) return called > 0;
+  }
   Value x = builtin_index(vm, v, key, op_code(ins) == OP_GETIDXQ);
   if (x == V_ERROR) return false;
   vm_regs(vm)[INS_A(ins)] = x;

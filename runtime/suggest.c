@@ -1,6 +1,8 @@
 /* suggest.c - edit distance with swaps of neighbours, row by row. */
 #include "suggest.h"
 
+#include "map.h"
+
 void suggest_init(Suggest *s, const String *wanted) {
   memset(s, 0, sizeof *s);
   if (wanted == NULL || wanted->h.aux == 0 || wanted->h.aux >= SUGGEST_MAX) return;
@@ -34,6 +36,14 @@ void suggest_try(Suggest *s, const String *name) {
   s->distance = d;
   s->best_len = name->h.aux;
   memcpy(s->best, name->chars, s->best_len);
+}
+
+void suggest_keys(ox_VM *vm, Suggest *s, Value map) {
+  Map *m = as_map(vm, map);
+  uint32_t i = 0;
+  Value key, value;
+  while (map_next(vm, m, &i, &key, &value))
+    if (v_is_string(key)) suggest_try(s, string_flat(vm, key));
 }
 
 void suggest_add(const Suggest *s, Buf *b) {

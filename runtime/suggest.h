@@ -12,6 +12,7 @@ typedef struct Suggest {
 } Suggest;
 void suggest_init(Suggest *s, const String *wanted); /* NULL: will find nothing */
 void suggest_try(Suggest *s, const String *name);    /* NULL: skipped */
+void suggest_keys(ox_VM *vm, Suggest *s, Value map); /* all string keys */
 void suggest_add(const Suggest *s, Buf *b);          /* ", did you mean `x`?", or nothing */
 
 #endif

@@ -102,6 +102,7 @@ static bool init(ox_VM *vm, const VmConfig *config) {
   vm->cage = gc_base(vm->gc);
   vm->st = (VmState *)(vm->cage + GC_ROOT_OFF);
   clear_state(vm->st);
+  vm->next_cache = LOOKUP_CACHES;
   vm->fuel_slice = FUEL_SLICE;
   vm->max_c_depth = 180;
   vm->max_stack = config->max_stack ? config->max_stack : 1 << 20;

@@ -75,7 +75,9 @@ for part in $parts; do
     passed=0 failed=1
   fi
   printf '%-9s %5d passed, %d failed  (%d s)\n' "$part" "$passed" "$failed" $(($(date +%s) - start))
-  [ "$failed" -gt 0 ] && { sed 's/^/  | /' "$logs/$part.log" | grep -v 'COUNT\|\[PASS\]' | tail -n 40; }
+  if [ "$failed" -gt 0 ]; then
+    grep -a -v '^COUNT\|\[PASS\]\|^    #[0-9]\|^$\| leak of ' "$logs/$part.log" | sed 's/^/  | /' | tail -n 60
+  fi
   total_passed=$((total_passed + passed)) total_failed=$((total_failed + failed))
 done
 echo "$total_passed passed, $total_failed failed"

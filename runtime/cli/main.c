@@ -173,6 +173,9 @@ int main(int argc, char **argv) {
   int status = read_options(&options, argc, argv);
   if (status < 0) status = run_command(&options);
   free(options.codes);
-  if (fflush(stdout) != 0 && status == EXIT_OK) status = EXIT_UNCAUGHT;
+  if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_OK) {
+    fputs("oxbow: standard output cannot be written\n", stderr);
+    status = EXIT_UNCAUGHT;
+  }
   return status;
 }

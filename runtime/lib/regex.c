@@ -262,7 +262,8 @@ static bool search_choose(Search *f) {
   size_t at;
   bool valid = check_utf8(f->vm, f->s);
   if (!valid && !c->lenient)
-    c->lenient = code_compile(c->pattern, c->len, c->options | PCRE2_MATCH_INVALID_UTF, &error, &at);
+    c->lenient = code_compile(c->pattern, c->len, c->options | PCRE2_MATCH_INVALID_UTF, &error,
+                              &at);
   f->use = valid ? c->code : c->lenient;
   f->options = valid ? PCRE2_NO_UTF_CHECK : 0;
   return f->use;

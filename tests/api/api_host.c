@@ -84,7 +84,7 @@ Test(functions, check_their_arguments) {
   assert_shows(vm, value_of(vm, "describe(b: 1, a: 2)"), "\"2 given\"");
   cr_assert_eq(int_of(vm, "count()"), 0);
   cr_assert_eq(int_of(vm, "count(1, 2, 3)"), 603);
-  cr_assert_eq(int_of(vm, "count(...list(range(1, 41)))"), 82040);
+  cr_assert_eq(int_of(vm, "let xs = []\nfor i in 1..=40 { xs.push(i) }\ncount(...xs)"), 82040);
   done(vm);
 }
 
@@ -201,7 +201,8 @@ Test(limits, memory) {
   cr_assert_str_eq(ox_error(vm)->kind, "out of memory");
   cr_assert_eq(eval(vm, "xs = nil", NULL), OX_OK);
   cr_assert_eq(int_of(vm, "1 + 1"), 2);
-  assert_shows(vm, value_of(vm, "try { \"x\".repeat(100000000) } catch e { \"caught\" }"), "\"caught\"");
+  ox_Value caught = value_of(vm, "try { \"x\".repeat(100000000) } catch e { \"caught\" }");
+  assert_shows(vm, caught, "\"caught\"");
   ox_Stats stats = {.size = sizeof stats};
   ox_stats(vm, &stats);
   cr_assert(stats.committed_bytes + stats.external_bytes <= 24 << 20);

@@ -22,8 +22,8 @@ Test(values, types) {
 }
 
 Test(values, ints_are_exact) {
-  static const int64_t ints[] = {0, 1, -1, INT32_MAX, (int64_t)1 << 46, (int64_t)1 << 47,
-                                 -((int64_t)1 << 47), -((int64_t)1 << 47) - 1, INT64_MAX, INT64_MIN};
+  const int64_t wide = (int64_t)1 << 47; // the first that does not fit into a value
+  const int64_t ints[] = {0, 1, -1, wide - 1, wide, -wide, -wide - 1, INT64_MAX, INT64_MIN};
   ox_VM *vm = ox_new(NULL);
   char text[64];
   for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) {
@@ -71,7 +71,8 @@ Test(values, strings) {
 
 Test(values, showing) {
   ox_VM *vm = ox_new(NULL);
-  assert_shows(vm, value_of(vm, "[1, 2.0, \"x\", nil, {a: true}]"), "[1, 2.0, \"x\", nil, {a: true}]");
+  static const char literal[] = "[1, 2.0, \"x\", nil, {a: true}]";
+  assert_shows(vm, value_of(vm, literal), literal);
   cr_assert_str_eq(ox_as_string(vm, ox_show(vm, ox_text(vm, "x"), false), NULL), "x");
   value_of(vm, "class Bad { fn str() { throw 1 } }");
   cr_assert(ox_is_none(ox_show(vm, value_of(vm, "Bad()"), false)));
