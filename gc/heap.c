@@ -145,6 +145,7 @@ bool gc_external(Gc *gc, int64_t bytes) {
   if (bytes < 0) {
     uint64_t less = (uint64_t)0 - (uint64_t)bytes;
     h->external_bytes -= less < h->external_bytes ? less : h->external_bytes;
+    h->policy.debt -= less < h->policy.debt ? less : h->policy.debt; /* short-lived buffers */
     return true;
   }
   uint64_t total;

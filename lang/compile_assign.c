@@ -74,7 +74,22 @@ static int own_register(const FnState *f, const Expr *target) {
   return b->storage == STORE_REGISTER && b->fn == f->info ? b->reg : NO_VALUE;
 }
 
-static unsigned assign_plain(FnState *f, Expr *e) {
+/* `a[i, j] = v` as a statement: the parts are evaluated into the call's registers. */
+static unsigned assign_indexed(FnState *f, Expr *e) {
+  const Expr *target = e->assign.target;
+  ExprList indices = target->index.indices;
+  unsigned base = reg_take(f, 2, e->span);
+  expr_next(f, target->index.object);
+  for (uint32_t i = 0; i < indices.count; i++) expr_next(f, indices.items[i]);
+  expr_next(f, e->assign.value);
+  emit_cached(f, OP_INVOKE, base, indices.count + 1, base, (Text){"[]=", 3}, target->span);
+  return base;
+}
+
+static unsigned assign_plain(FnState *f, Expr *e, bool is_dropped) {
+  const Expr *target = e->assign.target;
+  bool is_indexed = target->kind == EXPR_INDEX && target->index.indices.count > 1;
+  if (is_indexed && is_dropped) return assign_indexed(f, e);
   int own = own_register(f, e->assign.target);
   if (own != NO_VALUE) {
     expr_to(f, e->assign.value, (unsigned)own);
@@ -116,7 +131,7 @@ void assign_into(FnState *f, Expr *e, int dest) {
   unsigned mark = f->next;
   unsigned value;
   switch (e->assign.how) {
-    case ASSIGN_PLAIN: value = assign_plain(f, e); break;
+    case ASSIGN_PLAIN: value = assign_plain(f, e, dest == DEST_NONE); break;
     case ASSIGN_BINARY: value = assign_binary(f, e); break;
     default: value = assign_coalesce(f, e); break;
   }

@@ -147,6 +147,7 @@ static void drop_jump_to_next(FnState *f, Label *label) {
   if (!is_unconditional(ins) || f->last_op != here - 1) return;
   label->chain = ins >> 8;
   f->code.count--;
+  f->last_target = code_here(f); /* the jump led here: this place is reached, whatever stood before */
 }
 
 void label_here(FnState *f, Label *label) {

@@ -13,6 +13,7 @@
 #include "spine.h"
 
 static void walk_expr(Resolver *r, Expr *e);
+static void walk_alone(Resolver *r, Expr *e);
 static void walk_block(Resolver *r, Block *block, Scope *home);
 static void walk_pattern(Resolver *r, Pattern *p);
 static void walk_fn(Resolver *r, Fn *fn, ClassDecl *class_);
@@ -202,7 +203,8 @@ static void walk_assign(Resolver *r, Expr *e) {
   Expr *target = e->assign.target;
   bool is_name = target->kind == EXPR_NAME;
   if (!is_name) walk_target(r, target, false);
-  walk_operand(r, e->assign.value);
+  if (is_name && e->assign.how == ASSIGN_PLAIN) walk_alone(r, e->assign.value);
+  else walk_operand(r, e->assign.value);
   if (is_name) walk_target(r, target, e->assign.how != ASSIGN_PLAIN);
 }
 
@@ -216,9 +218,7 @@ static void walk_unpack(Resolver *r, Expr *e) {
 /* What of `e` does not belong to its left spine. */
 static void walk_spine_rest(Resolver *r, Expr *e) {
   switch (e->kind) {
-    case EXPR_BINARY:
-      walk_expr(r, e->binary.right);
-      break;
+    case EXPR_BINARY: walk_expr(r, e->binary.right); break;
     case EXPR_LOGIC: walk_expr(r, e->logic.right); break;
     case EXPR_CALL: walk_args(r, e); break;
     case EXPR_INDEX: walk_exprs(r, e->index.indices); break;
@@ -280,8 +280,8 @@ static void walk_expr(Resolver *r, Expr *e) {
   r->value_depth--;
 }
 
-/* The value of `e` is dropped, or the last thing a function gives. */
-static void walk_dropped(Resolver *r, Expr *e) {
+/* Nothing of an expression around `e` has been evaluated that its assignments could change. */
+static void walk_alone(Resolver *r, Expr *e) {
   switch (e->kind) {
     case EXPR_IF:
     case EXPR_MATCH:
@@ -436,7 +436,7 @@ static void walk_let(Resolver *r, Stmt *stmt) {
   Expr *value = stmt->let.value;
   Pattern *pattern = stmt->let.pattern;
   if (value && value->kind == EXPR_FN) walk_named_fn(r, pattern, value);
-  else walk_optional(r, value);
+  else if (value) walk_alone(r, value);
   if (pattern->kind != PATTERN_BIND || pattern->bind.binding->init_time == TIME_NEVER) {
     walk_pattern(r, pattern);
   }
@@ -444,9 +444,6 @@ static void walk_let(Resolver *r, Stmt *stmt) {
 
 static LoopInfo *enter_loop(Resolver *r, Name *label) {
   LoopInfo *loop = COMP_NEW(r->comp, LoopInfo);
-  for (LoopInfo *outer = r->loop; label && outer; outer = outer->outer) {
-    if (outer->label == label) break;
-  }
   loop->outer = r->loop;
   loop->label = label;
   r->loop = loop;
@@ -508,10 +505,7 @@ static void walk_return(Resolver *r, Stmt *stmt) {
     Diag *diag = report(r, stmt->expr->span, "'init' cannot return a value");
     diag_hint(r->comp->diags, diag, "calling the class gives the new instance");
   }
-  if (stmt->expr) {
-    if (is_arrow) walk_dropped(r, stmt->expr);
-    else walk_expr(r, stmt->expr);
-  }
+  if (stmt->expr) walk_alone(r, stmt->expr);
 }
 
 static void walk_imports(Resolver *r, Stmt *stmt) {
@@ -528,7 +522,7 @@ static void walk_imports(Resolver *r, Stmt *stmt) {
 
 static void walk_stmt(Resolver *r, Stmt *stmt) {
   switch (stmt->kind) {
-    case STMT_EXPR: walk_dropped(r, stmt->expr); break;
+    case STMT_EXPR: walk_alone(r, stmt->expr); break;
     case STMT_LET: walk_let(r, stmt); break;
     case STMT_FN: walk_fn(r, stmt->fn, NULL); break;
     case STMT_CLASS: walk_class(r, stmt->class_); break;

@@ -54,6 +54,11 @@ const char *ox_build_info(void) {
 
 static bool is_methods(const ModuleDef *m) { return m->type >= 0 || strchr(m->name, '.'); }
 
+/* All but the tables that only the prelude can import. */
+static bool is_public(const ModuleDef *m) {
+  return !*m->name || is_methods(m) || native_find_module(m->name, strlen(m->name)) >= 0;
+}
+
 /* Whether `name` is that of the module, or of the member with or without its module's. */
 static bool doc_matches(const ModuleDef *m, const NativeDef *d, const char *name) {
   const char *dot = strrchr(name, '.');
@@ -66,6 +71,7 @@ int ox_find_doc(const char *name, void (*found)(void *context, const ox_Doc *doc
   int count = 0;
   for (int t = 0; t < native_table_count; t++) {
     const ModuleDef *m = native_tables[t];
+    if (!is_public(m)) continue;
     if (*m->name && strcmp(m->name, name) == 0 && m->doc && !is_methods(m)) {
       found(context, &(ox_Doc){sizeof(ox_Doc), m->name, m->doc, m->name});
       count++;
@@ -110,7 +116,8 @@ static void reference_table(const ModuleDef *m, ox_Write write, void *context) {
 void ox_reference(ox_Write write, void *context) {
   put(write, context, "# Reference of the builtins\n\n"
       "Made by `oxbow --reference` from the tables that the builtins are registered in.\n");
-  for (int t = 0; t < native_table_count; t++) reference_table(native_tables[t], write, context);
+  for (int t = 0; t < native_table_count; t++)
+    if (is_public(native_tables[t])) reference_table(native_tables[t], write, context);
 }
 
 /* ---- completion ------------------------------------------------------------------------------ */

@@ -40,8 +40,15 @@ static bool enter(ox_VM *vm, unsigned at, uint64_t ret) {
   return true;
 }
 
-bool call_shift(ox_VM *vm, unsigned at, unsigned nargs, Value self) {
-  if (!stack_ensure(vm, at + 3 + (uint64_t)nargs)) return false;
+bool call_claim(ox_VM *vm, uint64_t top) {
+  if (!stack_ensure(vm, top)) return false;
+  uint64_t now = vm_top(vm);
+  if (top > now) vm->st->extra += top - now;
+  return true;
+}
+
+static bool shift_in(ox_VM *vm, unsigned at, unsigned nargs, Value self) {
+  if (!call_claim(vm, at + 3 + (uint64_t)nargs)) return false;
   Value *args = vm_regs(vm) + at + 2;
   memmove(args + 1, args, nargs * sizeof(Value));
   args[0] = self;
@@ -90,7 +97,7 @@ bool call_arrange(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, Va
   bool rest = p->flags & FN_REST;
   unsigned given = nargs + (named ? named->n : 0);
   if (nargs > nparams && !rest) return arity_error(vm, f, given, V_ABSENT);
-  if (!stack_ensure(vm, at + 3 + (uint64_t)(nargs > nparams ? nargs : nparams))) return false;
+  if (!call_claim(vm, at + 3 + (uint64_t)(nargs > nparams ? nargs : nparams))) return false;
   Value list = rest ? rest_list(vm, at, nargs, nparams) : V_NIL;
   if (list == V_ERROR) return false;
   Value *args = vm_regs(vm) + at + 2;
@@ -131,14 +138,6 @@ static bool place_native_named(ox_VM *vm, Value f, const Signature *sig, unsigne
   return true;
 }
 
-/* Registers from R[at + 2] on that a native may look at. */
-static bool native_room(ox_VM *vm, unsigned at, unsigned slots) {
-  uint64_t top = at + 2 + (uint64_t)slots;
-  if (!stack_ensure(vm, top)) return false;
-  if (top > vm_top(vm)) vm->st->extra = top - vm_proto(vm)->nregs;
-  return true;
-}
-
 static bool native_args(ox_VM *vm, unsigned at, unsigned *nargs, const Named *named) {
   Value f = vm_regs(vm)[at];
   Native *n = (Native *)vm_deref(vm, f);
@@ -149,7 +148,7 @@ static bool native_args(ox_VM *vm, unsigned at, unsigned *nargs, const Named *na
   unsigned slots = (*nargs > low ? *nargs : low) + (n->flags & 0xFF);
   if (slots == *nargs) return true;
   if (named == NULL) {
-    if (!native_room(vm, at, slots)) return false;
+    if (!call_claim(vm, at + 2 + (uint64_t)slots)) return false;
     Value *args = vm_regs(vm) + at + 2;
     for (unsigned i = *nargs; i < slots; i++) args[i] = V_ABSENT;
     return true;
@@ -157,7 +156,7 @@ static bool native_args(ox_VM *vm, unsigned at, unsigned *nargs, const Named *na
   Signature sig;
   signature_parse(native_def(vm, n->h.aux)->signature, &sig);
   slots = *nargs + (unsigned)sig.count + (unsigned)sig.named;
-  if (!native_room(vm, at, slots)) return false;
+  if (!call_claim(vm, at + 2 + (uint64_t)slots)) return false;
   Value *args = vm_regs(vm) + at + 2;
   for (unsigned i = *nargs; i < slots; i++) args[i] = V_ABSENT;
   return place_native_named(vm, f, &sig, nargs, at, named);
@@ -218,7 +217,7 @@ static bool unwrap(ox_VM *vm, unsigned at, unsigned *nargs, bool *ok) {
   } else {
     return false;
   }
-  *ok = call_shift(vm, at, *nargs, self);
+  *ok = shift_in(vm, at, *nargs, self);
   vm_regs(vm)[at] = method;
   *nargs += 1;
   return true;

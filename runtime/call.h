@@ -20,7 +20,7 @@ bool call_tail(ox_VM *vm, unsigned at, unsigned nargs);
 bool call_deliver(ox_VM *vm, uint64_t link, Value *N, Value result);
 
 /* Pieces for class.c. */
-bool call_shift(ox_VM *vm, unsigned at, unsigned nargs, Value self); /* self before the arguments */
+bool call_claim(ox_VM *vm, uint64_t top); /* registers up to R[top] are in use from now on */
 /* Fits arguments to the parameters of closure f: defaults absent, rest as a list, names placed. */
 bool call_arrange(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, Value f);
 /* Runs the closure in R[at], whose arguments are arranged. */

@@ -185,26 +185,6 @@ static bool check_constructible(ox_VM *vm, Class *c, unsigned nargs) {
   return false;
 }
 
-/* Registers up to R[top] are in use from now on. */
-static bool claim(ox_VM *vm, uint64_t top) {
-  if (!stack_ensure(vm, top)) return false;
-  if (top > vm_top(vm)) vm->st->extra = top - vm_proto(vm)->nregs;
-  return true;
-}
-
-static bool run_fields(ox_VM *vm, unsigned at, unsigned total, unsigned which, uint64_t ret) {
-  unsigned G = at + 3 + total;
-  if (!claim(vm, G + 6)) return false;
-  Value *R = vm_regs(vm);
-  Class *c = as_class(vm, vm_class_of(vm, R[at]));
-  R[G] = total;
-  R[G + 1] = which;
-  R[G + 2] = ret;
-  R[G + 3] = list_get(vm, c->init_fields, which);
-  R[G + 5] = R[at];
-  return call_enter_arranged(vm, G + 3, link_make(link_pc(ret), 0, RET_FIELDS));
-}
-
 static bool run_init(ox_VM *vm, unsigned at, uint64_t ret) {
   Value *R = vm_regs(vm);
   Class *c = as_class(vm, vm_class_of(vm, R[at]));
@@ -213,19 +193,44 @@ static bool run_init(ox_VM *vm, unsigned at, uint64_t ret) {
   return call_enter_arranged(vm, at + 1, ret);
 }
 
+/* An int in the chain of %fields methods is the slot of a field that a class below declares again with a
+ * plain default, which the method before it has overwritten. */
+static unsigned set_plain_defaults(ox_VM *vm, Value o, Class *c, unsigned which) {
+  uint64_t n = list_len(vm, c->init_fields);
+  for (; which < n && v_is_int(list_get(vm, c->init_fields, which)); which++) {
+    uint64_t slot = (uint64_t)v_int(list_get(vm, c->init_fields, which));
+    gc_store(vm->cage, v_ref(o).w + 1 + slot, list_get(vm, c->defaults, slot));
+  }
+  return which;
+}
+
+/* Goes on with entry `which` of the chain, or with init at its end. */
+static bool run_fields(ox_VM *vm, unsigned at, unsigned total, unsigned which, uint64_t ret) {
+  Class *c = as_class(vm, vm_class_of(vm, vm_regs(vm)[at]));
+  which = set_plain_defaults(vm, vm_regs(vm)[at], c, which);
+  if (which == list_len(vm, c->init_fields)) return run_init(vm, at, ret);
+  unsigned G = at + 3 + total;
+  if (!call_claim(vm, G + 6)) return false;
+  Value *R = vm_regs(vm);
+  R[G] = total;
+  R[G + 1] = which;
+  R[G + 2] = ret;
+  R[G + 3] = list_get(vm, c->init_fields, which);
+  R[G + 5] = R[at];
+  return call_enter_arranged(vm, G + 3, link_make(link_pc(ret), 0, RET_FIELDS));
+}
+
 bool class_fields_done(ox_VM *vm, uint64_t link, Value *N) {
   unsigned total = (unsigned)N[-5], which = (unsigned)N[-4] + 1;
   uint64_t ret = N[-3];
   unsigned at = link_delta(link) - total - 8;
-  Class *c = as_class(vm, vm_class_of(vm, vm_regs(vm)[at]));
-  if (which < list_len(vm, c->init_fields)) return run_fields(vm, at, total, which, ret);
-  return run_init(vm, at, ret);
+  return run_fields(vm, at, total, which, ret);
 }
 
 /* Moves the arguments behind self and fits them to init's parameters. *total: how many there are then. */
 static bool place_init_args(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, Value init,
                             unsigned *total) {
-  if (!claim(vm, at + 5 + (uint64_t)nargs)) return false;
+  if (!call_claim(vm, at + 5 + (uint64_t)nargs)) return false;
   Value *R = vm_regs(vm);
   memmove(R + at + 4, R + at + 2, nargs * sizeof(Value));
   R[at + 3] = R[at];
@@ -323,7 +328,7 @@ bool slow_field(ox_VM *vm, uint32_t ins) {
   int slot = class_field(vm, c, name);
   if (slot >= 0) {
     list_set(vm, c->defaults, (uint64_t)slot, first);
-    return true;
+    return INS_C(ins) || c->init_fields == V_NIL || list_push(vm, c->init_fields, v_from_int(slot));
   }
   if (c->nfields == MAX_FIELDS) {
     vm_throw(vm, ERR_LIMIT, "class with more than %d fields", MAX_FIELDS);

@@ -264,7 +264,7 @@ static const NativeDef methods[] = {
 };
 
 const ModuleDef module_fiber = {
-  .name = "fiber methods", .doc = "Fibers: functions that can be left and gone on with.",
+  .name = "fiber", .doc = "Fibers: functions that can be left and gone on with.",
   .defs = methods, .ndefs = 2, .type = KIND_FIBER,
 };
 

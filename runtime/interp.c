@@ -144,6 +144,7 @@ static Handler *const handlers[256] = {
     uint32_t mark = vm->nroots; \
     if (UNLIKELY(!slow_##name(vm, ins))) vm_unwind(vm); \
     vm->nroots = mark; \
+    ST->extra = 0; \
     LOAD(); \
     kmin = V_INT_MIN, kbias = V_INT_BIAS, table = handlers; \
     NEXT; \
@@ -222,6 +223,7 @@ static __attribute__((noinline)) void run(ox_VM *vm) {
     uint32_t mark = vm->nroots; \
     if (UNLIKELY(!slow_##name(vm, ins))) vm_unwind(vm); \
     vm->nroots = mark; \
+    ST->extra = 0; \
     LOAD(); \
     NEXT; \
   }

@@ -68,8 +68,11 @@ static inline Value vm_const(ox_VM *vm, unsigned i) { return vm_proto(vm)->const
 static inline Fiber *vm_fiber(ox_VM *vm) { return (Fiber *)vm_deref(vm, vm->st->fiber); }
 static inline Stack *fiber_stack(ox_VM *vm, Fiber *f) { return (Stack *)vm_deref(vm, f->stack); }
 
-/* The first free register above the running function: R[vm_top]. */
-static inline uint64_t vm_top(ox_VM *vm) { return vm_proto(vm)->nregs + vm->st->extra; }
+/* The first free register above the running function: R[vm_top]. The collector clears from there on: who
+ * uses spare registers claims them (call_claim). Between instructions st->extra is 0. */
+static inline uint64_t vm_top(ox_VM *vm) {
+  return vm_proto(vm)->nregs - SPARE_REGISTERS + vm->st->extra;
+}
 
 /* The operands of an instruction. */
 #define INS_A(ins) ((ins) >> 8 & 0xFF)

@@ -192,7 +192,7 @@ Value loader_stub(ox_VM *vm) {
   FnProto f = {.code = code, .ncode = STUB_CODE, .name = {"", 0}};
   Value proto = proto_new(vm, &f, V_NIL);
   if (proto == V_ERROR) return V_ERROR;
-  ((Proto *)vm_deref(vm, proto))->nregs = 0;
+  ((Proto *)vm_deref(vm, proto))->nregs = SPARE_REGISTERS;
   return closure_new(vm, proto, V_ABSENT);
 }
 

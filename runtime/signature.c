@@ -90,6 +90,12 @@ static bool is_self(ox_VM *vm, Value name) {
   return s != NULL && s->h.aux == 4 && memcmp(s->chars, "self", 4) == 0;
 }
 
+/* A call of a class is shown by the class's name. */
+static uint32_t init_suffix(const String *name) {
+  uint32_t n = name->h.aux;
+  return n > 5 && !memcmp(name->chars + n - 5, ".init", 5) ? 5 : 0;
+}
+
 static void shape_closure(ox_VM *vm, Value f, Shape *out, Buf *b) {
   Proto *p = proto_of(vm, f);
   ProtoInfo *info = proto_info(vm, p);
@@ -99,7 +105,7 @@ static void shape_closure(ox_VM *vm, Value f, Shape *out, Buf *b) {
   out->hidden = p->nparams > 0 && is_self(vm, list_get(vm, p->params, 0));
   String *name = string_flat(vm, p->name);
   if (name != NULL && name->h.aux == 0) buf_puts(b, "function");
-  else if (name != NULL) buf_add(b, name->chars, name->h.aux);
+  else if (name != NULL) buf_add(b, name->chars, name->h.aux - (p->flags & FN_INIT ? init_suffix(name) : 0));
   buf_putc(b, '(');
   for (unsigned i = out->hidden; i < out->count + out->rest; i++) {
     String *param = string_flat(vm, list_get(vm, p->params, i));

@@ -8,7 +8,7 @@ void suggest_init(Suggest *s, const String *wanted) {
   if (wanted == NULL || wanted->h.aux == 0 || wanted->h.aux >= SUGGEST_MAX) return;
   s->len = wanted->h.aux;
   memcpy(s->wanted, wanted->chars, s->len);
-  s->distance = s->len < 3 ? 1 : s->len < 6 ? 2 : 3; /* nearer than half of it */
+  s->distance = UINT32_MAX;
 }
 
 static unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
@@ -32,7 +32,8 @@ void suggest_try(Suggest *s, const String *name) {
   if (s->len == 0 || name == NULL || name->h.aux == 0 || name->h.aux >= SUGGEST_MAX) return;
   if (name->chars[0] == '%') return; /* hidden ones */
   unsigned d = distance(s->wanted, s->len, name->chars, name->h.aux);
-  if (d > s->distance || (d == s->distance && s->best_len > 0)) return;
+  unsigned longest = s->len > name->h.aux ? s->len : name->h.aux;
+  if (2 * d > longest || d >= s->distance) return;
   s->distance = d;
   s->best_len = name->h.aux;
   memcpy(s->best, name->chars, s->best_len);

@@ -8,7 +8,8 @@ enum { SUGGEST_MAX = 40 }; /* longer names get no suggestions */
 
 typedef struct Suggest {
   char wanted[SUGGEST_MAX], best[SUGGEST_MAX];
-  unsigned len, best_len, distance;
+  unsigned len, best_len;
+  uint32_t distance;
 } Suggest;
 void suggest_init(Suggest *s, const String *wanted); /* NULL: will find nothing */
 void suggest_try(Suggest *s, const String *name);    /* NULL: skipped */

@@ -65,14 +65,21 @@ static unsigned walk_all(ox_VM *vm, Value *out, uint32_t *skipped) {
   return 2 * most;
 }
 
+/* Walking a deep stack is work that counts against the budget. */
+static void pay(ox_VM *vm, uint64_t frames) {
+  uint64_t price = frames / 4;
+  vm->st->fuel = vm->st->fuel > price ? vm->st->fuel - price : 1;
+}
+
 static Value capture(ox_VM *vm) {
   Value words[2 * (TRACE_INNER + TRACE_OUTER)];
   uint32_t skipped;
   unsigned n = walk_all(vm, words, &skipped);
+  pay(vm, skipped);
   Value pending = vm->st->error;
   Store *s = vm_alloc(vm, 2 + n, KIND_STORE, LAYOUT_WIDE, 0, 1 + n);
-  vm->st->error = pending; /* out of memory: no trace */
-  if (s == NULL) return V_NIL;
+  vm->st->error = pending; /* out of memory: no trace, and none is tried on the way out */
+  if (s == NULL) return V_FALSE;
   s->items[0] = skipped;
   memcpy(s->items + 1, words, n * sizeof(Value));
   return v_from_ptr(vm->cage, KIND_STORE, s);
@@ -81,7 +88,7 @@ static Value capture(ox_VM *vm) {
 void trace_attach(ox_VM *vm) {
   Value thrown = vm->st->error;
   if (!v_is(thrown, KIND_ERROR)) {
-    if (!v_is(vm->st->thrown_trace, KIND_STORE)) vm->st->thrown_trace = capture(vm);
+    if (vm->st->thrown_trace == V_NIL) vm->st->thrown_trace = capture(vm);
     return;
   }
   if (((Error *)vm_deref(vm, thrown))->trace != V_NIL) return;

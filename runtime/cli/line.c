@@ -1,6 +1,7 @@
 /* line.c - the `oxbow` command: reading lines, with GNU readline where it was built in and both
  * ends are a terminal. readline keeps its state in variables of its own and calls back without a
  * context, hence the variable here. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,12 +52,18 @@ static char *read_plain(const char *prompt) {
 #include <readline/history.h>
 #include <readline/readline.h>
 
-/* readline calls this when a signal cut its reading short. */
-static int give_up_line(void) {
-  if (!line_cancelled) return 0;
-  rl_replace_line("", 0);
-  rl_done = 1;
-  return 0;
+/* Reads a key. At Ctrl-C it gives the line up: readline would go on waiting for another key first. */
+static int read_key(FILE *stream) {
+  unsigned char key;
+  for (;;) {
+    ssize_t n = read(fileno(stream), &key, 1);
+    if (n == 1) return key;
+    if (n == 0 || errno != EINTR) return EOF;
+    rl_check_signals(); /* runs our handler, on_cancel */
+    if (!line_cancelled) continue;
+    rl_replace_line("", 0);
+    return '\n';
+  }
 }
 
 static void add_completion(void *context, const char *text) {
@@ -85,6 +92,7 @@ static char **complete(const char *word, int start, int end) {
   line.count = line.next = 0;
   ox_complete(line.vm, rl_line_buffer, (size_t)end, add_completion, NULL);
   rl_attempted_completion_over = 1;
+  rl_completion_append_character = 0;
   return line.count ? rl_completion_matches("", next_completion) : NULL;
 }
 
@@ -103,9 +111,10 @@ void line_begin(ox_VM *vm) {
   rl_readline_name = "oxbow";
   rl_attempted_completion_function = complete;
   rl_basic_word_break_characters = " \t\n\"\\'`@$><=;|&{(.,+-*/%^~:?[!";
-  rl_completion_append_character = 0;
-  rl_signal_event_hook = give_up_line;
+  rl_getc_function = read_key;
   rl_variable_bind("enable-bracketed-paste", "on");
+  history_comment_char = '#'; /* entries carry their time, so that several lines stay one entry */
+  history_write_timestamps = 1;
   using_history();
   if (line.history[0]) read_history(line.history);
 }
@@ -144,6 +153,5 @@ char *line_read(const char *prompt, bool *cancelled) {
   signal(SIGINT, SIG_DFL);
   if (!*cancelled) return text;
   free(text);
-  if (line_is_interactive()) putchar('\n');
   return NULL;
 }

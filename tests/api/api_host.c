@@ -101,6 +101,30 @@ Test(functions, throw) {
   done(vm);
 }
 
+// Makes many values and returns one.
+static ox_Value litter(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
+  ox_Value last = ox_nil();
+  (void)context;
+  (void)argc;
+  (void)argv;
+  for (int i = 0; i < 100; i++) last = ox_list(vm, &last, 1);
+  return last;
+}
+
+Test(functions, leave_nothing_behind) {
+  ox_VM *vm = ox_new(NULL);
+  ox_Stats before = {.size = sizeof before}, after = before;
+  give(vm, "litter()", litter, NULL);
+  ox_stats(vm, &before);
+  value_of(vm, "for i in 0..10000 { litter() }");
+  ox_stats(vm, &after);
+  cr_assert_eq(after.scope_values, before.scope_values);
+  ox_collect(vm);
+  ox_stats(vm, &after);
+  cr_assert(after.live_bytes < before.used_bytes + (1 << 20));
+  done(vm);
+}
+
 Test(functions, pass_errors_through) {
   ox_VM *vm = ox_new(NULL);
   give(vm, "apply(f, ...args)", apply, NULL);

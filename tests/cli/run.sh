@@ -3,6 +3,7 @@
 # Ends with "N passed, N failed".
 
 oxbow=$1
+project=$(cd "$(dirname "$0")/../.." && pwd)
 dir=$(mktemp -d "${TMPDIR:-/tmp}/oxbow-cli.XXXXXX") || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
@@ -159,6 +160,35 @@ name='?name'
 printf '?len\n' | "$oxbow" -i | grep -q 'len(' && passed=$((passed + 1)) || fail 'no signature of len'
 name=':time and :mem'
 [ "$(printf ':time 1\n:mem\n' | "$oxbow" -i | wc -l)" -eq 4 ] && passed=$((passed + 1)) || fail 'not 4 lines'
+
+
+# ---- the README: its session is what the command prints, its program compiles ----
+name='session of the README'
+sed -n '/^```console$/,/^```$/p' "$project/README.md" | sed '1,2d;$d' > session
+sed -n 's/^\(> \|\.\.\. \)//p' session | "$oxbow" -i > out 2>&1
+sed '/^\(> \|\.\.\. \)/d' session > wanted
+if cmp -s out wanted; then passed=$((passed + 1)); else fail "$(diff wanted out)"; fi
+sed -n '/^```oxbow$/,/^```$/p' "$project/README.md" | sed '1d;$d' > readme.oxb
+check 'program of the README' 0 '11 12
+(4, 6)
+0
+2
+4
+6' '' "$oxbow" readme.oxb
+name='C program of the README'
+sed -n '/^```c$/,/^```$/p' "$project/README.md" | sed '1d;$d' > readme.c
+if cc -Wall -Wextra -I"$project/include" -c -o readme.o readme.c 2> err; then
+  passed=$((passed + 1))
+else
+  fail "$(cat err)"
+fi
+name='oxbow.h compiles as C++'
+if ! command -v g++ > /dev/null || echo '#include <oxbow.h>' |
+    g++ -Wall -Wextra -I"$project/include" -x c++ -fsyntax-only - 2> err; then
+  passed=$((passed + 1))
+else
+  fail "$(cat err)"
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -189,7 +189,7 @@ static void complain(const char *path, Progress *p, const char *wrong) {
 static uint64_t next_point(uint64_t k, uint64_t points, uint64_t most, uint64_t seed) {
   if (points <= most) return k < points ? k + 1 : 0;
   uint64_t step = points / most, i = k == 0 ? 0 : (k - 1) / step + 1;
-  uint64_t next = 1 + i * step + (seed + i * 0x9E3779B97F4A7C15u >> 33) % step;
+  uint64_t next = 1 + i * step + ((seed + i * 0x9E3779B97F4A7C15u) >> 33) % step;
   return next <= points ? next : 0;
 }
 

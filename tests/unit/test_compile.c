@@ -6,6 +6,7 @@
 #include "lang/disasm.h"
 #include "lang/lang.h"
 #include "lang/opcode.h"
+#include "bytecode_check.h"
 #include "lang_helpers.h"
 
 /* ---- an environment ----------------------------------------------------------------------- */
@@ -63,6 +64,13 @@ static void compiled_open(Compiled *c, const char *text, bool session, size_t ma
   c->result = lang_compile(&c->arena, &c->source, &options, &c->diags);
 }
 
+/* A program that compiled has well-formed bytecode. */
+static void expect_sound(const Compiled *c, const char *name) {
+  char fault[128];
+  if (!c->result.module) return;
+  cr_expect(bytecode_check(c->result.module->main, fault, sizeof fault), "%s: %s", name, fault);
+}
+
 static void compiled_close(Compiled *c) { arena_free(&c->arena); }
 
 /* Errors as `line:column message (hint)`, one a line. */
@@ -114,6 +122,7 @@ static void expect_listing(const CodeRow *row, bool session) {
   Compiled c;
   Buffer out = {0};
   compiled_open(&c, row->text, session, 0);
+  expect_sound(&c, row->name);
   if (c.result.module) listing_of(&c, &out);
   else errors_of(&c, &out);
   cr_expect(strstr(out.chars, row->listing), "%s\n--- source\n%s\n--- expected\n%s--- got\n%s",
@@ -231,18 +240,26 @@ Test(compile, bytecode) {
       {"optional chain",
        "fn f(a) => a?.b.c(1)?.[2] ?? 3",
        "f:\n"
-       "0000 JNIL 0 -> 0012\n0002 GETFQ 3 0 \"b\" #0\n0004 LOADI 4 1\n"
-       "0005 INVOKE 1 1 1 \"c\" #1\n0007 JNIL 1 -> 0012\n0009 LOADI 2 2\n"
-       "0010 GETIDXQ 1 1 2\n0011 JMP -> 0013\n0012 LOADP 1 nil\n"
-       "0013 JNNIL 1 -> 0017\n0015 LOADI 2 3\n0016 RET 2\n0017 RET 1\n"},
+       "0000 JNIL 0 -> 0014\n0002 GETFQ 3 0 \"b\" #0\n0004 JNIL 3 -> 0014\n"
+       "0006 LOADI 4 1\n0007 INVOKE 1 1 1 \"c\" #1\n0009 JNIL 1 -> 0014\n"
+       "0011 LOADI 2 2\n0012 GETIDXQ 1 1 2\n0013 JMP -> 0015\n0014 LOADP 1 nil\n"
+       "0015 JNNIL 1 -> 0019\n0017 LOADI 2 3\n0018 RET 2\n0019 RET 1\n"},
       {"indexes and slices",
        "fn f(a, i) { a[0]; a[i]; a[300]; a[-1]; a[1..i]; a[..=2]; a[i, 2] }",
        "f:\n"
        "0000 GETIDXI 2 0 0\n0001 GETIDX 2 0 1\n0002 LOADI 3 300\n0003 GETIDX 2 0 3\n"
        "0004 LOADI 3 -1\n0005 GETIDX 2 0 3\n0006 LOADI 3 1\n0007 MOVE 4 1\n"
        "0008 SLICE 2 0 3\n0009 LOADP 3 nil\n0010 LOADI 4 2\n0011 SLICEI 2 0 3\n"
-       "0012 MOVE 4 1\n0013 LOADI 5 2\n0014 NEWLIST 3 4 2\n0015 GETIDX 2 0 3\n"
-       "0016 RETNIL\n"},
+       "0012 MOVE 4 0\n0013 MOVE 5 1\n0014 LOADI 6 2\n0015 INVOKE 2 2 2 \"[]\" #0\n"
+       "0017 RETNIL\n"},
+      {"indexes with several keys",
+       "fn f(a, i) { a[i, 0] = 5; a[0, i] += 1 }",
+       "f:\n"
+       "0000 MOVE 2 1\n0001 LOADI 3 0\n0002 LOADI 4 5\n0003 MOVE 7 0\n0004 MOVE 8 2\n"
+       "0005 MOVE 9 3\n0006 MOVE 10 4\n0007 INVOKE 5 3 5 \"[]=\" #0\n0009 LOADI 2 0\n"
+       "0010 MOVE 3 1\n0011 MOVE 7 0\n0012 MOVE 8 2\n0013 MOVE 9 3\n"
+       "0014 INVOKE 5 2 4 \"[]\" #1\n0016 ADDI 4 4 1\n0017 MOVE 7 0\n0018 MOVE 8 2\n"
+       "0019 MOVE 9 3\n0020 MOVE 10 4\n0021 INVOKE 5 3 5 \"[]=\" #2\n0023 RETNIL\n"},
       {"assignments",
        "fn f(o, i) { o.x = i; o.x += 1; o[i] = 2; o[i] *= 3; o.y ?\?= 4 }",
        "f:\n"
@@ -612,6 +629,7 @@ Test(compile, limits, .timeout = 60) {
     const char *got = c.diags.first ? c.diags.first->message : "no error";
     if (row->error) cr_expect_str_eq(got, row->error);
     else cr_expect(c.result.module, "%s%s...: %s", row->head, row->item, got);
+    expect_sound(&c, row->item);
     free(text);
     compiled_close(&c);
   }
@@ -648,6 +666,7 @@ Test(compile, nesting, .timeout = 60) {
       char *program = repeated("let x = ", "", text, 0);
       compiled_open(&c, program, false, 0);
       cr_expect(c.result.module || c.diags.error_count > 0);
+      expect_sound(&c, rows[i][0]);
       compiled_close(&c);
       free(program);
       free(text);
