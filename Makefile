@@ -134,6 +134,10 @@ $(OUT)/oxbow: $(CLI_OBJECTS) $(OUT)/liboxbow.a $(OUT)/.link
 debug asan:
 	@$(MAKE) --no-print-directory VARIANT=$@ products
 
+# `run`, `test` and `bench` build with all processors, unless a -j was given.
+build_all = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) \
+  FEATURES="`sh mk/features.sh $(CC)`"
+
 # ---- tests ----------------------------------------------------------------------------------------
 
 # Unit tests reach into the library, so they link a plain archive; API tests and C examples see only
@@ -171,7 +175,7 @@ $(OUT)/tests/run_lang: tests/runner/run_lang.c
 # and adds up the counts. PART=... runs some parts only.
 test:
 	@sh tests/deps.sh test
-	@$(MAKE) --no-print-directory FEATURES="`sh mk/features.sh $(CC)`" check
+	@$(build_all) check
 
 check: products $(OUT)/tests/run_lang $(EMBED_EXAMPLES) check-dispatch
 	@$(MAKE) --no-print-directory VARIANT=asan products tests
@@ -183,12 +187,12 @@ check-dispatch: $(OUT)/oxbow
 
 run:
 	@sh tests/deps.sh build
-	@$(MAKE) --no-print-directory FEATURES="`sh mk/features.sh $(CC)`" $(BUILD)/oxbow
+	@$(build_all) $(BUILD)/oxbow
 	$(BUILD)/oxbow examples/tour.oxb
 
 bench:
 	@sh tests/deps.sh bench
-	@$(MAKE) --no-print-directory FEATURES="`sh mk/features.sh $(CC)`" $(BUILD)/oxbow
+	@$(build_all) $(BUILD)/oxbow
 	python3 bench/run.py --oxbow $(BUILD)/oxbow
 
 # The reference of the builtins, from the tables that they are registered in.

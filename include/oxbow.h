@@ -218,7 +218,8 @@ OX_API ox_Status ox_set(ox_VM *vm, const char *name, ox_Value value);
 OX_API ox_Status ox_import(ox_VM *vm, const char *name, ox_Value *out);
 
 /* Writes out what the VM still holds of the program's output. Done by ox_free, and by the functions
- * above before they return to a host that is not itself called by a program. */
+ * above before they return to a host that is not itself called by a program. A native function that
+ * writes to the same place calls this first. */
 OX_API void ox_flush(ox_VM *vm);
 
 /* ---- errors ---------------------------------------------------------------------------------- */

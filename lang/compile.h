@@ -65,11 +65,9 @@ typedef struct Fix {
   Binding *binding;
 } Fix;
 
-typedef struct FnState FnState;
-struct FnState {
+typedef struct FnState {
   Compilation *comp;
   struct ModuleState *module;
-  FnState *parent;
   FnInfo *info;
   FnProto *proto;
   VEC(uint32_t) code;
@@ -90,7 +88,7 @@ struct FnState {
   uint32_t last_target; /* latest offset that a label was bound to */
   uint32_t last_op;     /* offset of the latest instruction */
   bool has_failed;      /* a limit was reported; the code is worthless */
-};
+} FnState;
 
 /* The module's part. */
 typedef struct ModuleState {

@@ -80,11 +80,10 @@ static void bind_params(FnState *f, const Fn *fn) {
 
 /* ---- functions ---------------------------------------------------------------------------- */
 
-static FnState *state_new(ModuleState *module, FnState *parent, FnInfo *info) {
+static FnState *state_new(ModuleState *module, FnInfo *info) {
   FnState *f = COMP_NEW(module->comp, FnState);
   f->comp = module->comp;
   f->module = module;
-  f->parent = parent;
   f->info = info;
   f->proto = COMP_NEW(f->comp, FnProto);
   number_captures(info, f->proto);
@@ -129,7 +128,7 @@ static void describe(FnProto *proto, const Fn *fn, Text name) {
 }
 
 static FnProto *fn_compile(FnState *parent, Fn *fn, Text name) {
-  FnState *f = state_new(parent->module, parent, fn->info);
+  FnState *f = state_new(parent->module, fn->info);
   describe(f->proto, fn, name);
   if (f->info->self) f->proto->flags |= FN_METHOD;
   if (f->info->is_init) f->proto->flags |= FN_INIT;
@@ -154,7 +153,7 @@ static void set_field(FnState *f, const FieldDecl *field) {
 }
 
 FnProto *fields_compile(FnState *parent, const ClassDecl *class_) {
-  FnState *f = state_new(parent->module, parent, class_->info);
+  FnState *f = state_new(parent->module, class_->info);
   f->proto->name = (Text){"%fields", 7};
   f->proto->from = f->proto->name_from = class_->name_span.start;
   f->proto->to = f->proto->name_to = class_->name_span.end;
@@ -165,7 +164,7 @@ FnProto *fields_compile(FnState *parent, const ClassDecl *class_) {
 }
 
 FnProto *main_compile(ModuleState *module, FnInfo *info, Block *body) {
-  FnState *f = state_new(module, NULL, info);
+  FnState *f = state_new(module, info);
   f->proto->flags = FN_MAIN;
   f->proto->ncaps = 1;
   f->proto->to = module->comp->source->len;

@@ -55,8 +55,7 @@ void resolve_initialise(Resolver *r, Binding *binding);
 
 FnInfo *resolve_enter_fn(Resolver *r, Fn *node);
 
-/* Leaves the function: decides where its variables live. `saved` is what resolve_enter_fn found
- * in r->fn. */
+/* Leaves the function: decides where its variables live. */
 void resolve_leave_fn(Resolver *r);
 
 /* Notes that the current function uses the binding. */

@@ -364,6 +364,16 @@ general:
 }
 
 bool slow_native(ox_VM *vm, uint32_t ins) { return native_plain(vm, ins, INS_B(ins), 0); }
+/* A builtin method of a map is cached: a key of that name would come first. */
+bool slow_map_invoke(ox_VM *vm, uint32_t ins) {
+  Value *R = vm_regs(vm);
+  uint32_t word = vm_pc(vm)[0];
+  Map *m = as_map(vm, R[INS_A(ins) + 2]);
+  if (map_find_str(vm, m, vm_const(vm, (uint16_t)word)) != UINT32_MAX) return slow_invoke(vm, ins);
+  R[INS_A(ins)] = v_from_ref(KIND_NATIVE, (Ref){vm_cache(vm, word >> 16)->slot});
+  return native_plain(vm, ins, INS_B(ins) + 1, 1);
+}
+
 bool slow_native_invoke(ox_VM *vm, uint32_t ins) { return native_plain(vm, ins, INS_B(ins) + 1, 1); }
 
 bool slow_calln(ox_VM *vm, uint32_t ins) {

@@ -26,7 +26,7 @@ static uint64_t first_slot(ox_VM *vm, Fiber *f) {
 
 static void set_stack_end(ox_VM *vm) {
   Fiber *f = vm_fiber(vm);
-  vm->st->stack_end = first_slot(vm, f) + fiber_stack(vm, f)->h.aux - STACK_MARGIN;
+  vm->st->stack_end = (first_slot(vm, f) + fiber_stack(vm, f)->h.aux - STACK_MARGIN) * sizeof(Value);
 }
 
 /* A stack of `cap` registers, all nil. NULL: error pending. Unrooted. */
@@ -73,7 +73,7 @@ static bool grow(ox_VM *vm, uint64_t need) {
 
 bool stack_ensure(ox_VM *vm, uint64_t n) {
   VmState *st = vm->st;
-  if (st->base + n <= st->stack_end) return true;
+  if ((st->base + n) * sizeof(Value) <= st->stack_end) return true;
   uint64_t need = st->base - first_slot(vm, vm_fiber(vm)) + n;
   if (need > vm->max_stack) {
     vm_throw(vm, ERR_STACK, "stack overflow");

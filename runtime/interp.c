@@ -69,7 +69,7 @@ static inline void store_double(Value *p, double d) { memcpy(p, &d, 8); }
 #define LOAD() (R = (Value *)cage + ST->base, pc = (const uint32_t *)cage + ST->pc, P = PROTO_OF(R[-2]))
 #define CODE_OF(proto) ((const uint32_t *)(proto) + (proto)->code)
 #define CACHE(word) ((InlineCache *)(cage - GC_CACHE_OFF) + (P->caches + ((word) >> 16)))
-#define STACK_ROOM(N, n) (LIKELY((uint8_t *)((N) + (n)) <= cage + (ST->stack_end << 3)))
+#define STACK_ROOM(N, n) LIKELY((uint64_t)((uint8_t *)((N) + (n)) - cage) <= ST->stack_end)
 /* Every call and every jump back counts fuel down; at 0 the slow function looks what is up, and the
  * instruction runs again. `ins` must be undone by nothing: no handler changes state before its POLL. */
 #define POLL() if (UNLIKELY((ST->fuel -= 1) == 0)) SLOW(poll)

@@ -161,12 +161,13 @@ bool ops_jumps_if(Opcode op) {
   return !comparison_of(op).negate;
 }
 
-static bool order_holds(OpMethod op, int c) { /* c: -1, 0, 1, 2 for unordered */
+static bool order_holds(OpMethod op, int c) { /* c: below 0, 0, above 0; 2 for unordered */
+  if (c == 2) return false;
   switch (op) {
-    case OPM_LT: return c == -1;
-    case OPM_LE: return c == -1 || c == 0;
-    case OPM_GT: return c == 1;
-    default: return c == 0 || c == 1;
+    case OPM_LT: return c < 0;
+    case OPM_LE: return c <= 0;
+    case OPM_GT: return c > 0;
+    default: return c >= 0;
   }
 }
 
@@ -182,6 +183,10 @@ static int compare_slow(ox_VM *vm, OpMethod op, Value a, Value b, uint64_t ret) 
   int called = compare_by_method(vm, op, a, b, ret);
   if (called) return called > 0 ? 2 : -1;
   if (op == OPM_EQ) return value_equal(vm, a, b);
+  if (v_is_string(a) && v_is_string(b)) {
+    int c = string_compare(vm, a, b);
+    return error_pending(vm) ? -1 : order_holds(op, (c > 0) - (c < 0));
+  }
   if (num_is(a) && num_is(b)) return order_holds(op, num_compare(vm, a, b));
   int c = value_compare(vm, a, b);
   return c == -3 ? -1 : order_holds(op, c);

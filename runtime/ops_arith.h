@@ -6,6 +6,7 @@
     double d_ = load_double(X) op load_double(Y); \
     if (LIKELY(d_ == d_)) { \
       store_double(&R[A], d_); \
+      FORK; \
       NEXT; \
     } \
   } while (0)

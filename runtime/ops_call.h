@@ -6,13 +6,12 @@
   (((uint64_t)((const uint8_t *)(pc_after) - cage) >> 2) | \
    (uint64_t)((delta) | (uint32_t)(dest) << 16) << 32)
 
-/* Runs closure f, its arguments at N, if `count` is its arity and the stack has room. */
+/* Runs closure f, which lies below its arguments at N, if `count` is its arity and the stack has room. */
 #define ENTER(f, count, N, pc_after, delta, slow) do { \
     Proto *callee_ = PROTO_OF(f); \
     if (UNLIKELY(callee_->arity != (count))) SLOW(slow); \
     if (!STACK_ROOM(N, callee_->nregs)) SLOW(slow); \
     POLL(); \
-    (N)[-2] = (f); \
     (N)[-1] = LINK_HERE(pc_after, delta, C); \
     R = (N); \
     P = callee_; \
@@ -79,6 +78,7 @@ OPCODE(INVOKE) {
     if (UNLIKELY(cache->cls != ((Header *)PTR(self))->aux)) GO(invoke_lookup);
     Value f = v_from_ref(KIND_CLOSURE, (Ref){cache->slot});
     Value *N = R + A + 2;
+    N[-2] = f; /* R[A] is scratch, also if this goes the slow way */
     ENTER(f, B + 1, N, pc + 1, A + 2, invoke);
     NEXT;
   }
@@ -93,13 +93,13 @@ HELPER(tailinvoke_lookup) {
   FILL_FROM_TABLE(((Header *)PTR(R[A + 2]))->aux, true, tailinvoke);
 }
 
-/* Builtin methods: the cache holds the builtin class and a Native. A map's own keys come first, so
- * maps always go the slow way. */
+/* Builtin methods: the cache holds the builtin class and a Native. A map's own keys come first. */
 HELPER(invoke_other) {
   Value self = R[A + 2];
-  if (LIKELY(v_is_ref(self) && !IS(self, MAP))) {
+  if (LIKELY(v_is_ref(self))) {
     InlineCache *cache = CACHE(pc[0]);
     if (LIKELY(cache->cls == (uint32_t)ST->kind_class[v_kind(self)] && cache->cls != 0)) {
+      if (IS(self, MAP)) SLOW(map_invoke);
       R[A] = v_from_ref(KIND_NATIVE, (Ref){cache->slot});
       if (((Native *)REF_PTR(cache->slot))->reserved == FAST_LIST_PUSH) GO(list_push);
       SLOW(native_invoke);

@@ -111,8 +111,17 @@ OPCODE(JNGEI) { JUMP_SMALL(>=, !); }
 OPCODE(JEQ) { JUMP_EQUAL(); }
 OPCODE(JNE) { JUMP_EQUAL(!); }
 
+/* String constants are interned, and no constant is NaN. */
 #define JUMP_CONST(negate) \
-  int equal = equal_plain(cage, R[A], K(D)); \
+  Value a = R[A], k = K(D); \
+  if (a == k) JUMP_IF(negate(true)); \
+  if (LIKELY(IS(a, STRING) && IS(k, STRING))) { \
+    String *s = (String *)PTR(a); \
+    if (LIKELY(s->h.n & STRING_INTERNED)) JUMP_IF(negate(false)); \
+    if (s->h.aux != ((String *)PTR(k))->h.aux) JUMP_IF(negate(false)); \
+    SLOW(jump); \
+  } \
+  int equal = equal_plain(cage, a, k); \
   if (LIKELY(equal >= 0)) JUMP_IF(negate(equal)); \
   SLOW(jump)
 OPCODE(JEQK) { JUMP_CONST(); }

@@ -113,6 +113,13 @@ HELPER(getidx_other) {
       R[A] = ST->bytes1[(uint8_t)s->chars[i]];
       NEXT;
     }
+  } else if (IS(v, ROPE) && ((Rope *)PTR(v))->right.w == 0) { /* flattened */
+    String *s = (String *)REF_PTR(((Rope *)PTR(v))->left.w);
+    uint64_t i = R[C] + kbias;
+    if (LIKELY(i < s->h.aux)) {
+      R[A] = ST->bytes1[(uint8_t)s->chars[i]];
+      NEXT;
+    }
   }
   SLOW(getidx);
 }

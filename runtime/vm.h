@@ -48,7 +48,7 @@ typedef enum BuiltinField {
 
 typedef struct VmState {
   uint64_t fuel;            /* polls left until vm_poll; lies first: `decq; je` */
-  uint64_t stack_end;       /* word index just past the running stack's last usable register */
+  uint64_t stack_end;       /* offset in bytes of the end of the running stack's usable registers */
   uint64_t base;            /* word index of R while the interpreter is in a slow path or in C */
   uint64_t pc;              /* 32-bit-unit offset of the instruction after the current one, likewise */
   Value fiber;              /* the running Fiber */

@@ -14,11 +14,26 @@ enum { TREE_DEPTH = 200, COPY_BYTES = 1 << 18 };
 
 /* ---- whole files --------------------------------------------------------------------------- */
 
+/* open(2) again after signals, and once more after a collection where too many files are open: some
+ * of them may be unreachable. */
+static int open_stubbornly(ox_VM *vm, const char *path, int flags) {
+  for (bool collected = false;;) {
+    int fd = open(path, flags | O_CLOEXEC, 0666);
+    if (fd >= 0) return fd;
+    if (errno == EINTR) {
+      if (!vm_poll(vm, 1)) return -1;
+    } else if (errno == EMFILE && !collected) {
+      gc_collect(vm->gc);
+      collected = true;
+    } else {
+      return -1;
+    }
+  }
+}
+
 /* An open descriptor, or -1 with the error thrown. */
 static int open_path(ox_VM *vm, const char *path, int flags, const char *action) {
-  int fd;
-  do fd = open(path, flags | O_CLOEXEC, 0666);
-  while (fd < 0 && errno == EINTR && vm_poll(vm, 1));
+  int fd = open_stubbornly(vm, path, flags);
   if (fd < 0 && !error_pending(vm)) lib_throw_io(vm, action, path, errno);
   return fd;
 }
@@ -218,11 +233,10 @@ static int read_names(DIR *dir, Names *names) {
   return error;
 }
 
-static bool list_dir(ox_VM *vm, const char *path, Names *names) {
+/* 0 or an errno value. */
+static int list_dir(const char *path, Names *names) {
   DIR *dir = opendir(path);
-  int error = dir ? read_names(dir, names) : errno;
-  if (error) lib_throw_io(vm, "list", path, error);
-  return !error;
+  return dir ? read_names(dir, names) : errno;
 }
 
 static Value fs_list(ox_VM *vm, Value *args, int nargs) {
@@ -230,7 +244,8 @@ static Value fs_list(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
   const char *path = args[0] == V_ABSENT ? "." : lib_path(vm, args[0], "path of fs.list");
   if (!path) return V_ERROR;
-  Value list = list_dir(vm, path, &names) ? list_new(vm, names.n) : V_ERROR;
+  int error = list_dir(path, &names);
+  Value list = error ? lib_throw_io(vm, "list", path, error) : list_new(vm, names.n);
   uint32_t mark = vm_roots_mark(vm);
   for (size_t i = 0; i < names.n && list != V_ERROR; i++) {
     Value name = string_from_c(vm, names.items[i]);
@@ -241,12 +256,14 @@ static Value fs_list(ox_VM *vm, Value *args, int nargs) {
   return list;
 }
 
-/* What is in `path` and below, in front of `todo`: as "path/name". A stack of paths to go through
- * stands for the recursion, so only memory bounds the depth. */
-static bool push_entries(ox_VM *vm, const char *path, Names *todo) {
+/* Puts what is in `path` on top of `todo`, as "path/name". That stack stands for the recursion, so
+ * only memory bounds the depth. A directory that has just gone is empty, except the first one. */
+static bool push_entries(ox_VM *vm, const char *path, Names *todo, bool first) {
   Names names = {NULL, 0, 0};
   const char *slash = *path && path[strlen(path) - 1] == '/' ? "" : "/";
-  bool done = list_dir(vm, path, &names);
+  int error = list_dir(path, &names);
+  bool done = !error || (!first && (error == ENOENT || error == ENOTDIR));
+  if (!done) lib_throw_io(vm, "list", path, error);
   for (size_t i = names.n; done && i-- > 0; ) {
     char *joined;
     if (asprintf(&joined, "%s%s%s", path, slash, names.items[i]) < 0) joined = NULL;
@@ -266,7 +283,7 @@ static bool walk_into(ox_VM *vm, Value list, Names *todo) {
     Value text = string_from_c(vm, path);
     bool done = text != V_ERROR && list_push(vm, list, text) && vm_poll(vm, 1);
     if (done && lstat(path, &info) == 0 && S_ISDIR(info.st_mode))
-      done = push_entries(vm, path, todo);
+      done = push_entries(vm, path, todo, false);
     free(path);
     vm_roots_reset(vm, mark);
     if (!done) return false;
@@ -280,7 +297,7 @@ static Value fs_walk(ox_VM *vm, Value *args, int nargs) {
   const char *path = args[0] == V_ABSENT ? "." : lib_path(vm, args[0], "path of fs.walk");
   Value list = path ? list_new(vm, 0) : V_ERROR;
   if (list == V_ERROR) return V_ERROR;
-  if (!push_entries(vm, path, &todo) || !walk_into(vm, list, &todo)) list = V_ERROR;
+  if (!push_entries(vm, path, &todo, true) || !walk_into(vm, list, &todo)) list = V_ERROR;
   names_free(&todo);
   return list;
 }

@@ -202,16 +202,57 @@ static Value draw_shuffle(ox_VM *vm, Value *args, int self) {
   return shuffle_front(vm, args, self, list, list_len(vm, list)) ? V_NIL : V_ERROR;
 }
 
+static Value too_few(ox_VM *vm, uint64_t k, uint64_t n) {
+  return vm_throw(vm, ERR_VALUE, "random sample: %llu wanted of %llu", (unsigned long long)k,
+                  (unsigned long long)n);
+}
+
+/* k different ints of the n from `start` on, by Floyd's algorithm (1987): without making all of
+ * them. `chosen` is a set. */
+static bool choose_ints(ox_VM *vm, Value *args, int self, int64_t start, uint64_t n, uint64_t k,
+                        Value chosen) {
+  uint32_t mark = vm_roots_mark(vm);
+  for (uint64_t last = n - k; last < n; last++) {
+    uint64_t *w = generator(vm, args, self);
+    if (!w) return false;
+    Value v = num_from_int(vm, (int64_t)((uint64_t)start + rng_below(w, last + 1)));
+    if (v == V_ERROR) return false;
+    if (map_find(vm, chosen, v) != UINT32_MAX)
+      v = num_from_int(vm, (int64_t)((uint64_t)start + last));
+    if (v == V_ERROR || !map_set(vm, chosen, v, V_TRUE)) return false;
+    vm_roots_reset(vm, mark);
+    if ((last & 1023) == 1023 && !vm_poll(vm, 1)) return false;
+  }
+  return true;
+}
+
+/* A sample of a long range; V_ABSENT, nothing pending: make a list of it instead. */
+static Value sample_range(ox_VM *vm, Value *args, int self, const Range *range, uint64_t k) {
+  int64_t start = num_int(vm, range->start), end = num_int(vm, range->end);
+  if (start >= end) return V_ABSENT;
+  uint64_t n = (uint64_t)end - (uint64_t)start;
+  if (range->h.aux && n < UINT64_MAX) n++;
+  if (k > n) return too_few(vm, k, n);
+  if (n < 64 || n / 8 < k) return V_ABSENT;
+  Value chosen = set_new(vm, k);
+  if (chosen == V_ERROR || !choose_ints(vm, args, self, start, n, k, chosen)) return V_ERROR;
+  Value list = list_from_iterable(vm, chosen, "the argument of sample");
+  if (list == V_ERROR || !shuffle_front(vm, args, self, list, k)) return V_ERROR;
+  return list;
+}
+
 static Value draw_sample(ox_VM *vm, Value *args, int self) {
   uint64_t k;
   if (!arg_index(vm, args[self + 2], "k of sample", &k)) return V_ERROR;
   Value all = args[self + 1];
+  if (v_is(all, KIND_RANGE)) {
+    Value list = sample_range(vm, args, self, vm_deref(vm, all), k);
+    if (list != V_ABSENT || error_pending(vm)) return list;
+  }
   if (!v_is(all, KIND_LIST)) all = list_from_iterable(vm, all, "the argument of sample");
   if (all == V_ERROR) return V_ERROR;
   uint64_t n = list_len(vm, all);
-  if (k > n)
-    return vm_throw(vm, ERR_VALUE, "random sample: %llu wanted of %llu", (unsigned long long)k,
-                    (unsigned long long)n);
+  if (k > n) return too_few(vm, k, n);
   Value copy = list_slice(vm, all, 0, n);
   if (copy == V_ERROR || !shuffle_front(vm, args, self, copy, k)) return V_ERROR;
   list_truncate(vm, copy, k);

@@ -689,9 +689,9 @@ static Value pattern_str(ox_VM *vm, Value *args, int nargs) {
 #define TEST_DOC "Whether the pattern matches anywhere in the text."
 #define ALL_DOC "All matches that do not overlap, at most `count`, as a list."
 #define REPLACE_DOC \
-  "The text with all matches (at most `count`) replaced: by a string, where $1, ${name} or " \
-  "$<name> stand for groups, $0 for the match and $$ for a dollar sign, or by what a function " \
-  "makes of the match."
+  "The text with all matches (at most `count`) replaced: by a string, where `$1`, `${name}` or " \
+  "`$<name>` stand for groups, `$0` for the match and `$$` for a dollar sign, or by what a " \
+  "function makes of the match."
 #define EXPAND_DOC "Like replace with a string."
 #define SPLIT_DOC \
   "The pieces between the matches, with at most `count` splits; an empty match splits only " \

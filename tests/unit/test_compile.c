@@ -255,11 +255,11 @@ Test(compile, bytecode) {
       {"indexes with several keys",
        "fn f(a, i) { a[i, 0] = 5; a[0, i] += 1 }",
        "f:\n"
-       "0000 MOVE 2 1\n0001 LOADI 3 0\n0002 LOADI 4 5\n0003 MOVE 7 0\n0004 MOVE 8 2\n"
-       "0005 MOVE 9 3\n0006 MOVE 10 4\n0007 INVOKE 5 3 5 \"[]=\" #0\n0009 LOADI 2 0\n"
-       "0010 MOVE 3 1\n0011 MOVE 7 0\n0012 MOVE 8 2\n0013 MOVE 9 3\n"
-       "0014 INVOKE 5 2 4 \"[]\" #1\n0016 ADDI 4 4 1\n0017 MOVE 7 0\n0018 MOVE 8 2\n"
-       "0019 MOVE 9 3\n0020 MOVE 10 4\n0021 INVOKE 5 3 5 \"[]=\" #2\n0023 RETNIL\n"},
+       "0000 MOVE 4 0\n0001 MOVE 5 1\n0002 LOADI 6 0\n0003 LOADI 7 5\n"
+       "0004 INVOKE 2 3 2 \"[]=\" #0\n0006 LOADI 2 0\n0007 MOVE 3 1\n0008 MOVE 7 0\n"
+       "0009 MOVE 8 2\n0010 MOVE 9 3\n0011 INVOKE 5 2 4 \"[]\" #1\n0013 ADDI 4 4 1\n"
+       "0014 MOVE 7 0\n0015 MOVE 8 2\n0016 MOVE 9 3\n0017 MOVE 10 4\n"
+       "0018 INVOKE 5 3 5 \"[]=\" #2\n0020 RETNIL\n"},
       {"assignments",
        "fn f(o, i) { o.x = i; o.x += 1; o[i] = 2; o[i] *= 3; o.y ?\?= 4 }",
        "f:\n"
