@@ -243,7 +243,7 @@ static void describe_place(Api *api) {
   ox_Error *e = &api->error;
   VmPlace *p = &api->place;
   e->kind = kind_of_status(e->status);
-  e->message = p->message;
+  e->message = p->message[0] ? p->message : "the module does not compile";
   e->file = p->file[0] ? p->file : NULL;
   e->line = p->line;
   e->column = p->column;
@@ -272,87 +272,96 @@ int ox_exit_code(ox_VM *vm) { return vm->exit_code; }
 
 /* ---- running programs ------------------------------------------------------------------------ */
 
-/* Starts the record of a compilation, in case it fails. */
-static void diags_begin(Api *api) {
-  vm_text_free(&api->report);
-  memset(&api->place, 0, sizeof api->place);
-  api->described = false;
+/* A call that compiles. Its errors are kept apart until it is known to have failed, so that the
+ * description of an older failure stays whole. */
+typedef struct Compiling {
+  uint32_t mark;
+  VmText report;
+  VmPlace place;
+} Compiling;
+
+static Compiling compile_begin(ox_VM *vm) {
+  Compiling c = {.mark = api_enter(vm)};
+  c.report.colour = api_of(vm)->config.colour;
+  return c;
 }
 
-/* Ends a call by what vm_load and its kin said. `value` counts if that was VM_OK. */
-static ox_Status leave_load(ox_VM *vm, uint32_t mark, VmStatus status, Value value,
-                            ox_Value *result) {
-  if (status == VM_OK) return api_leave(vm, mark, value, result);
-  if (status == VM_THROWN) return api_leave(vm, mark, V_ERROR, result);
-  ox_Status why = status == VM_INCOMPLETE ? OX_INCOMPLETE : OX_SYNTAX;
+static ox_Status fail_compiling(ox_VM *vm, Compiling *c, ox_Status status, ox_Value *result) {
+  Api *api = api_of(vm);
+  vm_text_free(&api->report);
+  api->report = c->report;
+  api->place = c->place;
   vm->st->spare[API_THROWN] = V_ABSENT;
-  fail(vm, why);
-  return api_leave_failed(vm, mark, why, result);
+  fail(vm, status);
+  return api_leave_failed(vm, c->mark, status, result);
+}
+
+/* Ends it by what vm_load and its kin said. `value` counts if that was VM_OK. */
+static ox_Status compile_end(ox_VM *vm, Compiling *c, VmStatus status, Value value,
+                             ox_Value *result) {
+  if (status == VM_SYNTAX) return fail_compiling(vm, c, OX_SYNTAX, result);
+  if (status == VM_INCOMPLETE) return fail_compiling(vm, c, OX_INCOMPLETE, result);
+  vm_text_free(&c->report);
+  return api_leave(vm, c->mark, status == VM_OK ? value : V_ERROR, result);
 }
 
 ox_Status ox_eval(ox_VM *vm, const char *text, size_t length, const char *name, ox_Value *result) {
-  Api *api = api_of(vm);
-  uint32_t mark = api_enter(vm);
+  Compiling c = compile_begin(vm);
   Value value = V_NIL;
-  diags_begin(api);
-  VmStatus status = vm_eval(vm, name, text, length, &value, &api->report, &api->place);
-  return leave_load(vm, mark, status, value, result);
+  VmStatus status = vm_eval(vm, name, text, length, &value, &c.report, &c.place);
+  return compile_end(vm, &c, status, value, result);
 }
 
 ox_Status ox_run(ox_VM *vm, const char *text, size_t length, const char *name, ox_Value *result) {
-  Api *api = api_of(vm);
-  uint32_t mark = api_enter(vm);
+  Compiling c = compile_begin(vm);
   Value module = V_NIL;
-  diags_begin(api);
-  VmStatus status = vm_load(vm, name, name, text, length, &module, &api->report, &api->place);
+  VmStatus status = vm_load(vm, name, name, text, length, &module, &c.report, &c.place);
   if (status == VM_OK) status = vm_run(vm, module);
-  return leave_load(vm, mark, status, module, result);
+  return compile_end(vm, &c, status, module, result);
 }
 
 ox_Status ox_run_file(ox_VM *vm, const char *path, ox_Value *result) {
-  Api *api = api_of(vm);
-  uint32_t mark = api_enter(vm);
+  Compiling c = compile_begin(vm);
   Value module = V_NIL;
-  diags_begin(api);
-  VmStatus status = vm_load_file(vm, path, &module, &api->report, &api->place);
+  VmStatus status = vm_load_file(vm, path, &module, &c.report, &c.place);
   if (status == VM_THROWN) { /* thrown by no program: the file cannot be read */
-    ox_Status why = api_leave(vm, mark, V_ERROR, result);
-    return why == OX_THROWN ? (api->error.status = OX_NOT_FOUND) : why;
+    ox_Status why = compile_end(vm, &c, status, module, result);
+    return why == OX_THROWN ? (api_of(vm)->error.status = OX_NOT_FOUND) : why;
   }
   if (status == VM_OK) status = vm_run(vm, module);
-  return leave_load(vm, mark, status, module, result);
+  return compile_end(vm, &c, status, module, result);
 }
 
 ox_Status ox_check(ox_VM *vm, const char *text, size_t length, const char *name) {
-  Api *api = api_of(vm);
-  uint32_t mark = api_enter(vm);
+  Compiling c = compile_begin(vm);
   Value module = V_NIL;
-  diags_begin(api);
-  VmStatus status = vm_load(vm, name, name, text, length, &module, &api->report, &api->place);
-  return leave_load(vm, mark, status, module, NULL);
-}
-
-static bool any_none(int count, const ox_Value *values) {
-  for (int i = 0; i < count; i++)
-    if (in(values[i]) == V_ABSENT) return true;
-  return false;
-}
-
-ox_Status ox_call(ox_VM *vm, ox_Value function, int argc, const ox_Value *argv, ox_Value *result) {
-  if (in(function) == V_ABSENT || argc < 0 || any_none(argc, argv))
-    return api_misused(vm, "ox_call: OX_NONE was given as the function or an argument", result);
-  uint32_t mark = api_enter(vm);
-  return api_leave(vm, mark, vm_call(vm, in(function), argc, (const Value *)argv), result);
+  VmStatus status = vm_load(vm, name, name, text, length, &module, &c.report, &c.place);
+  return compile_end(vm, &c, status, module, NULL);
 }
 
 ox_Status ox_import(ox_VM *vm, const char *name, ox_Value *result) {
-  Api *api = api_of(vm);
-  uint32_t mark = api_enter(vm);
+  Compiling c = compile_begin(vm);
   Value module = V_NIL;
-  diags_begin(api);
   bool is_file = strchr(name, '/') || strchr(name, '.');
-  VmStatus status = vm_import(vm, name, is_file, &module, &api->report);
-  return leave_load(vm, mark, status, module, result);
+  VmStatus status = vm_import(vm, name, is_file, &module, &c.report);
+  return compile_end(vm, &c, status, module, result);
+}
+
+ox_Status ox_disassemble(ox_VM *vm, const char *text, size_t length, const char *name,
+                         ox_Write write, void *context) {
+  Compiling c = compile_begin(vm);
+  VmText listing = {0};
+  VmStatus status = vm_disassemble(vm, name, text, length, &listing, &c.report);
+  if (status == VM_OK && listing.data) write(context, listing.data, listing.len);
+  vm_text_free(&listing);
+  return compile_end(vm, &c, status, V_NIL, NULL);
+}
+
+ox_Status ox_call(ox_VM *vm, ox_Value function, int argc, const ox_Value *argv, ox_Value *result) {
+  if (in(function) == V_ABSENT || api_any_none(argc, argv))
+    return api_misused(vm, "ox_call: OX_NONE was given as the function or an argument", result);
+  uint32_t mark = api_enter(vm);
+  return api_leave(vm, mark, vm_call(vm, in(function), argc, (const Value *)argv), result);
 }
 
 void ox_flush(ox_VM *vm) { vm_flush(vm); }
@@ -425,16 +434,4 @@ void ox_stats(ox_VM *vm, ox_Stats *stats) {
 const char *ox_verify(ox_VM *vm) {
   uint64_t where;
   return gc_verify(vm->gc, &where);
-}
-
-ox_Status ox_disassemble(ox_VM *vm, const char *text, size_t length, const char *name,
-                         ox_Write write, void *context) {
-  Api *api = api_of(vm);
-  VmText listing = {0};
-  uint32_t mark = api_enter(vm);
-  diags_begin(api);
-  VmStatus status = vm_disassemble(vm, name, text, length, &listing, &api->report);
-  if (status == VM_OK && listing.data) write(context, listing.data, listing.len);
-  vm_text_free(&listing);
-  return leave_load(vm, mark, status, V_NIL, NULL);
 }

@@ -42,6 +42,13 @@ static inline Api *api_of(ox_VM *vm) { return (Api *)vm->api; }
 static inline Value in(ox_Value v) { return v.bits; }
 static inline ox_Value out_of(Value v) { return (ox_Value){v}; }
 
+/* Whether OX_NONE is among the arguments, or their number is negative. */
+static inline bool api_any_none(int64_t count, const ox_Value *values) {
+  for (int64_t i = 0; i < count; i++)
+    if (in(values[i]) == V_ABSENT) return true;
+  return count < 0;
+}
+
 /* Every call that may run programs or fail begins with api_enter and ends with api_leave, which
  * takes a pending error, drops the temporary roots made since but for the result, and flushes
  * output when the outermost call returns. `result` V_ERROR means failure; `result` may be NULL. */

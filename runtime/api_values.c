@@ -122,8 +122,10 @@ ox_Value ox_string(ox_VM *vm, const char *bytes, size_t length) {
 ox_Value ox_text(ox_VM *vm, const char *text) { return ox_string(vm, text, strlen(text)); }
 
 ox_Value ox_list(ox_VM *vm, const ox_Value *items, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    if (in(items[i]) == V_ABSENT) return api_misuse(vm, "ox_list: OX_NONE is no value"), ox_none();
+  if (count > INT64_MAX || api_any_none((int64_t)count, items)) {
+    api_misuse(vm, "ox_list: OX_NONE is no value");
+    return ox_none();
+  }
   return api_made(vm, list_from(vm, (const Value *)items, count));
 }
 
@@ -295,9 +297,8 @@ static Value call_unbound(ox_VM *vm, Value method, Value receiver, int argc, con
 
 ox_Status ox_call_method(ox_VM *vm, ox_Value receiver, const char *name, int argc,
                          const ox_Value *argv, ox_Value *result) {
-  bool none = in(receiver) == V_ABSENT || argc < 0;
-  for (int i = 0; i < argc; i++) none |= in(argv[i]) == V_ABSENT;
-  if (none) return api_misused(vm, "ox_call_method: OX_NONE was given", result);
+  if (in(receiver) == V_ABSENT || api_any_none(argc, argv))
+    return api_misused(vm, "ox_call_method: OX_NONE was given", result);
   uint32_t mark = api_enter(vm);
   bool unbound = false;
   Value key = name_key(vm, name);

@@ -94,6 +94,14 @@ const char *vm_type_name(ox_VM *vm, Value v) {
   return name ? name->chars : "instance";
 }
 
+static void touch(ox_VM *vm, const void *place) { gc_touch(vm->cage, gc_word(vm->cage, place)); }
+
+static void mark_fast(ox_VM *vm, Value native, uint16_t which) {
+  Native *n = (Native *)vm_deref(vm, native);
+  touch(vm, &n->reserved);
+  n->reserved = which;
+}
+
 static bool add_natives(ox_VM *vm, Value methods, int table) {
   const ModuleDef *m = native_tables[table];
   for (int i = 0; i < m->ndefs; i++) {
@@ -103,7 +111,7 @@ static bool add_natives(ox_VM *vm, Value methods, int table) {
     Value fn = name == V_ERROR ? V_ERROR : native_value(vm, (uint32_t)(table << 10 | i));
     if (fn == V_ERROR || !map_set(vm, methods, name, fn)) return false;
     if (m->type == KIND_LIST && !strcmp(m->defs[i].name, "push"))
-      ((Native *)vm_deref(vm, fn))->reserved = FAST_LIST_PUSH;
+      mark_fast(vm, fn, FAST_LIST_PUSH);
     vm_roots_reset(vm, mark);
   }
   return true;
@@ -336,7 +344,9 @@ bool slow_field(ox_VM *vm, uint32_t ins) {
   }
   if (!map_set(vm, c->fields, name, v_from_int(c->nfields)) || !list_push(vm, c->defaults, first))
     return false;
-  as_class(vm, cls)->nfields++;
+  c = as_class(vm, cls);
+  touch(vm, &c->nfields);
+  c->nfields++;
   return true;
 }
 
@@ -357,13 +367,16 @@ bool slow_method(ox_VM *vm, uint32_t ins) {
   if (name == names[OPM_FIELDS]) return add_init_fields(vm, cls, method);
   if (name == names[OPM_INIT]) SET(cls, Class, init, method);
   Class *c = as_class(vm, cls);
+  touch(vm, &c->flags);
   if (name == names[OPM_EQ]) c->flags |= CLASS_HAS_EQ;
   if (name == names[OPM_HASH]) c->flags |= CLASS_HAS_HASH;
   return map_set(vm, c->methods, name, method);
 }
 
 bool slow_classend(ox_VM *vm, uint32_t ins) {
-  as_class(vm, vm_regs(vm)[INS_A(ins)])->flags |= CLASS_SEALED;
+  Class *c = as_class(vm, vm_regs(vm)[INS_A(ins)]);
+  touch(vm, &c->flags);
+  c->flags |= CLASS_SEALED;
   return true;
 }
 

@@ -1,11 +1,11 @@
 /* compare.c - equality, order, hashing and membership of any values.
  *
- * Deep equality walks with a stack of its own, kept among the VM's temporary roots (methods of the
- * program may run in between and drop what is being compared), so that neither deep nor cyclic data
- * reaches the C stack. Two containers are equal unless a difference is found, and one difference
- * settles the whole comparison: so a pair met before needs no second look, whether it is still being
- * compared (a cycle) or done (shared parts). Pairs are recorded only after the first RECORD_AFTER,
- * since small data need no such care. */
+ * Deep equality walks with a stack of its own, kept among the VM's temporary roots (methods of
+ * the program may run in between and drop what is being compared), so that neither deep nor
+ * cyclic data reaches the C stack. Two containers are equal unless a difference is found, and
+ * one difference settles the whole comparison: so a pair met before needs no second look,
+ * whether it is still being compared (a cycle) or done (shared parts). Pairs are recorded only
+ * after the first RECORD_AFTER, since small data need no such care. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem */
 #endif
@@ -22,7 +22,7 @@
 
 enum { RECORD_AFTER = 64, MAX_DEPTH = 1000000, POLL_EVERY = 1024 };
 
-/* ---- a set of pairs of refs, outside the heap ------------------------------------------------- */
+/* ---- a set of pairs of refs, outside the heap ------------------------------------------------ */
 
 typedef struct PairSet {
   uint64_t *slots; /* 0: free; no pair is 0, refs are not */
@@ -59,7 +59,7 @@ static int pairs_add(PairSet *set, uint64_t pair) {
   return 0;
 }
 
-/* ---- equality --------------------------------------------------------------------------------- */
+/* ---- equality -------------------------------------------------------------------------------- */
 
 /* Outcomes of one step: the first three are those of value_equal. */
 enum { FAILED = -1, DIFFERENT = 0, SAME = 1, DEEP = 2, PAIR = 3, DONE = 4 };
@@ -166,7 +166,7 @@ int value_equal(ox_VM *vm, Value a, Value b) {
   return r == DEEP ? equal_deep(vm, a, b) : r;
 }
 
-/* ---- order ------------------------------------------------------------------------------------ */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 enum { NO_ORDER = -3 };
 
@@ -213,7 +213,7 @@ int value_compare(ox_VM *vm, Value a, Value b) {
   return error_pending(vm) ? NO_ORDER : (c > 0) - (c < 0);
 }
 
-/* ---- hashing ---------------------------------------------------------------------------------- */
+/* ---- hashing --------------------------------------------------------------------------------- */
 
 static bool no_key(ox_VM *vm, const char *what) {
   vm_throw(vm, ERR_TYPE, "%s cannot be a map key", what);
@@ -267,7 +267,7 @@ bool value_hash(ox_VM *vm, Value v, uint32_t *out) {
   return true;
 }
 
-/* ---- membership ------------------------------------------------------------------------------- */
+/* ---- membership ------------------------------------------------------------------------------ */
 
 static int in_list(ox_VM *vm, Value x, Value list) {
   for (uint64_t i = 0; i < list_len(vm, list); i++) {

@@ -15,10 +15,12 @@
 
 enum { MAX_FIBER_DEPTH = 10000 };
 
-static void touch(ox_VM *vm, void *object, uint64_t words) {
-  gc_touch_range(vm->cage, gc_word(vm->cage, object), words);
+/* Before any store into a Fiber: it may lie on two pages. */
+static inline void touch(ox_VM *vm, Fiber *f) {
+  uint64_t word = gc_word(vm->cage, f);
+  gc_touch(vm->cage, word);
+  gc_touch(vm->cage, word + sizeof(Fiber) / 8 - 1);
 }
-#define TOUCH_FIBER(vm, f) touch(vm, f, sizeof(Fiber) / 8)
 
 static uint64_t first_slot(ox_VM *vm, Fiber *f) {
   return gc_word(vm->cage, fiber_stack(vm, f)->slots);
@@ -64,7 +66,7 @@ static bool grow(ox_VM *vm, uint64_t need) {
   Stack *old = fiber_stack(vm, f);
   memcpy(s->slots, old->slots, old->h.aux * sizeof(Value));
   s->used = old->h.aux;
-  TOUCH_FIBER(vm, f);
+  touch(vm, f);
   f->stack = v_from_ptr(vm->cage, KIND_STACK, s);
   vm->st->base = first_slot(vm, f) + offset;
   set_stack_end(vm);
@@ -101,7 +103,7 @@ static bool add_stack(ox_VM *vm, Value fiber, uint64_t cap, RetMode mode) {
   if (s == NULL) return false;
   put_base_frame(vm, s, mode);
   Fiber *f = (Fiber *)vm_deref(vm, fiber);
-  TOUCH_FIBER(vm, f);
+  touch(vm, f);
   f->stack = v_from_ptr(vm->cage, KIND_STACK, s);
   f->base = 2;
   return true;
@@ -112,6 +114,7 @@ static void switch_to(ox_VM *vm, Value fiber) {
   VmState *st = vm->st;
   st->fiber = fiber;
   Fiber *f = vm_fiber(vm);
+  touch(vm, f);
   f->state = FIBER_RUNNING;
   st->base = first_slot(vm, f) + f->base;
   st->pc = f->pc;
@@ -123,7 +126,7 @@ static void switch_to(ox_VM *vm, Value fiber) {
 static void leave(ox_VM *vm, FiberState state) {
   fiber_note_used(vm);
   Fiber *f = vm_fiber(vm);
-  TOUCH_FIBER(vm, f);
+  touch(vm, f);
   f->pc = (uint32_t)vm->st->pc;
   f->base = (uint32_t)(vm->st->base - first_slot(vm, f));
   f->state = state;
@@ -171,13 +174,13 @@ bool fiber_resume(ox_VM *vm, Value fiber, Value sent, Value if_done, uint64_t re
   if (state == FIBER_RUNNING || state == FIBER_WAITING) return refuse(vm, f);
   if (state == FIBER_NEW && !add_stack(vm, fiber, STACK_FIBER, RET_FIBER)) return false;
   f = (Fiber *)vm_deref(vm, fiber);
-  f->depth = vm_fiber(vm)->depth + 1;
-  if (f->depth > MAX_FIBER_DEPTH) {
+  if (vm_fiber(vm)->depth >= MAX_FIBER_DEPTH) {
     vm_throw(vm, ERR_STACK, "stack overflow: too many fibers wait for one another");
     return false;
   }
   leave(vm, FIBER_WAITING);
-  TOUCH_FIBER(vm, f);
+  touch(vm, f);
+  f->depth = vm_fiber(vm)->depth + 1;
   f->parent = vm->st->fiber;
   f->if_done = if_done;
   f->resumer = resumer;
@@ -197,7 +200,7 @@ static Fiber *switch_back(ox_VM *vm) {
 
 static Fiber *end_fiber(ox_VM *vm) {
   Fiber *f = vm_fiber(vm);
-  TOUCH_FIBER(vm, f);
+  touch(vm, f);
   f->state = FIBER_DONE;
   f->stack = f->fn = V_NIL;
   return switch_back(vm);

@@ -6,20 +6,22 @@
  *   slots[2^s]   0 if free, else  hash with its low s bits replaced by entry number + 1
  *   hashes[cap]  the full hash of every entry, so that the index is rebuilt without asking the keys
  *
- * The low s bits of a hash choose the slot (then linear probing), its other bits are the tag beside
- * the entry number: a probe leaves the slots' cache line only for an entry that nearly surely
- * matches. A whole number is first tried at the slot of its own low bits, so that neighbouring keys
- * are neighbours in the index (2 times as fast on 100,000 keys); only if that is taken by another it
- * goes where its hash says, so that no stride does harm. A removed entry keeps its place, with key V_ABSENT and value nil, and its slot, with the
- * tag inverted, so that looking for the same key again passes it by; such holes are squeezed out when
- * the store is full, before it grows. So the number of slots in use is `used`.
+ * The low s bits of a hash choose the slot (then linear probing), its other bits are the tag
+ * beside the entry number: a probe leaves the slots' cache line only for an entry that nearly
+ * surely matches. A whole number is first tried at the slot of its own low bits, so that
+ * neighbouring keys are neighbours in the index (2 times as fast on 100,000 keys); only if that
+ * is taken by another it goes where its hash says, so that no stride does harm. A removed entry
+ * keeps its place, with key V_ABSENT and value nil, and its slot, with the tag inverted, so that
+ * looking for the same key again passes it by; such holes are squeezed out when the store is
+ * full, before it grows. So the number of slots in use is `used`.
  *
- * Which keys are equal: inline ints, nil, bools, interned strings and whatever has identity compare
- * by their word alone. The others ("odd" keys: floats, wide ints, long strings, ranges, instances
- * with a `hash` method) need a comparison of contents. A linear map that holds an odd key says so
- * in `mask` (which it does not need otherwise), since then an int may equal a float in it. A map
- * never holds an instance with a `hash` method without an index, so converting and rebuilding call
- * no methods. A method called by a lookup may change the map: then the lookup throws. */
+ * Which keys are equal: inline ints, nil, bools, interned strings and whatever has identity
+ * compare by their word alone. The others ("odd" keys: floats, wide ints, long strings, ranges,
+ * instances with a `hash` method) need a comparison of contents. A linear map that holds an odd
+ * key says so in `mask` (which it does not need otherwise), since then an int may equal a float
+ * in it. A map never holds an instance with a `hash` method without an index, so converting and
+ * rebuilding call no methods. A method called by a lookup may change the map: then the lookup
+ * throws. */
 #include "map.h"
 
 #include "compare.h"
@@ -48,7 +50,7 @@ typedef struct Key {
   KeyHow how;
 } Key;
 
-/* ---- parts ------------------------------------------------------------------------------------ */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 static inline Store *map_store(ox_VM *vm, Map *m) { return gc_ptr(vm->cage, (Ref){m->h.aux}); }
 static inline uint32_t store_cap(ox_VM *vm, Map *m) {
@@ -72,7 +74,7 @@ static inline void set_u32(ox_VM *vm, uint32_t *at, uint32_t x) {
   *at = x;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 /* Sets where a number's slots are: whole ones must have the same place whatever their type. */
 static void key_place_number(ox_VM *vm, Key *k) {
@@ -154,7 +156,7 @@ static int key_equal(ox_VM *vm, Map *m, const Key *k, Value entry) {
   return 0;
 }
 
-/* ---- finding ---------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 /* Where a lookup ended: the entry, or NOT_FOUND and the free slot (of an index) to put one in. */
 typedef struct Found { uint32_t entry, slot; } Found;
@@ -295,7 +297,7 @@ Value map_get_str(ox_VM *vm, Map *m, Value key) {
   return entry_value(vm, m, map_find_str(vm, m, key));
 }
 
-/* ---- growing ---------------------------------------------------------------------------------- */
+/* ---- growing --------------------------------------------------------------------------------- */
 
 static void map_set_store(ox_VM *vm, Map *m, Store *s) {
   gc_touch(vm->cage, gc_word(vm->cage, m));
@@ -483,7 +485,7 @@ bool map_set(ox_VM *vm, Value map, Value key, Value value) {
   return map_put(vm, m, &k, find_str(vm, m, &k), value);
 }
 
-/* ---- removing --------------------------------------------------------------------------------- */
+/* ---- removing -------------------------------------------------------------------------------- */
 
 /* An emptied map starts afresh, unless clearing its slots would cost more than filling them did. */
 static void map_restart(ox_VM *vm, Map *m) {
@@ -529,7 +531,7 @@ void map_clear(ox_VM *vm, Value map) {
   m->version++;
 }
 
-/* ---- making ----------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static Value new_of_kind(ox_VM *vm, Kind kind, uint64_t cap) {
   uint8_t layout = LAYOUT_VALUES | LAYOUT_AUX_REF | LAYOUT_PAIRS(1);

@@ -1,14 +1,16 @@
-/* native.h - how functions written in C are defined: with their signature and their doc string, in one
- * table per module. REPL help, completion, docs/reference.md and the arity checks read the tables.
+/* native.h - how functions written in C are defined: with their signature and their doc string,
+ * in one table per module. REPL help, completion, docs/reference.md and the arity checks read
+ * the tables.
  *
- * A native gets its arguments in `args` (self first for methods). Arguments that were left out but have
- * a default in the signature are V_ABSENT; `nargs` counts those given, or the whole parameter list when
- * any named argument was used; for fixed signatures args always has room for all parameters and the
- * missing ones are V_ABSENT. `args` points into the stack: it is invalid after vm_call. Returns a
- * value, or V_ERROR with an error pending.
+ * A native gets its arguments in `args` (self first for methods). Arguments that were left out
+ * but have a default in the signature are V_ABSENT; `nargs` counts those given, or the whole
+ * parameter list when any named argument was used; for fixed signatures args always has room for
+ * all parameters and the missing ones are V_ABSENT. `args` points into the stack: it is invalid
+ * after vm_call. Returns a value, or V_ERROR with an error pending.
  *
  * Signature grammar: "name(a, b = nil, ...rest)"; parameters with `=` are optional; a method's
- * signature starts with its self: "push(self, value)". The text after `->` is free: "len(x) -> int". */
+ * signature starts with its self: "push(self, value)". The text after `->` is free: "len(x) ->
+ * int". */
 #ifndef OX_RUNTIME_NATIVE_H
 #define OX_RUNTIME_NATIVE_H
 
@@ -55,9 +57,9 @@ static inline const NativeDef *native_def(ox_VM *vm, uint32_t number) {
 /* The function value for a definition: a Native, for DEF_SCRIPT too (a call of that goes to the
  * prelude's closure), or the number of a DEF_NUMBER. Rooted. */
 Value native_value(ox_VM *vm, uint32_t number);
-/* A Native from any definition. min, max and flags come from its signature: flags bits 0-7 count the
- * parameters behind a rest, which can only be given by name; they lie in args[nargs ...]. Rooted;
- * V_ERROR if memory is out or the signature malformed. */
+/* A Native from any definition. min, max and flags come from its signature: flags bits 0-7 count
+ * the parameters behind a rest, which can only be given by name; they lie in args[nargs ...].
+ * Rooted; V_ERROR if memory is out or the signature malformed. */
 Value native_from_def(ox_VM *vm, const NativeDef *def, uint32_t number);
 /* Index of the table of a module by name, or -1. */
 int native_find_module(const char *name, size_t len);
@@ -74,8 +76,9 @@ bool arg_kind(ox_VM *vm, Value v, Kind kind, const char *what);
 bool arg_callable(ox_VM *vm, Value v, const char *what);
 /* Index into a sequence of `len`: negative counts from the end; out of range throws. */
 bool arg_element(ox_VM *vm, Value v, uint64_t len, const char *what, uint64_t *out);
-/* Iterates any builtin iterable from C (list, range, map keys, set, fiber? no: lists only for others):
- * makes a list of the elements, running fibers and `iter` methods through the VM. Rooted. */
+/* Iterates any builtin iterable from C (list, range, map keys, set, fiber? no: lists only for
+ * others): makes a list of the elements, running fibers and `iter` methods through the VM.
+ * Rooted. */
 Value list_from_iterable(ox_VM *vm, Value iterable, const char *what);
 
 /* ---- foreign objects: pointers of C libraries and hosts ---- */

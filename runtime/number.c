@@ -18,7 +18,7 @@
 #include "hash.h"
 #include "str.h"
 
-/* ---- conversions ------------------------------------------------------------------------------ */
+/* ---- conversions ----------------------------------------------------------------------------- */
 
 int64_t num_int(ox_VM *vm, Value v) {
   return v_is_int(v) ? v_int(v) : ((WideInt *)vm_deref(vm, v))->i;
@@ -37,7 +37,7 @@ double num_double(ox_VM *vm, Value v) {
   return v_is_float(v) ? v_float(v) : (double)num_int(vm, v);
 }
 
-/* ---- arithmetic ------------------------------------------------------------------------------- */
+/* ---- arithmetic ------------------------------------------------------------------------------ */
 
 static const char *op_name(OpMethod op) {
   static const char *const names[] = {
@@ -157,7 +157,7 @@ Value num_bnot(ox_VM *vm, Value a) {
   return num_from_int(vm, ~num_int(vm, a));
 }
 
-/* ---- comparison and hash ---------------------------------------------------------------------- */
+/* ---- comparison and hash --------------------------------------------------------------------- */
 
 /* Exact: the int is never rounded to a double, nor the double to an int before its range is known. */
 static int compare_int_float(int64_t i, double d) {
@@ -192,7 +192,7 @@ uint32_t num_hash(ox_VM *vm, Value v) {
   return hash_word(vm, v);
 }
 
-/* ---- printing --------------------------------------------------------------------------------- */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 int num_format_int(int64_t i, char out[NUM_TEXT]) {
   char digits[24];
@@ -334,7 +334,7 @@ int num_format_float(double d, char out[NUM_TEXT]) {
   return len;
 }
 
-/* ---- parsing ---------------------------------------------------------------------------------- */
+/* ---- parsing --------------------------------------------------------------------------------- */
 
 static int digit_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';

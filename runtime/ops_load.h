@@ -31,7 +31,7 @@ OPCODE(GETCAP) {
 
 OPCODE(NEWFRAME) {
   uint32_t slots = pc[0];
-  if (UNLIKELY(slots >= GC_SMALL_WORDS)) SLOW(newframe);
+  if (UNLIKELY(slots - 1 >= GC_SMALL_WORDS - 1)) SLOW(newframe);
   Frame *f = (Frame *)gc_bump(cage, GC_SPACE_FRAME, gc_class_of_words[1 + slots]);
   if (UNLIKELY(f == NULL)) SLOW(newframe);
   uint32_t parent = C == FRAME_OWN ? ((Closure *)PTR(R[-2]))->frame.w : (uint32_t)R[C];

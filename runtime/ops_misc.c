@@ -80,6 +80,7 @@ bool slow_import(ox_VM *vm, uint32_t ins) {
     return true;
   }
   if (m->state != MODULE_NEW) return cannot_import(vm, m);
+  gc_touch(vm->cage, gc_word(vm->cage, &m->state));
   m->state = MODULE_RUNNING;
   vm_regs(vm)[INS_A(ins)] = module;
   if (call_above(vm, m->main, 0, NULL, link_here(vm, 0, INS_A(ins), RET_IMPORT))) return true;

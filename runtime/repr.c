@@ -20,7 +20,7 @@ typedef struct Printer {
   uint32_t mark, top; /* frames among vm->roots */
 } Printer;
 
-/* ---- scalars ---------------------------------------------------------------------------------- */
+/* ---- scalars --------------------------------------------------------------------------------- */
 
 static void print_number(Buf *b, Value v) {
   char text[NUM_TEXT];
@@ -78,7 +78,7 @@ static bool print_quoted(Buf *b, Value v) {
   return !b->failed;
 }
 
-/* ---- functions, classes and other objects ----------------------------------------------------- */
+/* ---- functions, classes and other objects ---------------------------------------------------- */
 
 static void print_tagged(Buf *b, const char *tag, Value name) {
   buf_putc(b, '<');
@@ -199,7 +199,7 @@ static bool print_scalar(Buf *b, Value v, bool quoted) {
   return !b->failed;
 }
 
-/* ---- containers ------------------------------------------------------------------------------- */
+/* ---- containers ------------------------------------------------------------------------------ */
 
 static bool is_container(Value v) {
   return v_is(v, KIND_LIST) || v_is(v, KIND_MAP) || v_is(v, KIND_SET);

@@ -1,17 +1,17 @@
 /* str.c - flat strings, the intern table, ropes, and the byte buffer for building strings in C.
  *
- * Interning. Every string of at most STRING_INTERN_MAX bytes lives once per VM, so such strings are
- * equal exactly if their refs are: that makes them cheap map keys and field names. The table is open
- * addressing with linear probing over words `hash << 32 | ref`: the hash beside the ref lets a probe
- * pass other strings without reading them, and lets the table be rebuilt without touching any string.
- * It is weak: after marking, string_sweep_table drops what died and closes the gaps in place. A
- * string of one byte is never in the table, it comes from VmState.bytes1.
+ * Interning. Every string of at most STRING_INTERN_MAX bytes lives once per VM, so such strings
+ * are equal exactly if their refs are: that makes them cheap map keys and field names. The table
+ * is open addressing with linear probing over words `hash << 32 | ref`: the hash beside the ref
+ * lets a probe pass other strings without reading them, and lets the table be rebuilt without
+ * touching any string. It is weak: after marking, string_sweep_table drops what died and closes
+ * the gaps in place. A string of one byte is never in the table, it comes from VmState.bytes1.
  *
- * Ropes. a + b longer than ROPE_MIN bytes is a Rope of two halves, so that building a string piece
- * by piece is linear, from either end. The first use of its bytes copies them together once
- * (string_flat) and makes the rope point at the copy alone; the halves become garbage. A rope is
- * always longer than ROPE_MIN, hence never equal to an interned short string. Flattening walks with
- * a stack of its own: the depth of a rope is not bounded by the C stack. */
+ * Ropes. a + b longer than ROPE_MIN bytes is a Rope of two halves, so that building a string
+ * piece by piece is linear, from either end. The first use of its bytes copies them together
+ * once (string_flat) and makes the rope point at the copy alone; the halves become garbage. A
+ * rope is always longer than ROPE_MIN, hence never equal to an interned short string. Flattening
+ * walks with a stack of its own: the depth of a rope is not bounded by the C stack. */
 #include "str.h"
 
 #include <stdarg.h>
@@ -24,7 +24,7 @@ enum {
 _Static_assert((int)ROPE_MIN >= (int)STRING_INTERN_MAX, "a rope never equals an interned string");
 _Static_assert(sizeof(String) == 16 && sizeof(Rope) == 16, "object.h describes two words each");
 
-/* ---- hashing ---------------------------------------------------------------------------------- */
+/* ---- hashing --------------------------------------------------------------------------------- */
 
 /* Multiply-and-fold over 16 bytes a step, in the manner of wyhash (Wang Yi, 2019): each 64 x 64 bit
  * product is folded by xor. Seeded per VM, so that programs cannot be fed colliding keys. */
@@ -72,7 +72,7 @@ uint32_t string_hash(ox_VM *vm, String *s) {
   return s->hash;
 }
 
-/* ---- flat strings ----------------------------------------------------------------------------- */
+/* ---- flat strings ---------------------------------------------------------------------------- */
 
 static inline uint64_t string_words(uint64_t n) { return 2 + n / 8 + 1; } /* with its NUL */
 
@@ -112,7 +112,7 @@ static Value flat_new(ox_VM *vm, const char *bytes, uint64_t n) {
   return v;
 }
 
-/* ---- the intern table ------------------------------------------------------------------------- */
+/* ---- the intern table ------------------------------------------------------------------------ */
 
 static inline uint64_t *table_slots(ox_VM *vm) {
   return (uint64_t *)((Bytes *)vm_deref(vm, vm->st->strings))->data;
@@ -237,7 +237,7 @@ bool string_init(ox_VM *vm) {
   return st->empty_string != V_ERROR;
 }
 
-/* ---- ropes ------------------------------------------------------------------------------------ */
+/* ---- ropes ----------------------------------------------------------------------------------- */
 
 typedef struct Piece { Header *node; uint64_t at; } Piece; /* node's bytes belong at out + at */
 typedef struct PieceStack { Piece *items; size_t n, cap; } PieceStack;
@@ -353,7 +353,7 @@ Value string_concat(ox_VM *vm, Value a, Value b) {
   return v == V_NIL ? intern_bytes(vm, small, n) : v;
 }
 
-/* ---- small services --------------------------------------------------------------------------- */
+/* ---- small services -------------------------------------------------------------------------- */
 
 Value string_from_c(ox_VM *vm, const char *text) { return string_new(vm, text, strlen(text)); }
 
@@ -382,7 +382,7 @@ int string_compare(ox_VM *vm, Value a, Value b) {
   return c ? c : (na > nb) - (na < nb);
 }
 
-/* ---- Buf -------------------------------------------------------------------------------------- */
+/* ---- Buf ------------------------------------------------------------------------------------- */
 
 void buf_init(Buf *b, ox_VM *vm) {
   b->vm = vm;

@@ -16,7 +16,7 @@
 
 enum { POLL_EVERY = 1024 };
 
-/* ---- printing and conversion ------------------------------------------------------------------ */
+/* ---- printing and conversion ----------------------------------------------------------------- */
 
 /* The arguments move to the temporary roots, since `str` methods may move the stack. */
 static bool root_args(ox_VM *vm, const Value *args, int n, uint32_t *first) {
@@ -149,7 +149,7 @@ static Value core_ord(ox_VM *vm, Value *args, int nargs) {
   return v_from_int(code);
 }
 
-/* ---- lengths, hashes, errors ------------------------------------------------------------------ */
+/* ---- lengths, hashes, errors ----------------------------------------------------------------- */
 
 static Value len_of_range(ox_VM *vm, Value range) {
   uint64_t n;
@@ -193,7 +193,7 @@ static Value core_assert(ox_VM *vm, Value *args, int nargs) {
   return e == V_ERROR ? V_ERROR : vm_throw_value(vm, e);
 }
 
-/* ---- wrapping arithmetic ---------------------------------------------------------------------- */
+/* ---- wrapping arithmetic --------------------------------------------------------------------- */
 
 static bool two_ints(ox_VM *vm, Value *args, uint64_t *a, uint64_t *b) {
   int64_t i, j;
@@ -228,7 +228,7 @@ static Value core_wrap_shl(ox_VM *vm, Value *args, int nargs) {
   return two_ints(vm, args, &a, &b) ? num_arith(vm, OPM_SHL, args[0], args[1]) : V_ERROR;
 }
 
-/* ---- ranges and iterables --------------------------------------------------------------------- */
+/* ---- ranges and iterables -------------------------------------------------------------------- */
 
 /* Ints from a by step as long as they lie before b: a list, since ranges have step 1. */
 static Value stepped_list(ox_VM *vm, int64_t a, int64_t b, int64_t step) {
@@ -346,10 +346,10 @@ Value core_sum(ox_VM *vm, Value *args, int nargs) {
   return more < 0 ? V_ERROR : total;
 }
 
-/* ---- min and max ------------------------------------------------------------------------------ */
+/* ---- min and max ----------------------------------------------------------------------------- */
 
-/* The best so far, in four temporary roots, so that a key function cannot lose it: element, key, and
- * the two candidates. */
+/* The best so far, in four temporary roots, so that a key function cannot lose it: element, key,
+ * and the two candidates. */
 typedef struct Best {
   ox_VM *vm;
   const char *name;
@@ -419,7 +419,7 @@ Value core_list_max(ox_VM *vm, Value *args, int nargs) {
   return extreme(vm, args, 1, args[1], "max", 1);
 }
 
-/* ---- the table -------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const NativeDef core_defs[] = {
     NATIVE("print", core_print, "print(...values, sep = \" \", end = \"\\n\")",

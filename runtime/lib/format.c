@@ -39,7 +39,7 @@ static bool fail(Formatter *f, const char *why) {
   return false;
 }
 
-/* ---- reading specs ---------------------------------------------------------------------------- */
+/* ---- reading specs --------------------------------------------------------------------------- */
 
 static bool is_align(char c) { return c == '<' || c == '>' || c == '^' || c == '='; }
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -87,7 +87,7 @@ static bool read_spec(const char *p, const char *end, Spec *spec) {
   return p == end && spec->width != -2;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void put_fill(Buf *b, const char *fill, uint64_t n) {
   size_t size = strlen(fill);
@@ -233,7 +233,7 @@ static bool put_value(Formatter *f, Spec *spec, Value v) {
   return put_text(f, spec, v);
 }
 
-/* ---- fields ----------------------------------------------------------------------------------- */
+/* ---- fields ---------------------------------------------------------------------------------- */
 
 static bool value_by_number(Formatter *f, int i, Value *out) {
   if (i < 0 || i >= f->count) return fail(f, "there are fewer values than fields");

@@ -1,5 +1,5 @@
-/* iterate.h - going over any iterable from C: lists, ranges, maps (keys), sets, fibers, and whatever
- * an `iter` method gives. */
+/* iterate.h - going over any iterable from C: lists, ranges, maps (keys), sets, fibers, and
+ * whatever an `iter` method gives. */
 #ifndef OX_RUNTIME_LIB_ITERATE_H
 #define OX_RUNTIME_LIB_ITERATE_H
 

@@ -15,7 +15,7 @@ static bool is_list(ox_VM *vm, Value v) {
 
 static Value *items_of(ox_VM *vm, Value list) { return list_store(vm, as_list(vm, list))->items; }
 
-/* ---- adding and taking ------------------------------------------------------------------------ */
+/* ---- adding and taking ----------------------------------------------------------------------- */
 
 static Value list_m_len(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
@@ -74,7 +74,7 @@ static Value list_m_extend(ox_VM *vm, Value *args, int nargs) {
   return from != V_ERROR && list_extend(vm, self, from) ? V_NIL : V_ERROR;
 }
 
-/* ---- searching -------------------------------------------------------------------------------- */
+/* ---- searching ------------------------------------------------------------------------------- */
 
 /* Index of the first element equal to x from `from` on; -1: none, -2: error pending. An `==` of the
  * program may change the list in between. */
@@ -138,7 +138,7 @@ static Value list_m_last(ox_VM *vm, Value *args, int nargs) {
   return n ? list_get(vm, args[0], n - 1) : V_NIL;
 }
 
-/* ---- reshaping -------------------------------------------------------------------------------- */
+/* ---- reshaping ------------------------------------------------------------------------------- */
 
 static void reverse_list(ox_VM *vm, Value list) {
   uint64_t n = list_len(vm, list);
@@ -232,7 +232,7 @@ static Value list_m_unique(ox_VM *vm, Value *args, int nargs) {
   return seen == V_ERROR ? V_ERROR : out;
 }
 
-/* ---- joining ---------------------------------------------------------------------------------- */
+/* ---- joining --------------------------------------------------------------------------------- */
 
 /* Makes all elements flat and adds up their bytes and the separators between them. False: not all
  * are strings, or an error is pending. */
@@ -302,7 +302,7 @@ Value list_join(ox_VM *vm, Value *args, int nargs) {
   return V_ERROR;
 }
 
-/* ---- the tables ------------------------------------------------------------------------------- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 static const NativeDef method_defs[] = {
     NATIVE("len", list_m_len, "len(self) -> int", "How many elements it has."),

@@ -18,7 +18,7 @@ static Value map_m_len(ox_VM *vm, Value *args, int nargs) {
   return is_map(vm, args[0]) ? v_from_int(as_map(vm, args[0])->live) : V_ERROR;
 }
 
-/* ---- lists of the contents -------------------------------------------------------------------- */
+/* ---- lists of the contents ------------------------------------------------------------------- */
 
 typedef enum Part { KEYS, VALUES, ITEMS } Part;
 
@@ -54,7 +54,7 @@ static Value map_m_items(ox_VM *vm, Value *args, int nargs) {
   return list_parts(vm, args[0], ITEMS);
 }
 
-/* ---- looking up and changing ------------------------------------------------------------------ */
+/* ---- looking up and changing ----------------------------------------------------------------- */
 
 /* args[2] where there is no such key, nil if that was not given. */
 static Value map_m_get(ox_VM *vm, Value *args, int nargs) {
@@ -127,7 +127,7 @@ static Value map_m_set_default(ox_VM *vm, Value *args, int nargs) {
   return value;
 }
 
-/* ---- the tables ------------------------------------------------------------------------------- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 static const NativeDef method_defs[] = {
     NATIVE("len", map_m_len, "len(self) -> int", "How many keys it has."),

@@ -1,6 +1,6 @@
 /* registry.c - all tables of natives in their fixed order, and what is made from them: Native
- * objects, modules, the core names. A native's number is its table << 10 | its index, so images stay
- * valid as long as nothing is inserted before the end of a table. */
+ * objects, modules, the core names. A native's number is its table << 10 | its index, so images
+ * stay valid as long as nothing is inserted before the end of a table. */
 #include "registry.h"
 
 #include "../fiber.h"

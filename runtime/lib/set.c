@@ -41,7 +41,7 @@ static Value as_set(ox_VM *vm, Value v, const char *what) {
   return out != V_ERROR && set_add_all(vm, out, v, what) ? out : V_ERROR;
 }
 
-/* ---- single elements -------------------------------------------------------------------------- */
+/* ---- single elements ------------------------------------------------------------------------- */
 
 static Value set_m_len(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
@@ -90,7 +90,7 @@ static Value set_m_values(ox_VM *vm, Value *args, int nargs) {
   return out != V_ERROR && list_extend(vm, out, args[0]) ? out : V_ERROR;
 }
 
-/* ---- whole sets ------------------------------------------------------------------------------- */
+/* ---- whole sets ------------------------------------------------------------------------------ */
 
 static Value set_m_union(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
@@ -145,7 +145,7 @@ static Value set_m_is_subset(ox_VM *vm, Value *args, int nargs) {
   return V_TRUE;
 }
 
-/* ---- the tables ------------------------------------------------------------------------------- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 static const NativeDef method_defs[] = {
     NATIVE("len", set_m_len, "len(self) -> int", "How many elements it has."),

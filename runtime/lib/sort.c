@@ -37,7 +37,7 @@ typedef struct Sorter {
   bool failed;        /* error pending: everything counts as ordered from here on */
 } Sorter;
 
-/* ---- comparing -------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 static Value sort_key(Sorter *s, const Item *item) { return list_get(s->vm, s->keys, item->at); }
 
@@ -64,7 +64,7 @@ static inline __attribute__((always_inline)) bool less(Sorter *s, Order order, c
   return a->word != b->word ? a->word < b->word : string_less(s, a, b);
 }
 
-/* ---- runs ------------------------------------------------------------------------------------- */
+/* ---- runs ------------------------------------------------------------------------------------ */
 
 static void reverse_items(Item *from, Item *to) {
   while (from < --to) {
@@ -111,7 +111,7 @@ static inline __attribute__((always_inline)) void find_runs(Sorter *s, Order ord
   s->runs[s->nruns] = s->n;
 }
 
-/* ---- merging ---------------------------------------------------------------------------------- */
+/* ---- merging --------------------------------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) void merge(Sorter *s, Order order, uint32_t lo,
                                                         uint32_t mid, uint32_t hi) {
@@ -153,7 +153,7 @@ static bool sort_by_word(Sorter *s) { return sort_items(s, BY_WORD); }
 static bool sort_by_string(Sorter *s) { return sort_items(s, BY_STRING); }
 static bool sort_by_value(Sorter *s) { return sort_items(s, BY_VALUE); }
 
-/* ---- the words -------------------------------------------------------------------------------- */
+/* ---- the words ------------------------------------------------------------------------------- */
 
 static uint64_t float_word(Value v) {
   if (v == 0x8000000000000000ull) v = 0; /* -0.0 equals 0.0 */
@@ -192,7 +192,7 @@ static bool sort_prepare(Sorter *s, Order *order) {
   return *order != BY_STRING || string_words(s);
 }
 
-/* ---- sorting lists ---------------------------------------------------------------------------- */
+/* ---- sorting lists --------------------------------------------------------------------------- */
 
 bool sort_put_back(ox_VM *vm, Value list, Value items) {
   uint64_t n = list_len(vm, items);

@@ -4,8 +4,8 @@
 
 #include "../vm.h"
 
-/* Sorts a list in place by the order of value_compare, nan last. False: error pending (no order, the
- * list was changed meanwhile, memory); the list then has its elements as they were. */
+/* Sorts a list in place by the order of value_compare, nan last. False: error pending (no order,
+ * the list was changed meanwhile, memory); the list then has its elements as they were. */
 bool sort_list(ox_VM *vm, Value list);
 /* The same by keys: keys[i] belongs to list[i]. */
 bool sort_list_by(ox_VM *vm, Value list, Value keys);

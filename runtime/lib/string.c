@@ -1,6 +1,7 @@
-/* string.c - methods of strings and the module `string`. Positions and lengths count bytes; where
- * characters are meant (chars, codes, reverse, padding) they are code points, and a byte that is no
- * valid UTF-8 counts as one character. Case and normal forms are in unicode.c, format in format.c. */
+/* string.c - methods of strings and the module `string`. Positions and lengths count bytes;
+ * where characters are meant (chars, codes, reverse, padding) they are code points, and a byte
+ * that is no valid UTF-8 counts as one character. Case and normal forms are in unicode.c, format
+ * in format.c. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* memmem, memrchr */
 #endif
@@ -47,7 +48,7 @@ static Value string_m_len(ox_VM *vm, Value *args, int nargs) {
   return v_from_int((int64_t)string_len(vm, args[0]));
 }
 
-/* ---- trimming and padding --------------------------------------------------------------------- */
+/* ---- trimming and padding -------------------------------------------------------------------- */
 
 static Value trim(ox_VM *vm, Value self, bool at_start, bool at_end) {
   String *s = self_of(vm, self);
@@ -114,7 +115,7 @@ static Value string_m_pad_end(ox_VM *vm, Value *args, int nargs) {
   return pad(vm, args, false);
 }
 
-/* ---- splitting -------------------------------------------------------------------------------- */
+/* ---- splitting ------------------------------------------------------------------------------- */
 
 /* Collects pieces of one string in a list, cutting the temporary roots back after each. */
 typedef struct Pieces {
@@ -238,7 +239,7 @@ static Value string_m_codes(ox_VM *vm, Value *args, int nargs) {
   return out;
 }
 
-/* ---- searching -------------------------------------------------------------------------------- */
+/* ---- searching ------------------------------------------------------------------------------- */
 
 static bool two_strings(ox_VM *vm, Value *args, const char *what, String **s, String **sub) {
   return (*s = self_of(vm, args[0])) && (*sub = arg_string(vm, args[1], what));
@@ -313,7 +314,7 @@ static Value string_m_count(ox_VM *vm, Value *args, int nargs) {
   return v_from_int(count);
 }
 
-/* ---- building --------------------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------------------- */
 
 static Value string_m_replace(ox_VM *vm, Value *args, int nargs) {
   uint64_t max = UINT64_MAX, n = 0;
@@ -372,7 +373,7 @@ static Value string_m_reverse(ox_VM *vm, Value *args, int nargs) {
   return v == V_NIL ? string_new(vm, small, n) : v;
 }
 
-/* ---- the tables ------------------------------------------------------------------------------- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 static const NativeDef method_defs[] = {
     NATIVE("len", string_m_len, "len(self) -> int", "How many bytes it has."),

@@ -1,5 +1,5 @@
-/* unicode.c - letter case and normal forms of strings, on utf8proc. Built without it, case works for
- * ASCII letters and normalize throws. Broken bytes are kept as they are. */
+/* unicode.c - letter case and normal forms of strings, on utf8proc. Built without it, case works
+ * for ASCII letters and normalize throws. Broken bytes are kept as they are. */
 #include "../../lang/utf8.h"
 #include "../native.h"
 #include "text.h"
@@ -29,7 +29,7 @@ static Value map_ascii(ox_VM *vm, const String *s, char (*change)(char)) {
   return v == V_NIL ? string_new(vm, small, n) : v;
 }
 
-/* ---- per code point --------------------------------------------------------------------------- */
+/* ---- per code point -------------------------------------------------------------------------- */
 
 typedef struct Caser Caser;
 struct Caser {
@@ -168,7 +168,7 @@ Value string_casefold(ox_VM *vm, Value *args, int nargs) {
   return is_ascii(s) ? map_ascii(vm, s, ascii_lower) : change_case(vm, s, put_folded);
 }
 
-/* ---- normal forms ----------------------------------------------------------------------------- */
+/* ---- normal forms ---------------------------------------------------------------------------- */
 
 #ifdef HAVE_UTF8PROC
 

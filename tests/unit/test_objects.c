@@ -1,5 +1,5 @@
-/* Maps, sets, lists, strings, ropes and numbers against simple models. Everything runs once as usual
- * and once with a collection at every allocation, with fewer rounds. */
+/* Maps, sets, lists, strings, ropes and numbers against simple models. Everything runs once as
+ * usual and once with a collection at every allocation, with fewer rounds. */
 #include <criterion/criterion.h>
 #include <float.h>
 #include <math.h>
@@ -46,7 +46,7 @@ static const char *shown(ox_VM *vm, Value v) {
   return string_flat(vm, s)->chars;
 }
 
-/* ---- maps ------------------------------------------------------------------------------------- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 enum { KEYS = 400 };
 
@@ -164,7 +164,7 @@ Test(objects, map_keys) {
   close_vm(vm);
 }
 
-/* ---- lists and sorting ------------------------------------------------------------------------ */
+/* ---- lists and sorting ----------------------------------------------------------------------- */
 
 static void list_trace(bool stress, int steps) {
   ox_VM *vm = open_vm(stress);
@@ -256,7 +256,7 @@ Test(objects, sorting_is_stable_and_ordered) {
   }
 }
 
-/* ---- strings ---------------------------------------------------------------------------------- */
+/* ---- strings --------------------------------------------------------------------------------- */
 
 static void string_trace(bool stress, int steps) {
   ox_VM *vm = open_vm(stress);
@@ -333,7 +333,7 @@ Test(objects, deep_ropes_and_interning) {
   close_vm(vm);
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static void check_round_trip(double d) {
   char s[NUM_TEXT], shorter[64];
@@ -445,7 +445,7 @@ Test(objects, wide_ints) {
   close_vm(vm);
 }
 
-/* ---- comparing and showing -------------------------------------------------------------------- */
+/* ---- comparing and showing ------------------------------------------------------------------- */
 
 static Value nested(ox_VM *vm, int depth) {
   Value v = list_new(vm, 0);
