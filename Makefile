@@ -4,7 +4,7 @@
 #   CFLAGS=...       optimisation flags (default -O2 -g; the needed ones are always added)
 #   FEATURES=...     optional libraries: any of readline pcre2 utf8proc (default: those installed)
 #   BUILD=...        where products go (default build)
-#   VARIANT=...      release, debug or asan
+#   VARIANT=...      release, debug, asan or tsan
 #
 # Products lie in $(OUT); objects in a folder per variant and compiler, so that switching between
 # compilers rebuilds only what changed. Switching flags rebuilds everything of that folder.
@@ -21,7 +21,7 @@ BUILD ?= build
 VARIANT ?= release
 
 ifeq ($(origin CC),default)
-  CC := $(shell sh mk/compiler.sh $(if $(filter asan,$(VARIANT)),sanitize))
+  CC := $(shell sh mk/compiler.sh $(if $(filter asan tsan,$(VARIANT)),sanitize))
 endif
 ifeq ($(origin FEATURES),undefined)
   FEATURES := $(shell sh mk/features.sh $(CC))
@@ -43,8 +43,13 @@ else ifeq ($(VARIANT),asan)
   CFLAGS ?= -O1 -g
   SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
   VARIANT_FLAGS := -DOX_DEBUG -fno-omit-frame-pointer $(SANITIZE)
+else ifeq ($(VARIANT),tsan)
+  OUT := $(BUILD)/tsan
+  CFLAGS ?= -O1 -g
+  SANITIZE := -fsanitize=thread
+  VARIANT_FLAGS := -DOX_DEBUG $(SANITIZE)
 else
-  $(error VARIANT is release, debug or asan, not "$(VARIANT)")
+  $(error VARIANT is release, debug, asan or tsan, not "$(VARIANT)")
 endif
 O := $(BUILD)/obj/$(VARIANT)-$(COMPILER)
 

@@ -194,9 +194,19 @@ static bool not_callable(ox_VM *vm, Value f) {
   return false;
 }
 
+/* The common case of a call that is not exact: the last few arguments are left to their defaults. */
+static bool fill_absent(ox_VM *vm, unsigned at, unsigned nargs, Proto *p) {
+  if (p->flags & FN_REST || nargs > p->nparams || nargs < proto_info(vm, p)->nrequired) return false;
+  if (!call_claim(vm, at + 2 + (uint64_t)p->nparams)) return false;
+  Value *args = vm_regs(vm) + at + 2;
+  for (unsigned i = nargs; i < p->nparams; i++) args[i] = V_ABSENT;
+  return true;
+}
+
 static bool call_closure(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, uint64_t ret) {
   Value f = vm_regs(vm)[at];
-  if (named || proto_of(vm, f)->arity != nargs)
+  Proto *p = proto_of(vm, f);
+  if ((named || p->arity != nargs) && (named || !fill_absent(vm, at, nargs, p)))
     if (!call_arrange(vm, at, nargs, named, f)) return false;
   return enter(vm, at, ret);
 }
@@ -234,8 +244,10 @@ static bool unwrap_all(ox_VM *vm, unsigned at, unsigned *nargs) {
 }
 
 bool call_at(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, uint64_t ret) {
-  if (!unwrap_all(vm, at, &nargs)) return false;
   Value f = vm_regs(vm)[at];
+  if (v_is(f, KIND_CLOSURE)) return call_closure(vm, at, nargs, named, ret);
+  if (!unwrap_all(vm, at, &nargs)) return false;
+  f = vm_regs(vm)[at];
   if (v_is(f, KIND_CLOSURE)) return call_closure(vm, at, nargs, named, ret);
   if (v_is(f, KIND_NATIVE)) return call_native(vm, at, nargs, named, ret);
   if (v_is(f, KIND_CLASS)) return class_construct(vm, at, nargs, named, ret);

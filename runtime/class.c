@@ -162,6 +162,15 @@ Value vm_class_of(ox_VM *vm, Value v) {
 }
 
 Value vm_find_method(ox_VM *vm, Value receiver, Value name) {
+  if (v_is(receiver, KIND_INSTANCE)) {
+    uint32_t cls = ((Instance *)vm_deref(vm, receiver))->h.aux;
+    LookupEntry *e = lookup_entry(vm->cage, cls, (uint32_t)name);
+    if (e->cls == cls && e->name == (uint32_t)name && e->is_method)
+      return v_from_ref(KIND_CLOSURE, (Ref){e->slot});
+    Value method = class_method(vm, (Class *)gc_ptr(vm->cage, (Ref){cls}), name);
+    if (v_is(method, KIND_CLOSURE)) lookup_fill(vm, cls, name, v_ref(method).w, true);
+    return method;
+  }
   Value cls = vm_class_of(vm, receiver);
   return cls == V_ERROR ? V_ERROR : class_method(vm, as_class(vm, cls), name);
 }

@@ -73,10 +73,8 @@ static bool grow(ox_VM *vm, uint64_t need) {
   return true;
 }
 
-bool stack_ensure(ox_VM *vm, uint64_t n) {
-  VmState *st = vm->st;
-  if ((st->base + n) * sizeof(Value) <= st->stack_end) return true;
-  uint64_t need = st->base - first_slot(vm, vm_fiber(vm)) + n;
+bool stack_grow(ox_VM *vm, uint64_t n) {
+  uint64_t need = vm->st->base - first_slot(vm, vm_fiber(vm)) + n;
   if (need > vm->max_stack) {
     vm_throw(vm, ERR_STACK, "stack overflow");
     return false;

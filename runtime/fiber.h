@@ -6,7 +6,10 @@
 #include "native.h"
 
 /* Room for `n` registers above R, with a margin. May move the stack. False: overflow or out of memory. */
-bool stack_ensure(ox_VM *vm, uint64_t n);
+bool stack_grow(ox_VM *vm, uint64_t n);
+static inline bool stack_ensure(ox_VM *vm, uint64_t n) {
+  return (vm->st->base + n) * sizeof(Value) <= vm->st->stack_end || stack_grow(vm, n);
+}
 /* A fiber that will call `fn`, not started. Rooted. */
 Value fiber_new(ox_VM *vm, Value fn);
 /* The fiber that runs programs: sets st->fiber, base and pc. False: out of memory. */

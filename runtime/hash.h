@@ -4,7 +4,7 @@
 
 #include "vm.h"
 
-/* Multiplies and folds, so that any stride spreads over the low bits (Knuth's multiplicative hash). */
+/* Multiplicative hashing (Knuth), folded so that any stride spreads over the low bits. */
 static inline uint32_t hash_word(ox_VM *vm, uint64_t w) {
   uint64_t x = (w ^ vm->st->hash_seed) * 0x9E3779B97F4A7C15ull;
   return (uint32_t)(x ^ x >> 32);

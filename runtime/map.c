@@ -45,8 +45,8 @@ typedef enum KeyHow {
 typedef struct Key {
   Value v;
   uint32_t hash;
-  uint32_t first; /* number of the slot to try first (its low bits), then come those from `next` on */
-  uint32_t next;
+  uint32_t first; /* the slot to try first, modulo their number; */
+  uint32_t next;  /* then come those from here on */
   KeyHow how;
 } Key;
 
@@ -367,7 +367,7 @@ static void fill_slots(ox_VM *vm, Map *m, uint32_t *slots, uint32_t mask, const 
   }
 }
 
-/* Squeezes holes out and gives the map an index of `slots` slots, the present one if it has as many. */
+/* Squeezes holes out and gives the map an index of so many slots, the present one if that fits. */
 static bool map_reindex(ox_VM *vm, Map *m, uint32_t slots) {
   map_touch(vm, m);
   bool indexed = m->index.w != 0, fresh = !indexed || m->mask != slots - 1;

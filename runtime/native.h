@@ -37,12 +37,12 @@ typedef struct NativeDef {
 enum { SPECIAL_NONE, SPECIAL_FIBER_NEXT, SPECIAL_FIBER_SEND };
 
 typedef struct ModuleDef {
-  const char *name;          /* "math"; "" for the core names; "list methods" tables have `kind` set */
+  const char *name;          /* "math"; "" for the core names; tables of methods have `type` set */
   const char *doc;
   const NativeDef *defs;
   int ndefs;
   int type;                  /* -1, or the kind_class index whose methods these are */
-  bool (*init)(ox_VM *vm, Value exports); /* adds further members to Map name -> value; may be NULL */
+  bool (*init)(ox_VM *vm, Value exports); /* adds members to a Map name -> value; may be NULL */
 } ModuleDef;
 
 /* All tables, in a fixed order (registry.c). A native's number is table << 10 | index. */
@@ -68,10 +68,10 @@ Value native_module(ox_VM *vm, int table);/* the Module object of a standard mod
 
 /* ---- checking arguments: each throws a type error that names the function and parameter ---- */
 static inline bool arg_given(Value *args, int i) { return args[i] != V_ABSENT; }
-bool arg_int(ox_VM *vm, Value v, const char *what, int64_t *out);      /* int, or float that is whole? no: int */
+bool arg_int(ox_VM *vm, Value v, const char *what, int64_t *out);      /* no float, even if whole */
 bool arg_number(ox_VM *vm, Value v, const char *what, double *out);
 bool arg_index(ox_VM *vm, Value v, const char *what, uint64_t *out);   /* int >= 0 */
-String *arg_string(ox_VM *vm, Value v, const char *what);              /* flat; NULL: error pending */
+String *arg_string(ox_VM *vm, Value v, const char *what);              /* flat; NULL: pending */
 bool arg_kind(ox_VM *vm, Value v, Kind kind, const char *what);
 bool arg_callable(ox_VM *vm, Value v, const char *what);
 /* Index into a sequence of `len`: negative counts from the end; out of range throws. */
@@ -88,8 +88,10 @@ typedef struct ForeignType {
   const NativeDef *methods; int nmethods;
   int table;                              /* native table number of the methods */
 } ForeignType;
-Value foreign_new(ox_VM *vm, const ForeignType *type, void *ptr); /* takes ptr over, also on failure */
-void *foreign_get(ox_VM *vm, Value v, const ForeignType *type, const char *what); /* NULL: error pending */
+/* Takes ptr over, also on failure. Rooted. */
+Value foreign_new(ox_VM *vm, const ForeignType *type, void *ptr);
+/* NULL: error pending. */
+void *foreign_get(ox_VM *vm, Value v, const ForeignType *type, const char *what);
 /* Gives the pointer to its type's finalizer and frees the handle: for the collector's finalize. */
 void foreign_finalize(ox_VM *vm, Ref object);
 

@@ -159,7 +159,7 @@ Value num_bnot(ox_VM *vm, Value a) {
 
 /* ---- comparison and hash --------------------------------------------------------------------- */
 
-/* Exact: the int is never rounded to a double, nor the double to an int before its range is known. */
+/* Exact: neither is the int rounded to a double, nor a double beyond 64 bits to an int. */
 static int compare_int_float(int64_t i, double d) {
   if (d != d) return 2;
   if (d >= 0x1p63) return -1;

@@ -26,7 +26,29 @@ OPCODE(FIXCAP) {
   NEXT;
 }
 
-OPCODE(NEWLIST) { SLOW(newlist); }
+/* A list and its store, with as much room as the slot has. */
+OPCODE(NEWLIST) {
+  uint32_t n = C, cls = gc_class_of_words[n + 1 & GC_SMALL_WORDS - 1];
+  if (UNLIKELY(n >= GC_SMALL_WORDS - 1)) SLOW(newlist);
+  List *list = (List *)gc_bump(cage, GC_SPACE_OBJECT, gc_class_of_words[2]);
+  if (UNLIKELY(list == NULL)) SLOW(newlist);
+  put_header(list, HEADER(LIST, LAYOUT_VALUES | LAYOUT_AUX_REF, 0, 0));
+  list->len = 0;
+  if (n > 0) {
+    Store *store = (Store *)gc_bump(cage, GC_SPACE_OBJECT, cls);
+    if (UNLIKELY(store == NULL)) SLOW(newlist);
+    uint32_t cap = gc_class_words[cls] - 1u;
+    put_header(store, HEADER(STORE, LAYOUT_WIDE, 0, cap));
+    for (uint32_t i = 0; i < cap; i++) {
+      store->items[i] = i < n ? R[B + i] : V_NIL;
+      FORK;
+    }
+    list->h.aux = (uint32_t)WORD(store);
+    list->len = n;
+  }
+  R[A] = v_from_ref(KIND_LIST, (Ref){(uint32_t)WORD(list)});
+  NEXT;
+}
 OPCODE(LISTPUSH) { SLOW(listpush); }
 OPCODE(LISTEXT) { SLOW(listext); }
 OPCODE(NEWMAP) { SLOW(newmap); }

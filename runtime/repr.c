@@ -254,7 +254,7 @@ static bool print_open(Printer *p, Value v) {
   return !p->b->failed;
 }
 
-/* The next item of the container on top, its key already written; V_ABSENT: at the end or failed. */
+/* The next item of the container on top, its key already written; V_ABSENT: no more, or failed. */
 static Value next_item(Printer *p) {
   ox_VM *vm = p->vm;
   Value *frame = vm->roots + p->top - FRAME, v = frame[0], key = V_ABSENT, item;

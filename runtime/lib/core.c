@@ -36,7 +36,8 @@ static bool print_values(Buf *b, uint32_t first, int n, String *sep) {
 
 static Value core_print(ox_VM *vm, Value *args, int nargs) {
   String *sep = NULL, *end = NULL;
-  if (arg_given(args, nargs) && !(sep = arg_string(vm, args[nargs], "sep of print"))) return V_ERROR;
+  if (arg_given(args, nargs) && !(sep = arg_string(vm, args[nargs], "sep of print")))
+    return V_ERROR;
   if (arg_given(args, nargs + 1) && !(end = arg_string(vm, args[nargs + 1], "end of print")))
     return V_ERROR;
   uint32_t first;
@@ -281,7 +282,7 @@ Value core_enumerate(ox_VM *vm, Value *args, int nargs) {
 
 enum { ZIP_MAX = 64 };
 
-/* A list of one element from each: the list, V_ABSENT at the end of the shortest or with an error. */
+/* A list of one element from each; V_ABSENT at the end of the shortest, or with an error pending. */
 static Value zip_row(ox_VM *vm, Iter *its, int n) {
   Value row = list_new(vm, (uint64_t)n), item;
   for (int i = 0; row != V_ERROR && i < n; i++)
@@ -425,8 +426,8 @@ static const NativeDef core_defs[] = {
     NATIVE("print", core_print, "print(...values, sep = \" \", end = \"\\n\")",
            "Writes the values as str shows them, sep between them and end behind them."),
     NATIVE("len", core_len, "len(x) -> int",
-           "Bytes of a string, elements of a list, range, map or set, or what x's len method gives; "
-           "throws for anything else."),
+           "Bytes of a string, elements of a list, range, map or set, or what x's len method "
+           "gives; throws for anything else."),
     NATIVE("type", core_type, "type(x) -> string",
            "The name of x's type, for an instance that of its class (x.class is the class)."),
     NATIVE("str", core_str, "str(x) -> string",
@@ -447,7 +448,8 @@ static const NativeDef core_defs[] = {
     NATIVE("error", core_error, "error(message, data = nil) -> error",
            "An error to be thrown: e.message is the message as text, e.data the data."),
     NATIVE_SCRIPT("map", "map", "map(xs, f) -> list", "f(x) for each x of xs."),
-    NATIVE_SCRIPT("filter", "filter", "filter(xs, f) -> list", "Each x of xs for which f(x) is true."),
+    NATIVE_SCRIPT("filter", "filter", "filter(xs, f) -> list",
+                  "Each x of xs for which f(x) is true."),
     NATIVE_SCRIPT("reduce", "reduce", "reduce(xs, f, init = first)",
                   "f(f(f(init, x0), x1), x2) and so on; without init it starts with the first "
                   "element, and throws if there is none."),
@@ -455,8 +457,8 @@ static const NativeDef core_defs[] = {
            "Lists of the first elements, the second elements, ... up to the end of the shortest."),
     NATIVE("enumerate", core_enumerate, "enumerate(xs) -> list", "A pair [index, x] for each x."),
     NATIVE_SCRIPT("sorted", "sorted", "sorted(xs, f = nil, key = nil) -> list",
-                  "The elements in order, equal ones as they were: by value, by key(x), or by f(a, b), "
-                  "a number below 0 if a comes first; throws for types without an order."),
+                  "The elements in order, equal ones as they were: by value, by key(x), or by "
+                  "f(a, b), a number below 0 if a comes first; throws for types without an order."),
     NATIVE("reversed", core_reversed, "reversed(xs) -> list", "The elements from last to first."),
     NATIVE("min", core_min, "min(...xs, key = nil)",
            "The smallest of several values or of one iterable, the first of equals, by value or by "
@@ -472,7 +474,8 @@ static const NativeDef core_defs[] = {
                   "Whether every x, or f(x) if f is given, is true."),
     NATIVE("abs", math_abs, "abs(x)", "x without its sign; throws overflow for the smallest int."),
     NATIVE("round", math_round, "round(x, digits = 0)",
-           "The nearest int, halves away from zero; with digits, a float keeps that many decimals."),
+           "The nearest int, halves away from zero; with digits, a float keeps that many "
+           "decimals."),
     NATIVE("hash", core_hash, "hash(x) -> int",
            "An int that is the same for equal map keys; throws for what cannot be a key."),
     NATIVE("chr", core_chr, "chr(code) -> string",
@@ -489,5 +492,5 @@ static const NativeDef core_defs[] = {
            "A fiber that runs f when it is first resumed, by for, next or send."),
 };
 
-const ModuleDef module_core = {"", "Names that need no import.", core_defs, LIB_COUNT(core_defs), -1,
-                               NULL};
+const ModuleDef module_core = {"", "Names that need no import.", core_defs, LIB_COUNT(core_defs),
+                               -1, NULL};

@@ -98,7 +98,8 @@ static void put_fill(Buf *b, const char *fill, uint64_t n) {
 static void put_padded(Buf *b, const Spec *spec, char align, const char *head, const char *body,
                        size_t n) {
   uint64_t width = strlen(head) + utf8_count(body, n);
-  uint64_t pad = spec->width > 0 && (uint64_t)spec->width > width ? (uint64_t)spec->width - width : 0;
+  uint64_t wanted = spec->width > 0 ? (uint64_t)spec->width : 0;
+  uint64_t pad = wanted > width ? wanted - width : 0;
   uint64_t before = align == '>' ? pad : align == '^' ? pad / 2 : 0;
   put_fill(b, spec->fill, before);
   buf_puts(b, head);
@@ -144,9 +145,13 @@ static size_t int_digits(uint64_t u, unsigned base, bool upper, char *out) {
   return n;
 }
 
+static unsigned int_base(char type) {
+  return type == 'b' ? 2 : type == 'o' ? 8 : type == 'x' || type == 'X' ? 16 : 10;
+}
+
 static bool put_int(Formatter *f, Spec *spec, int64_t i) {
   char digits[72], prefix[3] = "";
-  unsigned base = spec->type == 'b' ? 2 : spec->type == 'o' ? 8 : (spec->type | 32) == 'x' ? 16 : 10;
+  unsigned base = int_base(spec->type);
   if (spec->precision >= 0) return fail(f, "an int takes no precision");
   if (spec->alternate && base != 10) prefix[0] = '0', prefix[1] = spec->type;
   uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;

@@ -1,4 +1,4 @@
-/* helpers.c - what prelude.oxb needs from C: sorting by value, and moving parts of lists at once. */
+/* helpers.c - what prelude.oxb needs from C: sorting by value, moving parts of lists at once. */
 #include "../list.h"
 #include "lib.h"
 #include "registry.h"
@@ -66,7 +66,8 @@ static Value reverse_part(ox_VM *vm, Value *args, int nargs) {
 
 static const NativeDef defs[] = {
     NATIVE("sort_values", sort_values, "sort_values(list)", "Sorts in place by value."),
-    NATIVE("sort_by", sort_by, "sort_by(list, keys)", "Sorts in place by the keys at the same places."),
+    NATIVE("sort_by", sort_by, "sort_by(list, keys)",
+           "Sorts in place by the keys at the same places."),
     NATIVE("put_back", put_back, "put_back(list, items)",
            "Replaces the elements by as many others; throws if it has another length by now."),
     NATIVE("move", move_part, "move(list, to, other, from, n)",

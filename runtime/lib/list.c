@@ -351,7 +351,8 @@ static const NativeDef method_defs[] = {
     NATIVE_SCRIPT("sorted", "sorted", "sorted(self, f = nil, key = nil) -> list",
                   "A sorted copy; see sort."),
     NATIVE_SCRIPT("map", "map", "map(self, f) -> list", "f(x) for each element."),
-    NATIVE_SCRIPT("filter", "filter", "filter(self, f) -> list", "The elements for which f(x) is true."),
+    NATIVE_SCRIPT("filter", "filter", "filter(self, f) -> list",
+                  "The elements for which f(x) is true."),
     NATIVE_SCRIPT("reduce", "reduce", "reduce(self, f, init = first)",
                   "f(f(f(init, x0), x1), x2) and so on; without init it starts with the first "
                   "element, and throws if there is none."),
@@ -360,7 +361,8 @@ static const NativeDef method_defs[] = {
                   "Whether an element, or f(x) if f is given, is true."),
     NATIVE_SCRIPT("all", "all", "all(self, f = nil) -> bool",
                   "Whether every element, or f(x) if f is given, is true."),
-    NATIVE_SCRIPT("find", "find", "find(self, f)", "The first element for which f(x) is true, or nil."),
+    NATIVE_SCRIPT("find", "find", "find(self, f)",
+                  "The first element for which f(x) is true, or nil."),
     NATIVE_SCRIPT("group_by", "group_by", "group_by(self, f) -> map",
                   "A map from each f(x) to the list of the elements that gave it."),
 };

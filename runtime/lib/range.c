@@ -54,14 +54,16 @@ static Value range_m_list(ox_VM *vm, Value *args, int nargs) {
 static const NativeDef method_defs[] = {
     NATIVE("len", range_m_len, "len(self) -> int", "How many ints it has; throws beyond 64 bits."),
     NATIVE("start", range_m_start, "start(self) -> int", "Where it starts."),
-    NATIVE("end", range_m_end, "end(self) -> int", "Where it ends, that int not included for `..`."),
+    NATIVE("end", range_m_end, "end(self) -> int",
+           "Where it ends, that int not included for `..`."),
     NATIVE("is_inclusive", range_m_is_inclusive, "is_inclusive(self) -> bool",
            "Whether it was written `..=`."),
     NATIVE("contains", range_m_contains, "contains(self, x) -> bool",
            "Whether x is one of its ints, as `x in range`."),
     NATIVE("list", range_m_list, "list(self) -> list", "Its ints as a list."),
     NATIVE_SCRIPT("map", "map", "map(self, f) -> list", "f(i) for each int."),
-    NATIVE_SCRIPT("filter", "filter", "filter(self, f) -> list", "The ints for which f(i) is true."),
+    NATIVE_SCRIPT("filter", "filter", "filter(self, f) -> list",
+                  "The ints for which f(i) is true."),
     NATIVE_SCRIPT("reduce", "reduce", "reduce(self, f, init = first)",
                   "f(f(f(init, i0), i1), i2) and so on; without init it starts with the first int, "
                   "and throws if there is none."),

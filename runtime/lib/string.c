@@ -377,7 +377,8 @@ static Value string_m_reverse(ox_VM *vm, Value *args, int nargs) {
 
 static const NativeDef method_defs[] = {
     NATIVE("len", string_m_len, "len(self) -> int", "How many bytes it has."),
-    NATIVE("upper", string_upper, "upper(self) -> string", "In capital letters (\xC3\x9F becomes SS)."),
+    NATIVE("upper", string_upper, "upper(self) -> string",
+           "In capital letters (\xC3\x9F becomes SS)."),
     NATIVE("lower", string_lower, "lower(self) -> string", "In small letters."),
     NATIVE("title", string_title, "title(self) -> string",
            "Each word with a capital first letter, the rest in small letters."),
@@ -397,7 +398,8 @@ static const NativeDef method_defs[] = {
     NATIVE("split", string_m_split, "split(self, sep = nil, max = nil) -> list",
            "The pieces between separators: words between blanks for nil, code points for \"\"; at "
            "most max cuts."),
-    NATIVE("lines", string_m_lines, "lines(self) -> list", "The lines without their ends, \\n or \\r\\n."),
+    NATIVE("lines", string_m_lines, "lines(self) -> list",
+           "The lines without their ends, \\n or \\r\\n."),
     NATIVE("chars", string_m_chars, "chars(self) -> list",
            "Strings of one code point each (a broken byte is one of its own)."),
     NATIVE("bytes", string_m_bytes, "bytes(self) -> list", "The bytes as ints."),
@@ -417,11 +419,12 @@ static const NativeDef method_defs[] = {
            "With new in place of every old, or of the first count; throws if old is empty."),
     NATIVE("repeat", string_m_repeat, "repeat(self, n) -> string",
            "n times one behind the other; throws if n is negative or the result too long."),
-    NATIVE("reverse", string_m_reverse, "reverse(self) -> string", "Its code points from last to first."),
+    NATIVE("reverse", string_m_reverse, "reverse(self) -> string",
+           "Its code points from last to first."),
     NATIVE("format", string_format_values, "format(self, ...values) -> string",
-           "The text with {}, {0} or {name} (a key of the only value, a map) replaced by values, each "
-           "with an optional spec as in {:>8.2f}; {{ and }} are braces. Throws for a bad spec or a "
-           "missing value."),
+           "The text with {}, {0} or {name} (a key of the only value, a map) replaced by values, "
+           "each with an optional spec as in {:>8.2f}; {{ and }} are braces. Throws for a bad spec "
+           "or a missing value."),
 };
 
 const ModuleDef methods_string = {"string", "Methods of strings.", method_defs,

@@ -57,7 +57,8 @@ static uint32_t to_upper(uint32_t code) {
 
 static int decompose(uint32_t code, utf8proc_option_t options, utf8proc_int32_t *out, int cap) {
   int boundary = 0;
-  utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)code, out, cap, options, &boundary);
+  utf8proc_ssize_t n =
+      utf8proc_decompose_char((utf8proc_int32_t)code, out, cap, options, &boundary);
   return n > 0 && n <= cap ? (int)n : 0;
 }
 
@@ -206,7 +207,8 @@ Value string_normalize(ox_VM *vm, Value *args, int nargs) {
   }
   int options = form_options(form);
   if (options >= 0) return is_ascii(s) ? args[0] : normalized(vm, s, options);
-  return vm_throw(vm, ERR_VALUE, "form of normalize must be NFC, NFD, NFKC or NFKD, not %.20s", form);
+  return vm_throw(vm, ERR_VALUE, "form of normalize must be NFC, NFD, NFKC or NFKD, not %.20s",
+                  form);
 }
 
 #else
