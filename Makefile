@@ -78,6 +78,7 @@ help:
 	@echo 'make bench    times Oxbow against Lua 5.4'
 	@echo 'make debug    build/debug: no optimisation, checks of the API preconditions'
 	@echo 'make asan     build/asan: AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'make install  installs under PREFIX (/usr/local); also: uninstall, deb (a Debian package)'
 	@echo 'make clean    removes $(BUILD)/'
 
 products: $(OUT)/oxbow $(OUT)/liboxbow.a $(OUT)/liboxbow.so
@@ -171,19 +172,26 @@ $(OUT)/embed/%: examples/embed/%.c $(OUT)/liboxbow.a
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) $(TEST_FLAGS) -o $@ $< $(OUT)/liboxbow.a $(LIBS)
+$(OUT)/tests/threads: tests/threads/threads.c $(OUT)/liboxbow.a
+	@mkdir -p $(@D)
+	$(call say,LD $@)
+	$(Q)$(CC) $(TEST_FLAGS) -o $@ $< $(OUT)/liboxbow.a $(LIBS)
 $(OUT)/tests/run_lang: tests/runner/run_lang.c
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -o $@ $<
 
-# Everything is built twice, as released and under the sanitizers, then tests/run.sh runs each part
-# and adds up the counts. PART=... runs some parts only.
+# Everything is built as released and under the sanitizers (for the part `threads` a third time,
+# under ThreadSanitizer), then tests/run.sh runs each part and adds up the counts. PART=... runs
+# some parts only.
 test:
 	@sh tests/deps.sh test
 	@$(build_all) check
 
 check: products $(OUT)/tests/run_lang $(EMBED_EXAMPLES) check-dispatch
 	@$(MAKE) --no-print-directory VARIANT=asan products tests
+	$(if $(filter threads,$(or $(PART),threads)),@$(MAKE) --no-print-directory VARIANT=tsan \
+	  $(BUILD)/tsan/tests/threads)
 	@sh tests/run.sh $(BUILD) $(PART)
 
 # Each opcode must end in its own indirect jump: compilers like to join them, and that is slow.
@@ -206,5 +214,7 @@ reference: $(OUT)/oxbow
 
 clean:
 	rm -rf $(BUILD)
+
+include mk/install.mk
 
 -include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(wildcard $(O)/*.d)

@@ -1,16 +1,19 @@
-/* call.c - calls that are not the plain case: defaults, rest, names, spread, methods, classes, natives.
+/* call.c - calls that are not the plain case: defaults, rest, names, spread, methods, classes,
+ * natives.
  *
- * Every call is laid out alike: the callee in R[at], its link's place in R[at+1], arguments from R[at+2],
- * which become the callee's registers. Bound methods and instances are unwrapped by shifting the
- * arguments up by one; SPARE_REGISTERS above each function leave room. No script call recurses in C: a
- * closure's frame is pushed and the interpreter goes on in it.
+ * Every call is laid out alike: the callee in R[at], its link's place in R[at+1], arguments from
+ * R[at+2], which become the callee's registers. Bound methods and instances are unwrapped by
+ * shifting the arguments up by one; SPARE_REGISTERS above each function leave room. No script call
+ * recurses in C: a closure's frame is pushed and the interpreter goes on in it.
  *
- * Where arguments do not lie in the running function's own registers (calls from C, operators, spread
- * lists), st->extra says how many registers above them are in use, for the collector and for nested calls. */
+ * Where arguments do not lie in the running function's own registers (calls from C, operators,
+ * spread lists), st->extra says how many registers above them are in use, for the collector and for
+ * nested calls. */
 #include "call.h"
 
 #include "../lang/module.h"
 #include "../lang/opcode.h"
+#include "callee.h"
 #include "class.h"
 #include "compare.h"
 #include "fiber.h"
@@ -112,14 +115,15 @@ bool call_arrange(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, Va
 static int native_param_index(ox_VM *vm, const Signature *sig, Value name) {
   String *s = string_flat(vm, name);
   for (int i = 0; s && i < sig->count + sig->named; i++)
-    if (s->h.aux == sig->params[i].len && !memcmp(s->chars, sig->params[i].name, s->h.aux)) return i;
+    if (s->h.aux == sig->params[i].len && !memcmp(s->chars, sig->params[i].name, s->h.aux))
+      return i;
   return -1;
 }
 
 /* Fills `args`, cleared to absent from nargs on, by name. Named-only parameters lie behind the
  * positionals. */
-static bool place_native_named(ox_VM *vm, Value f, const Signature *sig, unsigned *nargs, unsigned at,
-                               const Named *named) {
+static bool place_native_named(ox_VM *vm, Value f, const Signature *sig, unsigned *nargs,
+                               unsigned at, const Named *named) {
   Value *args = vm_regs(vm) + at + 2;
   int positional = (int)*nargs;
   for (unsigned i = 0; i < named->n; i++) {
@@ -162,8 +166,8 @@ static bool native_args(ox_VM *vm, unsigned at, unsigned *nargs, const Named *na
   return place_native_named(vm, f, &sig, nargs, at, named);
 }
 
-static bool call_script_native(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, uint64_t ret,
-                               const NativeDef *def) {
+static bool call_script_native(ox_VM *vm, unsigned at, unsigned nargs, const Named *named,
+                               uint64_t ret, const NativeDef *def) {
   Value f = prelude_function(vm, def->script, def->name);
   if (f == V_ERROR) return false;
   vm_regs(vm)[at] = f;
@@ -187,16 +191,24 @@ static bool call_native(ox_VM *vm, unsigned at, unsigned nargs, const Named *nam
 
 /* ---- any callable ---- */
 
-static bool not_callable(ox_VM *vm, Value f) {
+static bool not_callable(ox_VM *vm, Value f, unsigned at) {
+  char callee[CALLEE_MAX];
+  const char *type = vm_type_name(vm, f);
   if (v_is(f, KIND_INSTANCE))
-    vm_throw(vm, ERR_TYPE, "cannot call an instance of %s (it has no method `call`)", vm_type_name(vm, f));
-  else vm_throw(vm, ERR_TYPE, "cannot call %s", vm_type_name(vm, f));
+    vm_throw(vm, ERR_TYPE, "cannot call an instance of %s (it has no method `call`)", type);
+  else if (!callee_text(vm, at, callee)) vm_throw(vm, ERR_TYPE, "cannot call %s", type);
+  else if (f == V_NIL) vm_throw(vm, ERR_TYPE, "cannot call `%s`, which is nil", callee);
+  else
+    vm_throw(vm, ERR_TYPE, "cannot call `%s`, which is %s %s", callee,
+             strchr("aeiou", *type) ? "an" : "a", type);
   return false;
 }
 
-/* The common case of a call that is not exact: the last few arguments are left to their defaults. */
+/* The common case of a call that is not exact: the last few arguments are left to their
+ * defaults. */
 static bool fill_absent(ox_VM *vm, unsigned at, unsigned nargs, Proto *p) {
-  if (p->flags & FN_REST || nargs > p->nparams || nargs < proto_info(vm, p)->nrequired) return false;
+  if (p->flags & FN_REST || nargs > p->nparams || nargs < proto_info(vm, p)->nrequired)
+    return false;
   if (!call_claim(vm, at + 2 + (uint64_t)p->nparams)) return false;
   Value *args = vm_regs(vm) + at + 2;
   for (unsigned i = nargs; i < p->nparams; i++) args[i] = V_ABSENT;
@@ -213,8 +225,8 @@ static bool call_closure(ox_VM *vm, unsigned at, unsigned nargs, const Named *na
 
 bool call_enter_arranged(ox_VM *vm, unsigned at, uint64_t ret) { return enter(vm, at, ret); }
 
-/* Unwraps bound methods and callable instances in R[at]: false if there was nothing to unwrap. On an error
- * *ok is false. */
+/* Unwraps bound methods and callable instances in R[at]: false if there was nothing to unwrap. On
+ * an error *ok is false. */
 static bool unwrap(ox_VM *vm, unsigned at, unsigned *nargs, bool *ok) {
   Value f = vm_regs(vm)[at], self, method;
   *ok = true;
@@ -251,7 +263,7 @@ bool call_at(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, uint64_
   if (v_is(f, KIND_CLOSURE)) return call_closure(vm, at, nargs, named, ret);
   if (v_is(f, KIND_NATIVE)) return call_native(vm, at, nargs, named, ret);
   if (v_is(f, KIND_CLASS)) return class_construct(vm, at, nargs, named, ret);
-  return not_callable(vm, f);
+  return not_callable(vm, f, at);
 }
 
 bool call_above(ox_VM *vm, Value fn, unsigned n, const Value *args, uint64_t ret) {
@@ -305,7 +317,8 @@ static void jump_by_truth(ox_VM *vm, bool truth) {
 
 static bool deliver_len(ox_VM *vm, uint64_t link, Value result) {
   if (!num_is_int(result) || num_int(vm, result) < 0) {
-    vm_throw(vm, ERR_TYPE, "`len` must return an int of at least 0, not %s", vm_type_name(vm, result));
+    vm_throw(vm, ERR_TYPE, "`len` must return an int of at least 0, not %s",
+             vm_type_name(vm, result));
     return false;
   }
   vm_regs(vm)[link_dest(link)] = result;
@@ -386,7 +399,9 @@ bool slow_map_invoke(ox_VM *vm, uint32_t ins) {
   return native_plain(vm, ins, INS_B(ins) + 1, 1);
 }
 
-bool slow_native_invoke(ox_VM *vm, uint32_t ins) { return native_plain(vm, ins, INS_B(ins) + 1, 1); }
+bool slow_native_invoke(ox_VM *vm, uint32_t ins) {
+  return native_plain(vm, ins, INS_B(ins) + 1, 1);
+}
 
 bool slow_calln(ox_VM *vm, uint32_t ins) {
   unsigned at = INS_A(ins), nargs = INS_B(ins);
@@ -408,7 +423,8 @@ static bool names_of_map(ox_VM *vm, Value map, Value names[256], Value values[25
   out->n = 0;
   while (map_next(vm, m, &i, &names[out->n], &values[out->n])) {
     if (!v_is_string(names[out->n])) {
-      vm_throw(vm, ERR_TYPE, "names of arguments must be strings, not %s", vm_type_name(vm, names[out->n]));
+      vm_throw(vm, ERR_TYPE, "names of arguments must be strings, not %s",
+               vm_type_name(vm, names[out->n]));
       return false;
     }
     if (!vm_root(vm, names[out->n]) || !vm_root(vm, values[out->n])) return false;
@@ -500,7 +516,7 @@ static bool deep_in_c(ox_VM *vm) {
 }
 
 Value vm_call(ox_VM *vm, Value fn, int nargs, const Value *args) {
-  if (deep_in_c(vm)) return V_ERROR;
+  if (deep_in_c(vm) || !vm_poll(vm, 0)) return V_ERROR;
   VmState *st = vm->st;
   uint64_t pc = st->pc, extra = st->extra;
   uint32_t mark = vm_roots_mark(vm);

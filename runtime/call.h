@@ -7,16 +7,17 @@
 /* Named arguments of a call that has some; names and values are reachable otherwise. */
 typedef struct Named { unsigned n; const Value *names, *values; } Named;
 
-/* Calls what lies in R[at] with nargs arguments in R[at + 2] ..; the result goes where `ret`, a link
- * without delta, says. Pushes a frame, or is done at once. `named` may be NULL. False: error pending. */
+/* Calls what lies in R[at] with nargs arguments in R[at + 2] ..; the result goes where `ret`, a
+ * link without delta, says. Pushes a frame, or is done at once. `named` may be NULL. False: error
+ * pending. */
 bool call_at(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, uint64_t ret);
-/* The same with function and arguments from C, above the running function's registers. At most a few
- * arguments, reachable ones. */
+/* The same with function and arguments from C, above the running function's registers. At most a
+ * few arguments, reachable ones. */
 bool call_above(ox_VM *vm, Value fn, unsigned n, const Value *args, uint64_t ret);
 /* Lets the callee take the running frame's place. */
 bool call_tail(ox_VM *vm, unsigned at, unsigned nargs);
-/* Hands a result to the running function, as `link` says. N: the finished frame's registers, for modes
- * that need them. */
+/* Hands a result to the running function, as `link` says. N: the finished frame's registers, for
+ * modes that need them. */
 bool call_deliver(ox_VM *vm, uint64_t link, Value *N, Value result);
 
 /* Pieces for class.c. */

@@ -1,12 +1,14 @@
 /* class.c - classes: making them, making instances, finding methods.
  *
- * Making an instance. The class in R[at] is replaced by the new instance, and arguments move up by two:
+ * Making an instance. The class in R[at] is replaced by the new instance, and arguments move up by
+ * two:
  *     R[at] instance   R[at+1] init   R[at+2] link   R[at+3] self   R[at+4].. arguments
  * init's frame has the mode RET_INIT, whose result is the instance. Classes with computed defaults
  * first run their %fields methods, root class first, in frames above the arranged arguments:
- *     G = at + 3 + total:  R[G] total   R[G+1] which   R[G+2] link of init   R[G+3] method   R[G+4] link   R[G+5] self
- * If the caller waits in another way than RET_STORE (it is C code), its link is kept in R[at-2], which
- * call_above left free. */
+ *     with G = at + 3 + total:  R[G] total   R[G+1] which one   R[G+2] link of init
+ *     R[G+3] method   R[G+4] link   R[G+5] self
+ * If the caller waits in another way than RET_STORE (it is C code), its link is kept in R[at-2],
+ * which call_above left free. */
 #include "class.h"
 
 #include "../lang/module.h"
@@ -26,7 +28,9 @@ static void set_field(ox_VM *vm, Value object, size_t offset, Value v) {
 
 /* ---- looking things up ---- */
 
-Value class_method(ox_VM *vm, Class *c, Value name) { return map_get_str(vm, as_map(vm, c->methods), name); }
+Value class_method(ox_VM *vm, Class *c, Value name) {
+  return map_get_str(vm, as_map(vm, c->methods), name);
+}
 
 int class_field(ox_VM *vm, Class *c, Value name) {
   Value slot = map_get_str(vm, as_map(vm, c->fields), name);
@@ -87,7 +91,8 @@ static const char *index_name(unsigned index) {
 const char *vm_type_name(ox_VM *vm, Value v) {
   Value cls = V_NIL;
   if (v == V_ABSENT) return "nothing";
-  if (v_is(v, KIND_INSTANCE)) cls = v_from_ref(KIND_CLASS, (Ref){((Instance *)vm_deref(vm, v))->h.aux});
+  if (v_is(v, KIND_INSTANCE))
+    cls = v_from_ref(KIND_CLASS, (Ref){((Instance *)vm_deref(vm, v))->h.aux});
   if (v_is(v, KIND_FOREIGN)) cls = ((Foreign *)vm_deref(vm, v))->cls;
   if (!v_is(cls, KIND_CLASS)) return index_name(class_index(v));
   String *name = string_flat(vm, as_class(vm, cls)->name);
@@ -118,7 +123,8 @@ static bool add_natives(ox_VM *vm, Value methods, int table) {
 }
 
 /* A class object; its parts must be reachable. Rooted. */
-static Value class_alloc(ox_VM *vm, Value name, Value super, Value methods, Value fields, Value defaults) {
+static Value class_alloc(ox_VM *vm, Value name, Value super, Value methods, Value fields,
+                         Value defaults) {
   Class *c = vm_alloc(vm, sizeof(Class) / 8, KIND_CLASS, LAYOUT_VALUES, 7, 0);
   if (c == NULL) return V_ERROR;
   c->name = name;
@@ -137,7 +143,8 @@ static Value build_class(ox_VM *vm, unsigned index) {
   if (methods == V_ERROR) return V_ERROR;
   for (int t = 0; t < native_table_count; t++)
     if (native_tables[t]->type == (int)index && !add_natives(vm, methods, t)) return V_ERROR;
-  Value name = string_from_c(vm, index_name(index)), fields = map_new(vm, 0), defaults = list_new(vm, 0);
+  Value name = string_from_c(vm, index_name(index)), fields = map_new(vm, 0),
+        defaults = list_new(vm, 0);
   if (name == V_ERROR || fields == V_ERROR || defaults == V_ERROR) return V_ERROR;
   Value v = class_alloc(vm, name, V_NIL, methods, fields, defaults);
   if (v != V_ERROR) as_class(vm, v)->flags = CLASS_SEALED | CLASS_BUILTIN;
@@ -145,7 +152,8 @@ static Value build_class(ox_VM *vm, unsigned index) {
 }
 
 Value vm_class_of(ox_VM *vm, Value v) {
-  if (v_is(v, KIND_INSTANCE)) return v_from_ref(KIND_CLASS, (Ref){((Instance *)vm_deref(vm, v))->h.aux});
+  if (v_is(v, KIND_INSTANCE))
+    return v_from_ref(KIND_CLASS, (Ref){((Instance *)vm_deref(vm, v))->h.aux});
   if (v_is(v, KIND_FOREIGN) && ((Foreign *)vm_deref(vm, v))->cls != V_NIL)
     return ((Foreign *)vm_deref(vm, v))->cls;
   unsigned index = class_index(v);
@@ -157,7 +165,8 @@ Value vm_class_of(ox_VM *vm, Value v) {
     if (cls == V_ERROR) return V_ERROR;
     *place = cls;
   }
-  if (v_is_ref(v)) vm->st->kind_class[v_kind(v)] = *place; /* ropes are strings: for inline caches */
+  if (v_is_ref(v))
+    vm->st->kind_class[v_kind(v)] = *place; /* ropes are strings: for inline caches */
   return *place;
 }
 
@@ -179,7 +188,8 @@ Value vm_find_method(ox_VM *vm, Value receiver, Value name) {
 
 static Value instance_new(ox_VM *vm, Value cls) {
   unsigned n = as_class(vm, cls)->nfields;
-  Instance *o = vm_alloc(vm, 1 + n, KIND_INSTANCE, LAYOUT_VALUES | LAYOUT_AUX_REF, (uint16_t)n, v_ref(cls).w);
+  Instance *o =
+      vm_alloc(vm, 1 + n, KIND_INSTANCE, LAYOUT_VALUES | LAYOUT_AUX_REF, (uint16_t)n, v_ref(cls).w);
   if (o == NULL) return V_ERROR;
   if (n) {
     List *defaults = as_list(vm, as_class(vm, cls)->defaults);
@@ -196,7 +206,8 @@ static bool check_constructible(ox_VM *vm, Class *c, unsigned nargs) {
   else if (!(c->flags & CLASS_SEALED))
     vm_throw(vm, ERR_NAME, "class %s is called before its declaration has ended", name);
   else if (c->init == V_NIL && nargs > 0)
-    vm_throw(vm, ERR_ARITY, "%s() takes no arguments, got %u: the class has no `init`", name, nargs);
+    vm_throw(vm, ERR_ARITY, "%s() takes no arguments, got %u: the class has no `init`", name,
+             nargs);
   else
     return true;
   return false;
@@ -210,8 +221,8 @@ static bool run_init(ox_VM *vm, unsigned at, uint64_t ret) {
   return call_enter_arranged(vm, at + 1, ret);
 }
 
-/* An int in the chain of %fields methods is the slot of a field that a class below declares again with a
- * plain default, which the method before it has overwritten. */
+/* An int in the chain of %fields methods is the slot of a field that a class below declares again
+ * with a plain default, which the method before it has overwritten. */
 static unsigned set_plain_defaults(ox_VM *vm, Value o, Class *c, unsigned which) {
   uint64_t n = list_len(vm, c->init_fields);
   for (; which < n && v_is_int(list_get(vm, c->init_fields, which)); which++) {
@@ -244,7 +255,8 @@ bool class_fields_done(ox_VM *vm, uint64_t link, Value *N) {
   return run_fields(vm, at, total, which, ret);
 }
 
-/* Moves the arguments behind self and fits them to init's parameters. *total: how many there are then. */
+/* Moves the arguments behind self and fits them to init's parameters. *total: how many there are
+ * then. */
 static bool place_init_args(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, Value init,
                             unsigned *total) {
   if (!call_claim(vm, at + 5 + (uint64_t)nargs)) return false;

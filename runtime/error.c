@@ -76,7 +76,8 @@ static bool put(ox_VM *vm, Value map, const char *name, Value v) {
 static Value entry_map(ox_VM *vm, const TraceFrame *frame) {
   Value map = map_new(vm, 3);
   if (map == V_ERROR || !put(vm, map, "fn", string_from_c(vm, frame->function)) ||
-      !put(vm, map, "file", string_from_c(vm, frame->file)) || !put(vm, map, "line", v_from_int(frame->line)))
+      !put(vm, map, "file", string_from_c(vm, frame->file)) ||
+      !put(vm, map, "line", v_from_int(frame->line)))
     return V_ERROR;
   return map;
 }

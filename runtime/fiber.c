@@ -1,12 +1,12 @@
 /* fiber.c - stacks, and fibers as a switch between them.
  *
- * A fiber's registers lie in a Stack block that starts small and doubles; nothing in the heap points into
- * stacks, so growing is a copy. Resuming never recurses in C: the resumer's position is noted in its Fiber, the
- * VM's state is set to the resumed one's, and the loop goes on there. Both sides keep a link that says
- * where they want the value that comes over: `resumer` and `resumed`.
+ * A fiber's registers lie in a Stack block that starts small and doubles; nothing in the heap
+ * points into stacks, so growing is a copy. Resuming never recurses in C: the resumer's position is
+ * noted in its Fiber, the VM's state is set to the resumed one's, and the loop goes on there. Both
+ * sides keep a link that says where they want the value that comes over: `resumer` and `resumed`.
  *
- * A fiber runs from its resumption to its yield within one interp_run. Where C code stands between (a
- * builtin that called back), the fiber at its entry, vm->entry_fiber, cannot yield.
+ * A fiber runs from its resumption to its yield within one interp_run. Where C code stands between
+ * (a builtin that called back), the fiber at its entry, vm->entry_fiber, cannot yield.
  *
  * States: NEW -> RUNNING <-> SUSPENDED -> DONE; WAITING while it has resumed another. */
 #include "fiber.h"
@@ -28,7 +28,8 @@ static uint64_t first_slot(ox_VM *vm, Fiber *f) {
 
 static void set_stack_end(ox_VM *vm) {
   Fiber *f = vm_fiber(vm);
-  vm->st->stack_end = (first_slot(vm, f) + fiber_stack(vm, f)->h.aux - STACK_MARGIN) * sizeof(Value);
+  vm->st->stack_end =
+      (first_slot(vm, f) + fiber_stack(vm, f)->h.aux - STACK_MARGIN) * sizeof(Value);
 }
 
 /* A stack of `cap` registers, all nil. NULL: error pending. Unrooted. */
@@ -57,8 +58,9 @@ void fiber_note_used(ox_VM *vm) {
 static bool grow(ox_VM *vm, uint64_t need) {
   Fiber *f = vm_fiber(vm);
   uint64_t offset = vm->st->base - first_slot(vm, f), cap = fiber_stack(vm, f)->h.aux;
-  do cap *= 2;
-  while (cap < need);
+  do cap *= STACK_GROWTH;
+  while (STACK_GROWTH > 1 && cap < need);
+  if (cap < need) cap = need;
   uint64_t most = vm->max_stack + STACK_MARGIN;
   Stack *s = stack_new(vm, cap < most ? cap : most);
   if (s == NULL) return false;
@@ -249,8 +251,8 @@ Value fiber_step(ox_VM *vm, Value f, Value sent, bool *done) {
 
 bool fiber_resume_special(ox_VM *vm, int special, Value *args, uint64_t ret) {
   if (!v_is(args[0], KIND_FIBER)) {
-    vm_throw(vm, ERR_TYPE, "`%s` wants a fiber, not %s", special == SPECIAL_FIBER_SEND ? "send" : "next",
-             vm_type_name(vm, args[0]));
+    vm_throw(vm, ERR_TYPE, "`%s` wants a fiber, not %s",
+             special == SPECIAL_FIBER_SEND ? "send" : "next", vm_type_name(vm, args[0]));
     return false;
   }
   if (special == SPECIAL_FIBER_SEND) return fiber_resume(vm, args[0], args[1], V_ABSENT, ret);
@@ -258,10 +260,11 @@ bool fiber_resume_special(ox_VM *vm, int special, Value *args, uint64_t ret) {
 }
 
 static const NativeDef methods[] = {
-  NATIVE_SPECIAL("next", SPECIAL_FIBER_NEXT, NULL, "next(self, default = ...)",
-    "Resumes the fiber and gives what it yields next; `default` where it has finished, else throws."),
-  NATIVE_SPECIAL("send", SPECIAL_FIBER_SEND, NULL, "send(self, value)",
-    "Resumes the fiber like `next`; the `yield` it waits in gives `value`."),
+    NATIVE_SPECIAL("next", SPECIAL_FIBER_NEXT, NULL, "next(self, default = ...)",
+                   "Resumes the fiber and gives what it yields next; `default` where it has "
+                   "finished, else throws."),
+    NATIVE_SPECIAL("send", SPECIAL_FIBER_SEND, NULL, "send(self, value)",
+                   "Resumes the fiber like `next`; the `yield` it waits in gives `value`."),
 };
 
 const ModuleDef module_fiber = {

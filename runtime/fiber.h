@@ -5,7 +5,8 @@
 #include "interp.h"
 #include "native.h"
 
-/* Room for `n` registers above R, with a margin. May move the stack. False: overflow or out of memory. */
+/* Room for `n` registers above R, with a margin. May move the stack. False: overflow or out of
+ * memory. */
 bool stack_grow(ox_VM *vm, uint64_t n);
 static inline bool stack_ensure(ox_VM *vm, uint64_t n) {
   return (vm->st->base + n) * sizeof(Value) <= vm->st->stack_end || stack_grow(vm, n);
@@ -15,17 +16,19 @@ Value fiber_new(ox_VM *vm, Value fn);
 /* The fiber that runs programs: sets st->fiber, base and pc. False: out of memory. */
 bool fiber_init_main(ox_VM *vm);
 
-/* Switches to fiber `f`. What it yields or returns goes where `resumer` (a link without delta) says in the
- * running function; if it is finished (or finishes without a value) the resumer gets `if_done`, V_ABSENT:
- * an error. */
+/* Switches to fiber `f`. What it yields or returns goes where `resumer` (a link without delta) says
+ * in the running function; if it is finished (or finishes without a value) the resumer gets
+ * `if_done`, V_ABSENT: an error. */
 bool fiber_resume(ox_VM *vm, Value f, Value sent, Value if_done, uint64_t resumer);
 /* The same for the methods next and send. */
 bool fiber_resume_special(ox_VM *vm, int special, Value *args, uint64_t ret);
 /* The running fiber's function has returned: goes on in the resumer. */
 bool fiber_finish(ox_VM *vm);
-/* It has thrown: goes on in the resumer, at the place where it waits. Gives the link it waits by. */
+/* It has thrown: goes on in the resumer, at the place where it waits. Gives the link it waits
+ * by. */
 uint64_t fiber_fail(ox_VM *vm);
-/* Resumes from C. *done: it was finished or finishes now; the result is nil then. V_ERROR: pending. */
+/* Resumes from C. *done: it was finished or finishes now; the result is nil then. V_ERROR:
+ * pending. */
 Value fiber_step(ox_VM *vm, Value f, Value sent, bool *done);
 
 /* Before a collection: st->base is noted in the running stack. */

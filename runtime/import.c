@@ -1,9 +1,9 @@
 /* import.c - compiling programs with everything they import, before anything runs.
  *
  * A module is known by its resolved path ("/home/a/lib/x.oxb"), a standard one by "std:NAME", in
- * st->modules. Loading a file compiles it, then loads its imports, depth first; `Loading` is the chain of
- * files on the way, in which a path that appears twice is a cycle. Only the IMPORT instruction runs a
- * module's top level, once. */
+ * st->modules. Loading a file compiles it, then loads its imports, depth first; `Loading` is the
+ * chain of files on the way, in which a path that appears twice is a cycle. Only the IMPORT
+ * instruction runs a module's top level, once. */
 #include "import.h"
 
 #include <errno.h>
@@ -83,8 +83,8 @@ char *import_resolve(const char *from, const char *name, size_t len) {
   size_t size = strlen(folder) + own + len + 8;
   char *path = malloc(size);
   if (!path) return NULL;
-  snprintf(path, size, "%s%s%.*s%s%.*s%s", folder, folder[0] && own ? "/" : "", (int)own, own ? from : "",
-           absolute ? "" : "/", (int)len, name, ending ? "" : ".oxb");
+  snprintf(path, size, "%s%s%.*s%s%.*s%s", folder, folder[0] && own ? "/" : "", (int)own,
+           own ? from : "", absolute ? "" : "/", (int)len, name, ending ? "" : ".oxb");
   normalize(path);
   return path;
 }
@@ -109,7 +109,8 @@ static char *read_all(FILE *f, size_t *len) {
   return data;
 }
 
-/* The text of a file from malloc, NULL: not found (errno says why where the file system was asked). */
+/* The text of a file from malloc, NULL: not found (errno says why where the file system was
+ * asked). */
 static char *read_text(ox_VM *vm, const char *path, size_t *len) {
   Loader *l = vm->loader;
   errno = 0;
@@ -159,7 +160,9 @@ LangEnv import_env(ox_VM *vm) {
 
 /* ---- modules ---- */
 
-static Value module_key(ox_VM *vm, const char *path) { return string_intern(vm, path, strlen(path)); }
+static Value module_key(ox_VM *vm, const char *path) {
+  return string_intern(vm, path, strlen(path));
+}
 
 static void put(ox_VM *vm, Value module, size_t offset, Value v) {
   gc_store(vm->cage, v_ref(module).w + offset / 8, v);
@@ -169,7 +172,8 @@ static void put(ox_VM *vm, Value module, size_t offset, Value v) {
 static Value module_new(ox_VM *vm, const LoadRequest *r) {
   Value name = string_from_c(vm, r->name), path = r->path ? string_from_c(vm, r->path) : V_NIL;
   if (name == V_ERROR || path == V_ERROR) return V_ERROR;
-  Value source = string_new(vm, r->text, r->len), exports = map_new(vm, 0), imports = list_new(vm, 0);
+  Value source = string_new(vm, r->text, r->len), exports = map_new(vm, 0),
+        imports = list_new(vm, 0);
   if (source == V_ERROR || exports == V_ERROR || imports == V_ERROR) return V_ERROR;
   Module *m = vm_alloc(vm, sizeof(Module) / 8, KIND_MODULE, LAYOUT_VALUES, 7, 0);
   if (!m) return V_ERROR;
@@ -256,8 +260,8 @@ static VmStatus load_text(ox_VM *vm, const LoadRequest *r, const Loading *parent
 /* ---- imports of a text ---- */
 
 static void unknown_standard(Job *job, const ImportRef *ref) {
-  Diag *d = diag_error(&job->diags, &job->source, (Span){ref->from, ref->to}, "there is no module '%.*s'",
-                       (int)ref->path.len, ref->path.chars);
+  Diag *d = diag_error(&job->diags, &job->source, (Span){ref->from, ref->to},
+                       "there is no module '%.*s'", (int)ref->path.len, ref->path.chars);
   Value wanted = string_new(job->vm, ref->path.chars, ref->path.len);
   if (wanted == V_ERROR) return;
   Suggest near;
@@ -268,12 +272,13 @@ static void unknown_standard(Job *job, const ImportRef *ref) {
     Value v = string_from_c(job->vm, name);
     if (v != V_ERROR) suggest_try(&near, string_flat(job->vm, v));
   }
-  if (near.best_len) diag_hint(&job->diags, d, "did you mean `%.*s`?", (int)near.best_len, near.best);
+  if (near.best_len)
+    diag_hint(&job->diags, d, "did you mean `%.*s`?", (int)near.best_len, near.best);
 }
 
 static VmStatus bad_import(Job *job, const ImportRef *ref, const char *format, const char *what) {
-  Diag *d = diag_error(&job->diags, &job->source, (Span){ref->from, ref->to}, format, (int)ref->path.len,
-                       ref->path.chars);
+  Diag *d = diag_error(&job->diags, &job->source, (Span){ref->from, ref->to}, format,
+                       (int)ref->path.len, ref->path.chars);
   if (what) diag_hint(&job->diags, d, "%s", what);
   return show_errors(job);
 }
@@ -323,7 +328,8 @@ static VmStatus load_path(Job *job, const ImportRef *ref, const char *path, Valu
   size_t len;
   char *text = read_text(vm, path, &len);
   if (!text) return bad_import(job, ref, "cannot find the module '%.*s'", path);
-  LoadRequest r = {shown_path(path), path, text, len, false, false, job->request->diags, job->request->first};
+  LoadRequest r = {shown_path(path),   path, text, len, false, false, job->request->diags,
+                   job->request->first};
   VmStatus status = load_text(vm, &r, job->chain, out);
   free(text);
   if (status == VM_OK && !map_set(vm, vm->st->modules, key, *out)) return VM_THROWN;
@@ -340,12 +346,14 @@ static VmStatus check_names(Job *job, const ImportRef *ref, Value module) {
     if (name == V_ERROR) return VM_THROWN;
     Value exports = ((Module *)vm_deref(vm, module))->exports;
     if (map_get_str(vm, as_map(vm, exports), name) != V_ABSENT) continue;
-    Diag *d = diag_error(&job->diags, &job->source, (Span){n->from, n->to}, "module '%.*s' exports no `%.*s`",
-                         (int)ref->path.len, ref->path.chars, (int)n->name.len, n->name.chars);
+    Diag *d = diag_error(&job->diags, &job->source, (Span){n->from, n->to},
+                         "module '%.*s' exports no `%.*s`", (int)ref->path.len, ref->path.chars,
+                         (int)n->name.len, n->name.chars);
     Suggest near;
     suggest_init(&near, string_flat(vm, name));
     suggest_keys(vm, &near, exports);
-    if (near.best_len) diag_hint(&job->diags, d, "did you mean `%.*s`?", (int)near.best_len, near.best);
+    if (near.best_len)
+      diag_hint(&job->diags, d, "did you mean `%.*s`?", (int)near.best_len, near.best);
     ok = false;
   }
   return ok ? VM_OK : show_errors(job);

@@ -1,4 +1,5 @@
-/* import.h - from source texts to Module objects: compiling, resolving imports, the session's globals. */
+/* import.h - from source texts to Module objects: compiling, resolving imports, the session's
+ * globals. */
 #ifndef OX_RUNTIME_IMPORT_H
 #define OX_RUNTIME_IMPORT_H
 

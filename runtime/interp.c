@@ -5,21 +5,24 @@
  * and compiled in one of two forms, whichever the compiler does well (docs/architecture.md has the
  * measurements; mk/check_dispatch.sh looks at the result):
  *
- *   clang >= 19: each handler is a function that ends in a tail call of the next one (musttail). The
- *   calling convention preserve_none passes the whole machine in registers: pc r12, R r13, cage r14, P r15,
- *   two constants, the instruction (rdx, so that its byte A is dh) and the table of handlers.
+ *   clang >= 19: each handler is a function that ends in a tail call of the next one (musttail).
+ *   The calling convention preserve_none passes the whole machine in registers: pc r12, R r13,
+ *   cage r14, P r15, two constants, the instruction (rdx, so that its byte A is dh) and the table
+ *   of handlers.
  *
  *   gcc: one function, each handler a label, each NEXT a jump through the table. -fno-gcse, or the
  *   jumps are merged into one.
  *
  * Rules for handlers, each with a measured reason:
- * - A conditional jump dispatches in each of its arms: FORK keeps the compiler from merging them. One shared
+ * - A conditional jump dispatches in each of its arms: FORK keeps the compiler from merging them.
+ * One shared
  *   dispatch behind a branch takes the indirect predictor's context away (up to 40 %).
- * - Work that needs memory, throws or calls C is a slow function (interp.h), reached by SLOW(name), never
+ * - Work that needs memory, throws or calls C is a slow function (interp.h), reached by SLOW(name),
+ * never
  *   written inline: hot handlers must have no stack frame.
- * - Arithmetic tries doubles first: a tagged value is a NaN, NaN in gives NaN out, so `d == d` on the
- *   result tests the types of both operands.
- */
+ * - Arithmetic tries doubles first: a tagged value is a NaN, NaN in gives NaN out, so `d == d` on
+ * the
+ *   result tests the types of both operands. */
 #include "interp.h"
 
 #include "../lang/opcode.h"
@@ -66,12 +69,14 @@ static inline void store_double(Value *p, double d) { memcpy(p, &d, 8); }
 #define PC_NOW ((uint64_t)((const uint8_t *)pc - cage) >> 2)
 #define SAVE() (ST->base = WORD(R), ST->pc = PC_NOW)
 #define PROTO_OF(closure) ((Proto *)REF_PTR(((Header *)PTR(closure))->aux))
-#define LOAD() (R = (Value *)cage + ST->base, pc = (const uint32_t *)cage + ST->pc, P = PROTO_OF(R[-2]))
+#define LOAD() \
+  (R = (Value *)cage + ST->base, pc = (const uint32_t *)cage + ST->pc, P = PROTO_OF(R[-2]))
 #define CODE_OF(proto) ((const uint32_t *)(proto) + (proto)->code)
 #define CACHE(word) ((InlineCache *)(cage - GC_CACHE_OFF) + (P->caches + ((word) >> 16)))
 #define STACK_ROOM(N, n) LIKELY((uint64_t)((uint8_t *)((N) + (n)) - cage) <= ST->stack_end)
 /* Every call and every jump back counts fuel down; at 0 the slow function looks what is up, and the
- * instruction runs again. `ins` must be undone by nothing: no handler changes state before its POLL. */
+ * instruction runs again. `ins` must be undone by nothing: no handler changes state before its
+ * POLL. */
 #define POLL() if (UNLIKELY((ST->fuel -= 1) == 0)) SLOW(poll)
 #define PAGE_STATE(word) cage[(int64_t)((word) >> GC_WORD_PAGE_SHIFT) - (int64_t)GC_STATE_OFF]
 
@@ -101,14 +106,16 @@ static inline bool is_float_pair(Value a, Value b) {
 /* Parts of handlers that are off the hot path, or shared. They are entered like handlers. */
 #define HELPERS(X) \
   X(setslot_barrier) X(setup_barrier) X(getf_other) X(getf_lookup) X(setf_other) X(setf_lookup) \
-  X(getidx_other) X(invoke_other) X(invoke_lookup) X(tailinvoke_lookup) X(list_push) X(call_other) X(ret_mode) \
-  X(tailcall_other) \
-  X(mixed_add) X(mixed_sub) X(mixed_mul) X(mixed_div) X(mixed_addk) X(mixed_subk) X(mixed_mulk) X(mixed_divk)
+  X(getidx_other) X(call_other) X(tailcall_other) X(invoke_other) X(invoke_lookup) \
+  X(tailinvoke_lookup) X(list_push) X(ret_mode) \
+  X(mixed_add) X(mixed_sub) X(mixed_mul) X(mixed_div) \
+  X(mixed_addk) X(mixed_subk) X(mixed_mulk) X(mixed_divk)
 
 #if defined(__clang__) && __has_attribute(preserve_none) && __has_attribute(musttail)
 
 #define HANDLER_ATTR __attribute__((preserve_none))
-#define PARAMS const uint32_t *pc, Value *R, uint8_t *cage, Proto *P, uint64_t kmin, uint64_t kbias, \
+#define PARAMS \
+  const uint32_t *pc, Value *R, uint8_t *cage, Proto *P, uint64_t kmin, uint64_t kbias, \
   uint32_t ins, const void *table
 #define ARGS pc, R, cage, P, kmin, kbias, ins, table
 typedef void HANDLER_ATTR Handler(PARAMS);

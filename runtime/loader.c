@@ -1,8 +1,9 @@
 /* loader.c - copies compiled functions into the cage.
  *
- * A Proto is one block: constants, then the code, never written again. Inline caches are taken from the
- * area below the cage by counting up (they are never given back: 8 bytes a place, 64 MiB in all).
- * Everything made here hangs on the parent's `children` or on the temporary roots while it is built. */
+ * A Proto is one block: constants, then the code, never written again. Inline caches are taken from
+ * the area below the cage by counting up (they are never given back: 8 bytes a place, 64 MiB in
+ * all). Everything made here hangs on the parent's `children` or on the temporary roots while it is
+ * built. */
 #include "loader.h"
 
 #include "../lang/opcode.h"
@@ -53,8 +54,8 @@ static Value info_value(ox_VM *vm, const FnProto *f) {
   Bytes *bytes = bytes_new(vm, info_bytes(f));
   if (bytes == NULL) return V_ERROR;
   ProtoInfo *info = (ProtoInfo *)bytes->data;
-  *info = (ProtoInfo){f->from, f->to, f->name_from, f->name_to, f->nrequired, f->nhandlers, f->nspans,
-                      f->nlocals};
+  *info = (ProtoInfo){f->from,      f->to,        f->name_from, f->name_to,
+                      f->nrequired, f->nhandlers, f->nspans,    f->nlocals};
   uint8_t *at = (uint8_t *)(info + 1);
   if (f->nhandlers) memcpy(at, f->handlers, f->nhandlers * sizeof(Handler));
   at += f->nhandlers * sizeof(Handler);
@@ -171,8 +172,8 @@ static Value proto_new(ox_VM *vm, const FnProto *f, Value module) {
 
 static Value closure_new(ox_VM *vm, Value proto, Value capture) {
   unsigned n = capture != V_ABSENT;
-  Closure *c = vm_alloc(vm, 2 + n, KIND_CLOSURE, LAYOUT_VALUES | LAYOUT_AUX_REF | LAYOUT_PAIRS(1), n,
-                        v_ref(proto).w);
+  Closure *c = vm_alloc(vm, 2 + n, KIND_CLOSURE, LAYOUT_VALUES | LAYOUT_AUX_REF | LAYOUT_PAIRS(1),
+                        n, v_ref(proto).w);
   if (c == NULL) return V_ERROR;
   c->frame = c->reserved = REF_NULL;
   if (n) c->caps[0] = capture;

@@ -1,4 +1,5 @@
-/* loader.h - from the compiler's plain module to Protos in the cage, and the tables beside the code. */
+/* loader.h - from the compiler's plain module to Protos in the cage, and the tables beside the
+ * code. */
 #ifndef OX_RUNTIME_LOADER_H
 #define OX_RUNTIME_LOADER_H
 
@@ -23,7 +24,9 @@ typedef struct LocalEntry {
 static inline ProtoInfo *proto_info(ox_VM *vm, Proto *p) {
   return (ProtoInfo *)((Bytes *)vm_deref(vm, p->info))->data;
 }
-static inline const Handler *info_handlers(const ProtoInfo *info) { return (const Handler *)(info + 1); }
+static inline const Handler *info_handlers(const ProtoInfo *info) {
+  return (const Handler *)(info + 1);
+}
 static inline const SpanEntry *info_spans(const ProtoInfo *info) {
   return (const SpanEntry *)(info_handlers(info) + info->nhandlers);
 }

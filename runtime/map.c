@@ -557,6 +557,8 @@ Value map_copy(ox_VM *vm, Value map) {
   if (!map_reserve(vm, to, from->live, indexed)) return V_ERROR;
   Value *items = map_entries(vm, to), *old = map_entries(vm, from);
   uint32_t k = 0;
+  map_touch(vm, to);
+  gc_touch_range(vm->cage, gc_word(vm->cage, items), 2 * (uint64_t)from->live);
   for (uint32_t i = 0; i < from->used; i++) {
     if (old[2 * (uint64_t)i] == V_ABSENT) continue;
     memcpy(items + 2 * (uint64_t)k, old + 2 * (uint64_t)i, 2 * sizeof(Value));

@@ -1,14 +1,15 @@
 /* number.c - exact arithmetic, comparison, hashing, printing and parsing of numbers.
  *
- * Ints have 64 bits; those beyond 48 are boxed (WideInt), which programs never see: a result that
- * fits is always stored inline, so equal ints of 48 bits are the same word.
+ * Ints have 64 bits; those beyond 48 are boxed (WideInt), which programs never see: a result
+ * that fits is always stored inline, so equal ints of 48 bits are the same word.
  *
- * Printing finds the shortest decimal that reads back as the same double. Decimals of at most 15
- * digits survive the way to a double and back, so at most one of them gives a certain double: where
- * scaling by a power of ten (exact up to 10^22) and dividing back finds it, that is the answer
- * without a division of big numbers. Otherwise 15, 16 and 17 digits are tried in turn. Nothing here
- * depends on the locale: the C library is only asked for digits and exponents, never for a decimal
- * point. */
+ * Printing finds the shortest decimal that reads back as the same double, and of several the
+ * nearest. Decimals of at most 15 digits survive the way to a double and back, so if one of them
+ * gives the double it is found by rounding to 15; otherwise 16 or 17 digits do. For doubles of
+ * usual size rounding and the test whether the decimal reads back are exact in 128 bits; for the
+ * others the C library gives 17 digits, which are cut to 15 and 16 and tried. Nothing here
+ * depends on the locale: the C library is only asked for digits and exponents, never for a
+ * decimal point. */
 #include "number.h"
 
 #include <float.h>
@@ -194,16 +195,21 @@ uint32_t num_hash(ox_VM *vm, Value v) {
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
+/* Two digits a division. */
 int num_format_int(int64_t i, char out[NUM_TEXT]) {
-  char digits[24];
-  int n = 0, len = 0;
+  char digits[24], *end = digits + sizeof digits, *p = end;
   uint64_t u = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
-  do digits[n++] = (char)('0' + u % 10);
-  while (u /= 10);
-  if (i < 0) out[len++] = '-';
-  while (n > 0) out[len++] = digits[--n];
+  for (; u >= 10; u /= 100) {
+    unsigned pair = (unsigned)(u % 100);
+    *--p = (char)('0' + pair % 10);
+    *--p = (char)('0' + pair / 10);
+  }
+  if (u > 0 || p == end) *--p = (char)('0' + u);
+  if (i < 0) *--p = '-';
+  size_t len = (size_t)(end - p);
+  memcpy(out, p, len);
   out[len] = 0;
-  return len;
+  return (int)len;
 }
 
 /* 0.d1 d2 d3 ... times 10^point */
@@ -217,18 +223,51 @@ static const double exact_tens[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e
                                     1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 enum { EXACT_TENS = 22 };
 
-/* The decimal m / 10^k of at most 15 digits that is `d`, if there is one. */
+typedef unsigned __int128 Wide;
+
+static Wide wide_ten(int k) { /* 10^k, k <= 22 */
+  return (Wide)(uint64_t)exact_tens[k / 2] * (uint64_t)exact_tens[k - k / 2];
+}
+
+/* Whether a decimal so far from a double reads back as it: within half the distance `ulp` to the
+ * next double (a quarter if `narrow`), or at exactly half if the double is even. */
+static bool reads_back(Wide distance, Wide ulp, bool narrow, bool even) {
+  distance *= narrow ? 4 : 2;
+  return distance < ulp || (distance == ulp && even);
+}
+
+/* Rounds m / 2^shift * 10^k to a whole number; true if that decimal reads back as m / 2^shift.
+ * `narrow`: m is a power of two, the doubles below it lie twice as close. */
+static bool round_exactly(uint64_t m, int shift, bool narrow, int k, uint64_t *out) {
+  Wide ulp = wide_ten(k), scaled = ulp * m, unit = (Wide)1 << shift;
+  Wide whole = scaled >> shift, rest = scaled & (unit - 1);
+  bool up = rest > unit / 2 || (rest == unit / 2 && (whole & 1)), even = m % 2 == 0;
+  *out = (uint64_t)whole + up;
+  if (reads_back(up ? unit - rest : rest, ulp, narrow && !up, even)) return true;
+  if (up || !narrow) return false;
+  *out = (uint64_t)whole + 1; /* too far below a power of two, but perhaps not above it */
+  return reads_back(unit - rest, ulp, false, even);
+}
+
+/* Digits before the point, negative: zeros behind it. 1e-5 <= d < 1e15. */
+static int count_whole_digits(double d) {
+  static const double tenths[] = {1e-1, 1e-2, 1e-3, 1e-4};
+  int n = 0;
+  while (d >= exact_tens[n]) n++;
+  while (n > -4 && d < tenths[-n]) n--;
+  return n;
+}
+
+/* The shortest decimal by 128-bit arithmetic, where that is wide enough: m < 2^53, 10^k < 2^74. */
 static bool decimal_quick(double d, Decimal *out) {
   if (d >= 1e15 || d < 1e-5) return false;
-  for (int k = 0; k <= EXACT_TENS; k++) {
-    double scaled = d * exact_tens[k], whole = rint(scaled);
-    if (scaled >= 1e15) return false;
-    if (whole / exact_tens[k] != d) continue;
-    out->n = num_format_int((int64_t)whole, out->digits);
-    out->point = out->n - k;
-    return true;
-  }
-  return false;
+  int exponent, digits = count_whole_digits(d), n = DBL_DIG;
+  uint64_t m = (uint64_t)ldexp(frexp(d, &exponent), 53), whole;
+  bool narrow = m == (uint64_t)1 << 52;
+  while (!round_exactly(m, 53 - exponent, narrow, n - digits, &whole) && n < 17) n++;
+  out->n = num_format_int((int64_t)whole, out->digits);
+  out->point = out->n - (n - digits);
+  return true;
 }
 
 static double decimal_value(const Decimal *x) {
@@ -260,22 +299,44 @@ static void decimal_next(Decimal *x) {
   }
 }
 
+/* Rounds the decimal of 17 digits to n. Where what is cut off looks like exactly half, only the
+ * double itself knows the direction. */
+static void decimal_cut(double d, const Decimal *full, int n, Decimal *out) {
+  const char *rest = full->digits + n;
+  if (strncmp(rest, "50", (size_t)(full->n - n)) == 0) {
+    decimal_round(d, n, out);
+    return;
+  }
+  *out = *full;
+  out->n = n;
+  if (*rest >= '5') decimal_next(out);
+}
+
 /* Below a power of two doubles lie closer than above it, so there the nearest decimal may miss
  * where the next larger one hits. */
-static bool decimal_try(double d, int n, Decimal *out) {
+static bool decimal_hits(double d, Decimal *x) {
   int exponent;
-  decimal_round(d, n, out);
-  if (decimal_value(out) == d) return true;
+  if (decimal_value(x) == d) return true;
   if (frexp(d, &exponent) != 0.5) return false;
-  decimal_next(out);
-  return decimal_value(out) == d;
+  decimal_next(x);
+  return decimal_value(x) == d;
 }
 
 static void decimal_shortest(double d, Decimal *out) {
+  Decimal full;
   if (decimal_quick(d, out)) return;
-  int n = d < DBL_MIN ? 1 : DBL_DIG; /* subnormals have fewer digits to keep */
-  while (n < 17 && !decimal_try(d, n, out)) n++;
-  if (n == 17) decimal_round(d, 17, out);
+  if (d < DBL_MIN) { /* subnormals have fewer digits to keep */
+    for (int n = 1; n <= 17; n++) {
+      decimal_round(d, n, out);
+      if (decimal_hits(d, out)) return;
+    }
+  }
+  decimal_round(d, 17, &full);
+  for (int n = DBL_DIG; n < 17; n++) {
+    decimal_cut(d, &full, n, out);
+    if (decimal_hits(d, out)) return;
+  }
+  *out = full;
 }
 
 static int put_zeros(char *out, int n) {

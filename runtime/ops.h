@@ -9,13 +9,15 @@
 /* v.name. quiet: a missing map key gives nil. The result may be a new bound method (rooted). */
 Value field_get(ox_VM *vm, Value v, Value name, bool quiet);
 bool field_set(ox_VM *vm, Value v, Value name, Value x);
-/* v[key] and v[key] = x for builtin types; instances with methods of their own: the C stack nests. */
+/* v[key] and v[key] = x for builtin types; instances with methods of their own: the C stack
+ * nests. */
 Value index_get(ox_VM *vm, Value v, Value key, bool quiet);
 bool index_set(ox_VM *vm, Value v, Value key, Value x);
-/* What v.name(...) calls. *unbound: it is a method and wants v as its first argument; else a plain value
- * under that name. */
+/* What v.name(...) calls. *unbound: it is a method and wants v as its first argument; else a plain
+ * value under that name. */
 Value method_get(ox_VM *vm, Value v, Value name, bool *unbound);
-Value property_get(ox_VM *vm, Value v, Value name); /* builtin properties; V_ABSENT, no error: none */
+Value property_get(ox_VM *vm, Value v,
+                   Value name); /* builtin properties; V_ABSENT, no error: none */
 
 /* Whether a conditional jump jumps where its condition holds. */
 bool ops_jumps_if(Opcode op);

@@ -1,5 +1,5 @@
-/* ops_arith.c - slow paths of arithmetic and comparison: mixed numbers, strings, lists, operators that
- * programs define, and the errors. Methods run as frames of their own, not as C calls. */
+/* ops_arith.c - slow paths of arithmetic and comparison: mixed numbers, strings, lists, operators
+ * that programs define, and the errors. Methods run as frames of their own, not as C calls. */
 #include "call.h"
 #include "class.h"
 #include "compare.h"
@@ -237,7 +237,8 @@ bool slow_in(ox_VM *vm, uint32_t ins) {
 bool slow_is(ox_VM *vm, uint32_t ins) {
   Value v = vm_regs(vm)[INS_B(ins)], cls = vm_regs(vm)[INS_C(ins)];
   if (!v_is(cls, KIND_CLASS)) {
-    vm_throw(vm, ERR_TYPE, "the right side of `is` must be a class or a type, not %s", vm_type_name(vm, cls));
+    vm_throw(vm, ERR_TYPE, "the right side of `is` must be a class or a type, not %s",
+             vm_type_name(vm, cls));
     return false;
   }
   Value own = vm_class_of(vm, v);

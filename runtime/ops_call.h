@@ -1,12 +1,13 @@
-/* ops_call.h - handlers: calls and returns. Included by interp.c only.
- * The arguments already lie where the callee's registers will be, so a call is: check, write the link,
- * move R. Everything but a plain function with the right number of arguments is call.c's. */
+/* ops_call.h - handlers: calls and returns. Included by interp.c only. The arguments already lie
+ * where the callee's registers will be, so a call is: check, write the link, move R. Everything but
+ * a plain function with the right number of arguments is call.c's. */
 
 #define LINK_HERE(pc_after, delta, dest) \
   (((uint64_t)((const uint8_t *)(pc_after) - cage) >> 2) | \
    (uint64_t)((delta) | (uint32_t)(dest) << 16) << 32)
 
-/* Runs closure f, which lies below its arguments at N, if `count` is its arity and the stack has room. */
+/* Runs closure f, which lies below its arguments at N, if `count` is its arity and the stack has
+ * room. */
 #define ENTER(f, count, N, pc_after, delta, slow) do { \
     Proto *callee_ = PROTO_OF(f); \
     if (UNLIKELY(callee_->arity != (count))) SLOW(slow); \
@@ -28,8 +29,8 @@ OPCODE(CALL) {
   GO(call_other);
 }
 
-/* R[A] is a class: makes an instance, if it has no computed defaults, and its init takes exactly these
- * arguments. class.c has the layout. */
+/* R[A] is a class: makes an instance, if it has no computed defaults, and its init takes exactly
+ * these arguments. class.c has the layout. */
 #define CONSTRUCT(pc_after, dest, slow) do { \
     Class *c = (Class *)PTR(R[A]); \
     if (UNLIKELY(c->flags != CLASS_SEALED || c->init_fields != V_NIL)) SLOW(slow); \

@@ -137,8 +137,8 @@ static Value instance_field(ox_VM *vm, Value v, Value name, uint32_t *slot) {
   return o->fields[at];
 }
 
-/* What v.name finds without binding anything. *slot: for the inline cache. V_ABSENT: nothing, or an error
- * is pending. */
+/* What v.name finds without binding anything. *slot: for the inline cache. V_ABSENT: nothing, or an
+ * error is pending. */
 static Value own_member(ox_VM *vm, Value v, Value name, uint32_t *slot) {
   if (v_is(v, KIND_INSTANCE)) {
     Value x = instance_field(vm, v, name, slot);
@@ -194,10 +194,26 @@ bool slow_getf(ox_VM *vm, uint32_t ins) {
   return true;
 }
 
+/* m.name(...) where the map's value x under that key cannot be called, but a method is meant. */
+static bool check_hidden(ox_VM *vm, Value m, Value name, Value x) {
+  if (v_is(x, KIND_CLOSURE) || v_is(x, KIND_NATIVE) || v_is(x, KIND_BOUND) ||
+      v_is(x, KIND_CLASS) || v_is(x, KIND_INSTANCE) || v_is(x, KIND_FOREIGN))
+    return true;
+  Value method = vm_find_method(vm, m, name);
+  if (method == V_ABSENT) return true;
+  if (method == V_ERROR) return false;
+  const char *key = name_chars(vm, name);
+  vm_throw(vm, ERR_TYPE,
+           "the map's own key `%s` (%s) hides the method; `map.%s(m, ...)` does not look at keys",
+           key, vm_type_name(vm, x), key);
+  return false;
+}
+
 Value method_get(ox_VM *vm, Value v, Value name, bool *unbound) {
   uint32_t slot;
   *unbound = false;
   Value x = own_member(vm, v, name, &slot);
+  if (x != V_ABSENT && v_is(v, KIND_MAP) && !check_hidden(vm, v, name, x)) return V_ERROR;
   if (x != V_ABSENT || error_pending(vm)) return x;
   *unbound = true;
   if (!v_is(v, KIND_MODULE)) x = vm_find_method(vm, v, name);
@@ -222,7 +238,8 @@ static bool cannot_set(ox_VM *vm, Value v, Value name) {
   else if (v_is(v, KIND_MODULE))
     vm_throw(vm, ERR_TYPE, "cannot set `%s` of a module from outside", name_chars(vm, name));
   else
-    vm_throw(vm, ERR_TYPE, "cannot set field `%s` of %s", name_chars(vm, name), vm_type_name(vm, v));
+    vm_throw(vm, ERR_TYPE, "cannot set field `%s` of %s", name_chars(vm, name),
+             vm_type_name(vm, v));
   return false;
 }
 
@@ -270,7 +287,8 @@ static bool element(ox_VM *vm, Value key, uint64_t len, const char *what, uint64
 }
 
 /* A bound of a slice: nil is `otherwise`, negative counts from the end, beyond is cut. */
-static bool slice_bound(ox_VM *vm, Value v, uint64_t len, uint64_t otherwise, bool inclusive, uint64_t *out) {
+static bool slice_bound(ox_VM *vm, Value v, uint64_t len, uint64_t otherwise, bool inclusive,
+                        uint64_t *out) {
   if (v == V_NIL) {
     *out = otherwise;
     return true;
@@ -288,7 +306,8 @@ static bool slice_bound(ox_VM *vm, Value v, uint64_t len, uint64_t otherwise, bo
 
 static Value slice(ox_VM *vm, Value v, Value from, Value to, bool inclusive) {
   bool is_list = v_is(v, KIND_LIST);
-  if (!is_list && !v_is_string(v)) return vm_throw(vm, ERR_TYPE, "cannot slice %s", vm_type_name(vm, v));
+  if (!is_list && !v_is_string(v))
+    return vm_throw(vm, ERR_TYPE, "cannot slice %s", vm_type_name(vm, v));
   uint64_t len = is_list ? list_len(vm, v) : string_len(vm, v), a, b;
   if (!slice_bound(vm, from, len, 0, false, &a) || !slice_bound(vm, to, len, len, inclusive, &b))
     return V_ERROR;
@@ -333,8 +352,8 @@ Value index_get(ox_VM *vm, Value v, Value key, bool quiet) {
   return r != V_ABSENT || error_pending(vm) ? r : builtin_index(vm, v, key, quiet);
 }
 
-/* Calls a class's `[]` or `[]=` (with `value`). v[i, j] comes with the list [i, j] as its key: a method
- * with as many parameters gets them one by one. As call_operator: 1, 0, -1. */
+/* Calls a class's `[]` or `[]=` (with `value`). v[i, j] comes with the list [i, j] as its key: a
+ * method with as many parameters gets them one by one. As call_operator: 1, 0, -1. */
 static int call_index(ox_VM *vm, Value v, OpMethod m, Value key, Value value, uint64_t ret) {
   if (!v_is(v, KIND_INSTANCE) && !v_is(v, KIND_FOREIGN)) return 0;
   Value method = vm_find_method(vm, v, vm->st->op_names[m]);
@@ -342,7 +361,8 @@ static int call_index(ox_VM *vm, Value v, OpMethod m, Value key, Value value, ui
   Value args[12] = {v, key};
   unsigned n = 2, extra = 1 + (value != V_ABSENT);
   unsigned params = v_is(method, KIND_CLOSURE) ? proto_of(vm, method)->nparams : 0;
-  if (v_is(key, KIND_LIST) && params > 1 + extra && params <= 10 && list_len(vm, key) + extra == params)
+  if (v_is(key, KIND_LIST) && params > 1 + extra && params <= 10 &&
+      list_len(vm, key) + extra == params)
     for (n = 1; n < params + 1 - extra; n++) args[n] = list_get(vm, key, n - 1);
   if (value != V_ABSENT) args[n++] = value;
   return call_above(vm, method, n, args, ret) ? 1 : -1;
@@ -352,7 +372,8 @@ bool slow_getidx(ox_VM *vm, uint32_t ins) {
   Value v = vm_regs(vm)[INS_B(ins)];
   Value key = op_code(ins) == OP_GETIDXI ? v_from_int(INS_C(ins)) : vm_regs(vm)[INS_C(ins)];
   if (v_is(v, KIND_INSTANCE) || v_is(v, KIND_FOREIGN)) {
-    int called = call_index(vm, v, OPM_INDEX, key, V_ABSENT, link_here(vm, 0, INS_A(ins), RET_STORE));
+    int called =
+        call_index(vm, v, OPM_INDEX, key, V_ABSENT, link_here(vm, 0, INS_A(ins), RET_STORE));
     if (called) return called > 0;
   }
   Value x = builtin_index(vm, v, key, op_code(ins) == OP_GETIDXQ);
@@ -369,7 +390,8 @@ static bool builtin_set_index(ox_VM *vm, Value v, Value key, Value x) {
     list_set(vm, v, i, x);
     return true;
   }
-  vm_throw(vm, ERR_TYPE, v_is_string(v) ? "strings cannot be changed" : "cannot set an element of %s",
+  vm_throw(vm, ERR_TYPE,
+           v_is_string(v) ? "strings cannot be changed" : "cannot set an element of %s",
            vm_type_name(vm, v));
   return false;
 }
@@ -388,7 +410,25 @@ bool slow_setidx(ox_VM *vm, uint32_t ins) {
   return called ? called > 0 : builtin_set_index(vm, v, key, x);
 }
 
+/* v[from..to] of an instance whose class has `[]`: that gets a range. As call_operator: 1, 0,
+ * -1. */
+static int slice_instance(ox_VM *vm, uint32_t ins) {
+  Value *R = vm_regs(vm);
+  Value v = R[INS_B(ins)], from = R[INS_C(ins)], to = R[INS_C(ins) + 1];
+  if (!vm_has_op(vm, v, OPM_INDEX)) return error_pending(vm) ? -1 : 0;
+  if (!num_is_int(from) || !num_is_int(to)) {
+    vm_throw(vm, ERR_TYPE, "cannot slice %s without both ends: its `[]` is given a range of ints",
+             vm_type_name(vm, v));
+    return -1;
+  }
+  Value range = range_new(vm, from, to, op_code(ins) == OP_SLICEI);
+  if (range == V_ERROR) return -1;
+  return call_index(vm, v, OPM_INDEX, range, V_ABSENT, link_here(vm, 0, INS_A(ins), RET_STORE));
+}
+
 bool slow_slice(ox_VM *vm, uint32_t ins) {
+  int called = slice_instance(vm, ins);
+  if (called) return called > 0;
   Value *R = vm_regs(vm);
   Value x = slice(vm, R[INS_B(ins)], R[INS_C(ins)], R[INS_C(ins) + 1], op_code(ins) == OP_SLICEI);
   if (x == V_ERROR) return false;
@@ -399,8 +439,8 @@ bool slow_slice(ox_VM *vm, uint32_t ins) {
 bool slow_range(ox_VM *vm, uint32_t ins) {
   Value from = vm_regs(vm)[INS_B(ins)], to = vm_regs(vm)[INS_C(ins)];
   if (!num_is_int(from) || !num_is_int(to)) {
-    vm_throw(vm, ERR_TYPE, "the ends of a range must be ints, not %s and %s", vm_type_name(vm, from),
-             vm_type_name(vm, to));
+    vm_throw(vm, ERR_TYPE, "the ends of a range must be ints, not %s and %s",
+             vm_type_name(vm, from), vm_type_name(vm, to));
     return false;
   }
   Value r = range_new(vm, from, to, op_code(ins) == OP_RANGEI);

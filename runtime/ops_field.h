@@ -1,6 +1,6 @@
-/* ops_field.h - handlers: fields and indexes. Included by interp.c only.
- * W of a cached instruction: constant | cache << 16. Caches are hints: an instance's class must agree, a
- * map's entry must hold the very key. */
+/* ops_field.h - handlers: fields and indexes. Included by interp.c only. W of a cached instruction:
+ * constant | cache << 16. Caches are hints: an instance's class must agree, a map's entry must hold
+ * the very key. */
 
 OPCODE(GETF) {
   Value v = R[B];
@@ -81,7 +81,8 @@ HELPER(setf_other) {
     Map *m = (Map *)PTR(v);
     uint32_t slot = CACHE(pc[0])->slot;
     uint64_t word = (uint64_t)m->h.aux + 1 + 2 * (uint64_t)slot;
-    if (LIKELY(slot < m->used && ((Value *)cage)[word] == K((uint16_t)pc[0]) && !PAGE_STATE(word + 1))) {
+    if (LIKELY(slot < m->used && ((Value *)cage)[word] == K((uint16_t)pc[0]) &&
+               !PAGE_STATE(word + 1))) {
       ((Value *)cage)[word + 1] = R[B];
       pc++;
       NEXT;

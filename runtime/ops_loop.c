@@ -1,7 +1,8 @@
 /* ops_loop.c - slow paths of for loops: everything but small ints and plain lists.
  *
- * State in R[A..A+2]: the container; a raw position; a map's version (raw), so that adding or removing keys
- * meanwhile is noticed. Loops over ints that are not inline: R[A] is a Range of what is left, R[A+1] = 0. */
+ * State in R[A..A+2]: the container; a raw position; a map's version (raw), so that adding or
+ * removing keys meanwhile is noticed. Loops over ints that are not inline: R[A] is a Range of what
+ * is left, R[A+1] = 0. */
 #include "call.h"
 #include "fiber.h"
 #include "list.h"
@@ -9,6 +10,8 @@
 #include "number.h"
 #include "ops.h"
 #include "range.h"
+
+enum { MAX_ITER_STEPS = 16 };
 
 static bool jump_past(ox_VM *vm, bool jump) { /* over the displacement, or by it */
   int64_t by = jump ? (int64_t)(int32_t)vm_pc(vm)[0] : 0;
@@ -34,8 +37,8 @@ bool slow_forprep(ox_VM *vm, uint32_t ins) {
   unsigned at = INS_A(ins);
   Value from = vm_regs(vm)[at], to = vm_regs(vm)[at + 1];
   if (!num_is_int(from) || !num_is_int(to)) {
-    vm_throw(vm, ERR_TYPE, "the ends of a range must be ints, not %s and %s", vm_type_name(vm, from),
-             vm_type_name(vm, to));
+    vm_throw(vm, ERR_TYPE, "the ends of a range must be ints, not %s and %s",
+             vm_type_name(vm, from), vm_type_name(vm, to));
     return false;
   }
   int64_t first = num_int(vm, from), last = num_int(vm, to);
@@ -59,7 +62,8 @@ static bool begin(ox_VM *vm, uint32_t ins, Value v) {
   Value *state = vm_regs(vm) + INS_A(ins);
   if (!v_is_ref(v)) v = V_NIL;
   Kind k = v == V_NIL ? KIND_COUNT : v_kind(v);
-  if (k != KIND_LIST && k != KIND_MAP && k != KIND_SET && k != KIND_RANGE && k != KIND_FIBER) return false;
+  if (k != KIND_LIST && k != KIND_MAP && k != KIND_SET && k != KIND_RANGE && k != KIND_FIBER)
+    return false;
   state[0] = v;
   state[1] = 0;
   state[2] = k == KIND_MAP || k == KIND_SET ? as_map(vm, v)->version : 0;
@@ -79,9 +83,20 @@ static bool iterate(ox_VM *vm, uint32_t ins, Value v) {
   return false;
 }
 
-bool slow_iter(ox_VM *vm, uint32_t ins) { return iterate(vm, ins, vm_regs(vm)[INS_B(ins)]); }
+/* While `iter` methods run, R[A+1] counts them: one may give an object that has an `iter` again. */
+bool slow_iter(ox_VM *vm, uint32_t ins) {
+  Value iterable = vm_regs(vm)[INS_B(ins)];
+  vm_regs(vm)[INS_A(ins) + 1] = 0;
+  return iterate(vm, ins, iterable);
+}
 
-bool ops_iter_result(ox_VM *vm, Value iterable) { return iterate(vm, vm_pc(vm)[-1], iterable); }
+bool ops_iter_result(ox_VM *vm, Value iterable) {
+  uint32_t ins = vm_pc(vm)[-1];
+  if (++vm_regs(vm)[INS_A(ins) + 1] <= MAX_ITER_STEPS) return iterate(vm, ins, iterable);
+  vm_throw(vm, ERR_TYPE, "cannot iterate over %s: `iter` must give a list, range, map, set or fiber",
+           vm_type_name(vm, iterable));
+  return false;
+}
 
 bool ops_for_values(ox_VM *vm, uint32_t ins, Value item) {
   Value *to = vm_regs(vm) + INS_A(ins) + 3;
@@ -102,11 +117,13 @@ bool ops_for_values(ox_VM *vm, uint32_t ins, Value item) {
   return false;
 }
 
-/* Puts the next of the builtin container into the variables; 1, 0: at the end, -1: error pending. */
+/* Puts the next of the builtin container into the variables; 1, 0: at the end, -1: error
+ * pending. */
 static int next_entry(ox_VM *vm, uint32_t ins, Value *state) {
   Map *m = as_map(vm, state[0]);
   if (m->version != (uint32_t)state[2]) {
-    vm_throw(vm, ERR_VALUE, "the %s gained or lost keys while a loop runs over it", vm_type_name(vm, state[0]));
+    vm_throw(vm, ERR_VALUE, "the %s gained or lost keys while a loop runs over it",
+             vm_type_name(vm, state[0]));
     return -1;
   }
   uint32_t i = (uint32_t)state[1];
@@ -143,7 +160,8 @@ bool slow_fornext(ox_VM *vm, uint32_t ins) {
   switch (v_kind(state[0])) {
     case KIND_LIST: more = next_of_list(vm, ins, state); break;
     case KIND_RANGE: more = next_of_range(vm, ins, state); break;
-    case KIND_FIBER: return fiber_resume(vm, state[0], V_NIL, V_ABSENT, link_here(vm, 1, 0, RET_NEXT));
+    case KIND_FIBER:
+      return fiber_resume(vm, state[0], V_NIL, V_ABSENT, link_here(vm, 1, 0, RET_NEXT));
     default: more = next_entry(vm, ins, state); break;
   }
   return more >= 0 && jump_past(vm, more > 0);

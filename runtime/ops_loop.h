@@ -1,8 +1,9 @@
 /* ops_loop.h - handlers: for loops. Included by interp.c only.
  *
- * FORPREP leaves R[A] = the counter and R[A+1] = the first int that is too much, both inline; loops over
- * ints that do not fit keep R[A+1] = 0.0, which FORLOOP takes for the end, where slow_forloop knows better.
- * ITER leaves R[A] = container, R[A+1] = position (a small raw number), R[A+2] = a map's version. */
+ * FORPREP leaves R[A] = the counter and R[A+1] = the first int that is too much, both inline; loops
+ * over ints that do not fit keep R[A+1] = 0.0, which FORLOOP takes for the end, where slow_forloop
+ * knows better. ITER leaves R[A] = container, R[A+1] = position (a small raw number), R[A+2] = a
+ * map's version. */
 
 OPCODE(FORPREP) {
   Value from = R[A], to = R[A + 1];

@@ -1,4 +1,5 @@
-/* ops_make.c - slow paths of instructions that make closures, frames, lists, maps, and of patterns. */
+/* ops_make.c - slow paths of instructions that make closures, frames, lists, maps, and of
+ * patterns. */
 #include "call.h"
 #include "class.h"
 #include "list.h"
@@ -16,8 +17,9 @@ static Closure *running_closure(ox_VM *vm) { return (Closure *)vm_deref(vm, vm_r
 bool slow_closure(ox_VM *vm, uint32_t ins) {
   uint32_t word = vm_pc(vm)[0], n = op_closure_captures(word), from = op_closure_frame(word);
   Store *children = (Store *)vm_deref(vm, vm_proto(vm)->children);
-  Closure *f = vm_alloc(vm, 2 + (uint64_t)n, KIND_CLOSURE, LAYOUT_VALUES | LAYOUT_AUX_REF | LAYOUT_PAIRS(1),
-                        (uint16_t)n, v_ref(children->items[INS_D(ins)]).w);
+  Closure *f =
+      vm_alloc(vm, 2 + (uint64_t)n, KIND_CLOSURE, LAYOUT_VALUES | LAYOUT_AUX_REF | LAYOUT_PAIRS(1),
+               (uint16_t)n, v_ref(children->items[INS_D(ins)]).w);
   if (f == NULL) return false;
   Value *R = vm_regs(vm);
   Closure *running = running_closure(vm);
@@ -25,7 +27,8 @@ bool slow_closure(ox_VM *vm, uint32_t ins) {
   f->reserved = REF_NULL;
   const uint32_t *captures = vm_pc(vm) + 1;
   for (uint32_t i = 0; i < n; i++)
-    f->caps[i] = captures[i] < CAPTURE_OWN ? R[captures[i]] : running->caps[captures[i] - CAPTURE_OWN];
+    f->caps[i] =
+        captures[i] < CAPTURE_OWN ? R[captures[i]] : running->caps[captures[i] - CAPTURE_OWN];
   vm->st->pc += 1 + n;
   R[INS_A(ins)] = v_from_ptr(vm->cage, KIND_CLOSURE, f);
   return true;
@@ -101,7 +104,8 @@ bool slow_listpush(ox_VM *vm, uint32_t ins) {
 bool slow_listext(ox_VM *vm, uint32_t ins) {
   Value *R = vm_regs(vm);
   Value items = R[INS_B(ins)];
-  bool plain = v_is(items, KIND_LIST) || v_is(items, KIND_RANGE) || v_is(items, KIND_MAP) || v_is(items, KIND_SET);
+  bool plain = v_is(items, KIND_LIST) || v_is(items, KIND_RANGE) || v_is(items, KIND_MAP) ||
+               v_is(items, KIND_SET);
   if (!plain) items = list_from_iterable(vm, items, "...");
   return items != V_ERROR && list_extend(vm, vm_regs(vm)[INS_A(ins)], items);
 }
@@ -164,8 +168,9 @@ static bool check_unpack(ox_VM *vm, Value v, uint32_t count, uint32_t word) {
   uint32_t required = op_unpack_required(word);
   bool rest = op_unpack_has_rest(word);
   if (len >= required && (rest || len <= count)) return true;
-  vm_throw(vm, ERR_MATCH, "a list of %llu element%s does not fit a pattern for %s%u", (unsigned long long)len,
-           len == 1 ? "" : "s", rest || required < count ? (len < required ? "at least " : "at most ") : "",
+  vm_throw(vm, ERR_MATCH, "a list of %llu element%s does not fit a pattern for %s%u",
+           (unsigned long long)len, len == 1 ? "" : "s",
+           rest || required < count ? (len < required ? "at least " : "at most ") : "",
            len < required ? required : count);
   return false;
 }

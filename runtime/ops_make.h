@@ -28,13 +28,14 @@ OPCODE(FIXCAP) {
 
 /* A list and its store, with as much room as the slot has. */
 OPCODE(NEWLIST) {
-  uint32_t n = C, cls = gc_class_of_words[n + 1 & GC_SMALL_WORDS - 1];
-  if (UNLIKELY(n >= GC_SMALL_WORDS - 1)) SLOW(newlist);
+  uint32_t n = C;
+  if (UNLIKELY(n >= GC_SMALL_WORDS)) SLOW(newlist);
   List *list = (List *)gc_bump(cage, GC_SPACE_OBJECT, gc_class_of_words[2]);
   if (UNLIKELY(list == NULL)) SLOW(newlist);
   put_header(list, HEADER(LIST, LAYOUT_VALUES | LAYOUT_AUX_REF, 0, 0));
   list->len = 0;
   if (n > 0) {
+    uint32_t cls = gc_class_of_words[1 + n];
     Store *store = (Store *)gc_bump(cage, GC_SPACE_OBJECT, cls);
     if (UNLIKELY(store == NULL)) SLOW(newlist);
     uint32_t cap = gc_class_words[cls] - 1u;

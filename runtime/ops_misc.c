@@ -6,7 +6,8 @@
 #include "ops.h"
 #include "str.h"
 
-/* The text of the running instruction in its source, cut to `room` bytes; "?" where it is not known. */
+/* The text of the running instruction in its source, cut to `room` bytes; "?" where it is not
+ * known. */
 static const char *span_text(ox_VM *vm, char *out, size_t room) {
   Proto *p = vm_proto(vm);
   uint32_t from, to;

@@ -6,8 +6,8 @@
  *     at total (main.oxb:3)
  *     at main (main.oxb:9)
  *
- * The place is the innermost frame outside the prelude. Names and spans come from the tables of the
- * functions, source lines from the text that each module keeps. */
+ * The place is the innermost frame; traces leave out the prelude. Names and spans come from the
+ * tables of the functions, source lines from the text that each module keeps. */
 #include "report.h"
 
 #include "../lang/diag_render.h"
@@ -16,7 +16,6 @@
 #include <stdlib.h>
 
 #include "loader.h"
-#include "prelude.h"
 #include "repr.h"
 #include "str.h"
 #include "trace.h"
@@ -87,7 +86,8 @@ static const Source *source_of(TraceReader *r, Value module) {
   Module *m = (Module *)vm_deref(r->vm, module);
   String *text = v_is_string(m->source) ? string_flat(r->vm, m->source) : NULL;
   if (text == NULL) return NULL;
-  if (source_init(&r->source, &r->arena, module_shown(r->vm, module), text->chars, text->h.aux) != SOURCE_OK)
+  if (source_init(&r->source, &r->arena, module_shown(r->vm, module), text->chars, text->h.aux) !=
+      SOURCE_OK)
     return NULL;
   r->module = module;
   return &r->source;
@@ -134,33 +134,58 @@ void error_message(ox_VM *vm, Value thrown, VmText *out) {
   vm_roots_reset(vm, mark);
 }
 
-/* The innermost frame that is the program's own; the innermost one if there is none. */
-static int place_of(TraceReader *r) {
-  unsigned n = trace_length(r->vm, r->trace);
-  for (unsigned i = 0; i < n; i++)
-    if (!prelude_is(r->vm, trace_entry(r->vm, r->trace, i).proto->module)) return (int)i;
-  return n > 0 ? 0 : -1;
-}
-
-static void add_place(TraceReader *r, int i, const char *message, bool is_error, VmText *out) {
+static void add_place(TraceReader *r, const char *message, bool is_error, VmText *out) {
   Diag diag = {.severity = DIAG_ERROR, .message = message};
-  if (i >= 0) {
-    TraceEntry e = trace_entry(r->vm, r->trace, (unsigned)i);
+  if (trace_length(r->vm, r->trace) > 0) {
+    TraceEntry e = trace_entry(r->vm, r->trace, 0);
     const Source *source = source_of(r, e.proto->module);
-    if (source && proto_span(r->vm, e.proto, e.at, &diag.span.start, &diag.span.end)) diag.source = source;
+    if (source && proto_span(r->vm, e.proto, e.at, &diag.span.start, &diag.span.end))
+      diag.source = source;
   }
   DiagStyle style = {.colour = out->colour, .severity = is_error ? NULL : "uncaught"};
   diag_render(&diag, &style, vm_text_add, out);
 }
 
+/* How many frames from `from` on go on with the cycle of the `period` frames before it; *next: the
+ * entry behind them. The frames that a long trace lacks count as part of it where it is found on
+ * both sides. */
+static uint64_t repeated(TraceReader *r, unsigned from, unsigned period, unsigned *next) {
+  unsigned n = trace_length(r->vm, r->trace), i = from;
+  uint64_t frames = 0;
+  for (; i < n; i++) {
+    TraceEntry e = trace_entry(r->vm, r->trace, i);
+    uint64_t after = frames + e.skipped;
+    TraceEntry like = trace_entry(r->vm, r->trace, from - period + (unsigned)(after % period));
+    if (e.proto != like.proto || e.at != like.at) break;
+    frames = after + 1;
+  }
+  *next = i;
+  return frames;
+}
+
+/* Folds what repeats the one or two frames before entry i, if it does so more than twice. Gives the
+ * next entry to show. */
+static unsigned fold(TraceReader *r, unsigned i, VmText *out) {
+  for (unsigned period = 1; period <= 2 && period <= i; period++) {
+    unsigned next;
+    uint64_t frames = repeated(r, i, period, &next);
+    if (frames < 3 * period || frames % period > next - i) continue;
+    const char *what = period == 1 ? "this frame" : "these two frames";
+    add_format(out, "  ... %s %llu times more\n", what, (unsigned long long)(frames / period));
+    return next - (unsigned)(frames % period);
+  }
+  return i;
+}
+
 static void add_trace(TraceReader *r, VmText *out) {
   TraceFrame f;
   unsigned n = trace_length(r->vm, r->trace);
-  for (int i = 0; n > 1 && trace_reader_frame(r, i, &f); i++) {
-    uint32_t skipped = trace_entry(r->vm, r->trace, (unsigned)i).skipped;
+  for (unsigned i = 0; n > 1 && trace_reader_frame(r, (int)i, &f); i++) {
+    uint32_t skipped = trace_entry(r->vm, r->trace, i).skipped;
     if (skipped) add_format(out, "  ... %u more ...\n", skipped);
     if (f.line) add_format(out, "  at %s (%s:%d)\n", f.function, f.file, f.line);
     else add_format(out, "  at %s (%s)\n", f.function, f.file);
+    i = fold(r, i + 1, out) - 1;
   }
 }
 
@@ -176,7 +201,7 @@ void error_report(ox_VM *vm, Value thrown, VmText *out) {
   if (!is_error && !strncmp(text, "uncaught: ", 10)) text += 10;
   TraceReader r;
   trace_reader_init(&r, vm, thrown);
-  add_place(&r, place_of(&r), text, is_error, out);
+  add_place(&r, text, is_error, out);
   add_trace(&r, out);
   trace_reader_free(&r);
   vm_text_free(&message);

@@ -22,10 +22,13 @@ typedef struct Printer {
 
 /* ---- scalars --------------------------------------------------------------------------------- */
 
+static int number_text(ox_VM *vm, Value v, char text[NUM_TEXT]) {
+  return v_is_float(v) ? num_format_float(v_float(v), text) : num_format_int(num_int(vm, v), text);
+}
+
 static void print_number(Buf *b, Value v) {
   char text[NUM_TEXT];
-  int n = v_is_float(v) ? num_format_float(v_float(v), text)
-                        : num_format_int(num_int(b->vm, v), text);
+  int n = number_text(b->vm, v, text);
   buf_add(b, text, (size_t)n);
 }
 
@@ -308,5 +311,15 @@ static Value to_string(ox_VM *vm, Value v, bool quoted) {
   return V_ERROR;
 }
 
-Value value_str(ox_VM *vm, Value v) { return v_is_string(v) ? v : to_string(vm, v, false); }
+static Value number_to_string(ox_VM *vm, Value v) {
+  char text[NUM_TEXT];
+  int n = number_text(vm, v, text);
+  return string_new(vm, text, (uint64_t)n);
+}
+
+Value value_str(ox_VM *vm, Value v) {
+  if (v_is_string(v)) return v;
+  return num_is(v) ? number_to_string(vm, v) : to_string(vm, v, false);
+}
+
 Value value_repr(ox_VM *vm, Value v) { return to_string(vm, v, true); }

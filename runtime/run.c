@@ -45,7 +45,9 @@ int global_define(ox_VM *vm, const char *name, size_t len, bool is_const) {
 }
 
 Value global_get(ox_VM *vm, int index) { return list_get(vm, vm->st->globals, (uint64_t)index); }
-void global_set(ox_VM *vm, int index, Value v) { list_set(vm, vm->st->globals, (uint64_t)index, v); }
+void global_set(ox_VM *vm, int index, Value v) {
+  list_set(vm, vm->st->globals, (uint64_t)index, v);
+}
 
 /* Forgets the globals that a text which did not compile has declared. */
 static void forget_globals(ox_VM *vm, uint64_t known) {
@@ -54,7 +56,8 @@ static void forget_globals(ox_VM *vm, uint64_t known) {
   Value key, value;
   while (map_next(vm, m, &i, &key, &value)) {
     int64_t index = v_int(value);
-    if ((uint64_t)(index < 0 ? -1 - index : index) >= known) map_remove(vm, vm->st->global_names, key);
+    if ((uint64_t)(index < 0 ? -1 - index : index) >= known)
+      map_remove(vm, vm->st->global_names, key);
   }
   list_truncate(vm, vm->st->globals, known);
 }
@@ -81,8 +84,11 @@ VmStatus vm_load_file(ox_VM *vm, const char *path, Value *module, VmText *diags,
   bool ok = f && !ferror(f) && !text.failed;
   if (f) fclose(f);
   VmStatus status = VM_THROWN;
-  if (ok) status = vm_load(vm, path, path, text.data ? text.data : "", text.len, module, diags, first);
-  else vm_throw(vm, ERR_IO, "cannot read '%s': %s", path, text.failed ? "out of memory" : strerror(error));
+  if (ok)
+    status = vm_load(vm, path, path, text.data ? text.data : "", text.len, module, diags, first);
+  else
+    vm_throw(vm, ERR_IO, "cannot read '%s': %s", path,
+             text.failed ? "out of memory" : strerror(error));
   vm_text_free(&text);
   return status;
 }

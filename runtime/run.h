@@ -1,12 +1,13 @@
 /* run.h - a virtual machine from the outside of runtime/: making one, loading texts, running them,
- * telling what went wrong. The C API (api.c) and the tests use it; programs reach it through them. */
+ * telling what went wrong. The C API (api.c) and the tests use it; programs reach it through
+ * them. */
 #ifndef OX_RUNTIME_RUN_H
 #define OX_RUNTIME_RUN_H
 
 #include "vm.h"
 
-/* Finds the text of the module at `path` (resolved, with its ending): from malloc, freed by the VM; NULL: there
- * is none. */
+/* Finds the text of the module at `path` (resolved, with its ending): from malloc, freed by the VM;
+ * NULL: there is none. */
 typedef char *(*VmLoad)(void *ctx, const char *path, size_t *len);
 
 typedef struct VmConfig {
@@ -34,8 +35,8 @@ typedef enum VmStatus {
   VM_THROWN,      /* an error is pending in the VM: error_take */
 } VmStatus;
 
-/* Text from malloc that grows; data is NUL-terminated, or NULL when nothing was added. Zero it before
- * use. On lack of memory `failed` is set and the rest is dropped. */
+/* Text from malloc that grows; data is NUL-terminated, or NULL when nothing was added. Zero it
+ * before use. On lack of memory `failed` is set and the rest is dropped. */
 typedef struct VmText { char *data; size_t len, cap; bool failed, colour; } VmText;
 void vm_text_add(void *text, const char *bytes, size_t n); /* a DiagWrite */
 void vm_text_free(VmText *text);
@@ -43,21 +44,22 @@ void vm_text_free(VmText *text);
 /* The first diagnostic of a text that did not compile, for those who want the place as numbers. */
 typedef struct VmPlace { char file[256]; char message[512]; int line, column; } VmPlace;
 
-/* Compiles a program and everything it imports by literal paths; nothing runs. `name` is what reports
- * call it; relative imports start at the folder of `path` (NULL: the current folder). *module gets a Module
- * (rooted), to be run by vm_run. `diags` gets the compile errors as text; `first` may be NULL. */
+/* Compiles a program and everything it imports by literal paths; nothing runs. `name` is what
+ * reports call it; relative imports start at the folder of `path` (NULL: the current folder).
+ * *module gets a Module (rooted), to be run by vm_run. `diags` gets the compile errors as text;
+ * `first` may be NULL. */
 VmStatus vm_load(ox_VM *vm, const char *name, const char *path, const char *text, size_t len,
                  Value *module, VmText *diags, VmPlace *first);
 /* The same for a file: VM_THROWN with ERR_IMPORT or ERR_IO pending if it cannot be read. */
 VmStatus vm_load_file(ox_VM *vm, const char *path, Value *module, VmText *diags, VmPlace *first);
 /* Runs a loaded module's top level once. VM_OK or VM_THROWN. */
 VmStatus vm_run(ox_VM *vm, Value module);
-/* Compiles and runs a piece of a session: its top-level declarations are globals. *result: the value
- * of a final expression statement, else nil (rooted). */
+/* Compiles and runs a piece of a session: its top-level declarations are globals. *result: the
+ * value of a final expression statement, else nil (rooted). */
 VmStatus vm_eval(ox_VM *vm, const char *name, const char *text, size_t len, Value *result,
                  VmText *diags, VmPlace *first);
-/* A module as `import` would find it, from the current folder: is_file for "lib/x", else "math". Runs it if it
- * has not run. *module rooted. */
+/* A module as `import` would find it, from the current folder: is_file for "lib/x", else "math".
+ * Runs it if it has not run. *module rooted. */
 VmStatus vm_import(ox_VM *vm, const char *name, bool is_file, Value *module, VmText *diags);
 /* Compiles only, and writes the bytecode as text. */
 VmStatus vm_disassemble(ox_VM *vm, const char *name, const char *text, size_t len, VmText *out,
@@ -71,17 +73,18 @@ void global_set(ox_VM *vm, int index, Value v);
 
 /* ---- uncaught errors ---- */
 
-/* Everything about a thrown value for people: place, source line with caret, hint, trace. Takes no part
- * in error handling: errors inside (a failing `str`) are swallowed. */
+/* Everything about a thrown value for people: place, source line with caret, hint, trace. Takes no
+ * part in error handling: errors inside (a failing `str`) are swallowed. */
 void error_report(ox_VM *vm, Value thrown, VmText *out);
-/* A piece of a trace: innermost is 0. False: no such frame. Texts live as long as the error does, or
- * until the next throw of a value that is no Error. */
+/* A piece of a trace: innermost is 0. False: no such frame. Texts live as long as the error does,
+ * or until the next throw of a value that is no Error. */
 typedef struct TraceFrame { const char *function, *file; int line, column; } TraceFrame;
 bool error_frame(ox_VM *vm, Value thrown, int index, TraceFrame *out);
 /* Writes the message of a thrown value: an Error's message, else "uncaught: <value>". */
 void error_message(ox_VM *vm, Value thrown, VmText *out);
 
-/* Makes the running program throw ERR_INTERRUPT soon. Safe from other threads and signal handlers. */
+/* Makes the running program throw ERR_INTERRUPT soon. Safe from other threads and signal
+ * handlers. */
 void vm_interrupt(ox_VM *vm);
 /* Fuel: polls left, 0: no budget. */
 void vm_set_fuel(ox_VM *vm, uint64_t fuel);

@@ -105,7 +105,8 @@ static void shape_closure(ox_VM *vm, Value f, Shape *out, Buf *b) {
   out->hidden = p->nparams > 0 && is_self(vm, list_get(vm, p->params, 0));
   String *name = string_flat(vm, p->name);
   if (name != NULL && name->h.aux == 0) buf_puts(b, "function");
-  else if (name != NULL) buf_add(b, name->chars, name->h.aux - (p->flags & FN_INIT ? init_suffix(name) : 0));
+  else if (name != NULL)
+    buf_add(b, name->chars, name->h.aux - (p->flags & FN_INIT ? init_suffix(name) : 0));
   buf_putc(b, '(');
   for (unsigned i = out->hidden; i < out->count + out->rest; i++) {
     String *param = string_flat(vm, list_get(vm, p->params, i));
@@ -142,7 +143,8 @@ static void shape_of(ox_VM *vm, Value f, Shape *out, Buf *b) {
 static const char *plural(unsigned n) { return n == 1 ? "" : "s"; }
 
 static void add_counts(Buf *b, const Shape *s, unsigned given) {
-  unsigned low = s->required - (s->required >= s->hidden ? s->hidden : 0), high = s->count - s->hidden;
+  unsigned low = s->required - (s->required >= s->hidden ? s->hidden : 0),
+           high = s->count - s->hidden;
   given -= given >= s->hidden ? s->hidden : 0;
   if (s->rest) buf_printf(b, " takes at least %u argument%s", low, plural(low));
   else if (low == high && low == 0) buf_puts(b, " takes no arguments");

@@ -1,4 +1,5 @@
-/* signature.h - the parameters of anything callable, and what is said when a call does not fit them. */
+/* signature.h - the parameters of anything callable, and what is said when a call does not fit
+ * them. */
 #ifndef OX_RUNTIME_SIGNATURE_H
 #define OX_RUNTIME_SIGNATURE_H
 
@@ -21,8 +22,8 @@ typedef struct Signature {
 } Signature;
 void signature_parse(const char *text, Signature *out);
 
-/* Throws ERR_ARITY: callable `f` was given `given` positional arguments (self included for methods).
- * All return false. */
+/* Throws ERR_ARITY: callable `f` was given `given` positional arguments (self included for
+ * methods). All return false. */
 bool arity_error(ox_VM *vm, Value f, unsigned given, Value missing_name);
 bool arity_unknown_name(ox_VM *vm, Value f, Value name);
 bool arity_given_twice(ox_VM *vm, Value f, Value name);

@@ -1,8 +1,11 @@
 /* trace.c - walking frames and packing what was seen.
  *
- * Packed: a Store of [skipped, proto, at, proto, at, ...], innermost first; `skipped` counts the frames
- * left out between the first TRACE_INNER and the last TRACE_OUTER. `at` and `skipped` are raw numbers. */
+ * Packed: a Store of [skipped, proto, at, proto, at, ...], innermost first; `skipped` counts the
+ * frames left out between the first TRACE_INNER and the last TRACE_OUTER. `at` and `skipped` are
+ * raw numbers. */
 #include "trace.h"
+
+#include "prelude.h"
 
 typedef struct Walk {
   ox_VM *vm;
@@ -41,7 +44,8 @@ static bool walk_out(Walk *w) {
   return true;
 }
 
-/* Fills `out` with proto and at of the frames; gives how many words it used. */
+/* Fills `out` with proto and at of the frames; gives how many words it used. Frames of the prelude
+ * are builtins to the program: what failed in them is the call that led there. */
 static unsigned walk_all(ox_VM *vm, Value *out, uint32_t *skipped) {
   Walk w = {vm, vm_fiber(vm), vm_regs(vm), vm->st->pc};
   unsigned n = 0;
@@ -49,7 +53,7 @@ static unsigned walk_all(ox_VM *vm, Value *out, uint32_t *skipped) {
   do {
     Proto *p = proto_of(vm, w.R[-2]);
     uint64_t at = w.pc - proto_code(vm, p) - 1;
-    if (at >= p->ncode || p->module == V_NIL) continue;
+    if (at >= p->ncode || p->module == V_NIL || prelude_is(vm, p->module)) continue;
     Value *to = n < TRACE_INNER ? out + 2 * n : outer + 2 * ((n - TRACE_INNER) % TRACE_OUTER);
     to[0] = v_from_ptr(vm->cage, KIND_PROTO, p);
     to[1] = at;
@@ -58,7 +62,8 @@ static unsigned walk_all(ox_VM *vm, Value *out, uint32_t *skipped) {
   unsigned most = TRACE_INNER + TRACE_OUTER;
   *skipped = n > most ? n - most : 0;
   if (n <= most) return 2 * n;
-  Value ring[2 * TRACE_OUTER]; /* turn the ring of the outermost so that it begins with the oldest */
+  Value
+      ring[2 * TRACE_OUTER]; /* turn the ring of the outermost so that it begins with the oldest */
   memcpy(ring, outer, sizeof ring);
   for (unsigned i = 0; i < TRACE_OUTER; i++)
     memcpy(outer + 2 * i, ring + 2 * ((n - TRACE_INNER + i) % TRACE_OUTER), 2 * sizeof(Value));

@@ -1,4 +1,5 @@
-/* trace.h - where the program stands, frame by frame, packed into a Store when an error is thrown. */
+/* trace.h - where the program stands, frame by frame, packed into a Store when an error is
+ * thrown. */
 #ifndef OX_RUNTIME_TRACE_H
 #define OX_RUNTIME_TRACE_H
 
@@ -7,10 +8,11 @@
 /* The innermost and outermost frames that are kept of a deep stack. */
 enum { TRACE_INNER = 64, TRACE_OUTER = 16 };
 
-/* The pending error has just been thrown: notes where, unless that is known from an earlier throw. */
+/* The pending error has just been thrown: notes where, unless that is known from an earlier
+ * throw. */
 void trace_attach(ox_VM *vm);
-/* For the frame with registers N: the link that says who really waits for it (making an instance puts a
- * link of its own between). */
+/* For the frame with registers N: the link that says who really waits for it (making an instance
+ * puts a link of its own between). */
 uint64_t trace_outer_link(Value *N, uint64_t link);
 
 /* A packed trace, read: */

@@ -1,9 +1,9 @@
 /* unwind.c - from a throw to whoever handles it.
  *
- * No jump in C: the loop below walks frames by their links and looks each function's handler table up by its
- * pc. It ends where a handler takes the error, or at a frame that C code called: there the error
- * stays pending and the interpreter leaves. A fiber that throws is finished, its resumer goes on
- * throwing. Interrupts and used-up fuel pass by all handlers. */
+ * No jump in C: the loop below walks frames by their links and looks each function's handler table
+ * up by its pc. It ends where a handler takes the error, or at a frame that C code called: there
+ * the error stays pending and the interpreter leaves. A fiber that throws is finished, its resumer
+ * goes on throwing. Interrupts and used-up fuel pass by all handlers. */
 #include "call.h"
 #include "fiber.h"
 #include "loader.h"

@@ -13,7 +13,7 @@
 #include "native.h"
 #include "str.h"
 
-enum { FUEL_SLICE = 1 << 16, OUT_BUFFER = 1 << 15 };
+enum { FUEL_SLICE = 1 << 12, WAY_OUT = 1 << 16, OUT_BUFFER = 1 << 15 };
 
 /* ---- the collector's callbacks ---- */
 
@@ -75,11 +75,12 @@ static bool init_state(ox_VM *vm) {
   VmState *st = vm->st;
   if (!string_init(vm) || !init_names(vm)) return false;
   if ((st->stub = loader_stub(vm)) == V_ERROR || !fiber_init_main(vm)) return false;
-  if ((st->globals = list_new(vm, 8)) == V_ERROR || (st->global_names = map_new(vm, 8)) == V_ERROR ||
-      (st->modules = map_new(vm, 8)) == V_ERROR)
+  if ((st->globals = list_new(vm, 8)) == V_ERROR ||
+      (st->global_names = map_new(vm, 8)) == V_ERROR || (st->modules = map_new(vm, 8)) == V_ERROR)
     return false;
   Value text = string_from_c(vm, "out of memory");
-  if (text == V_ERROR || (st->oom_error = error_new(vm, ERR_MEMORY, text, V_NIL)) == V_ERROR) return false;
+  if (text == V_ERROR || (st->oom_error = error_new(vm, ERR_MEMORY, text, V_NIL)) == V_ERROR)
+    return false;
   return natives_init(vm);
 }
 
@@ -95,8 +96,12 @@ static void clear_state(VmState *st) {
 }
 
 static bool init(ox_VM *vm, const VmConfig *config) {
-  GcConfig gc = {.cage_bytes = config->cage_bytes, .limit_bytes = config->limit_bytes, .embedder = vm,
-                 .mark_roots = mark_roots, .after_mark = after_mark, .finalize = finalize};
+  GcConfig gc = {.cage_bytes = config->cage_bytes,
+                 .limit_bytes = config->limit_bytes,
+                 .embedder = vm,
+                 .mark_roots = mark_roots,
+                 .after_mark = after_mark,
+                 .finalize = finalize};
   vm->gc = gc_new(&gc);
   if (!vm->gc) return false;
   vm->cage = gc_base(vm->gc);
@@ -182,26 +187,31 @@ Bytes *bytes_new(ox_VM *vm, uint64_t len) {
 }
 
 /* ---- fuel and interrupts ----
- * st->fuel is a slice of the budget. vm_interrupt sets it to 1 so that the next poll looks; the store may
- * be lost to a decrement at the same time, so the flag is looked at when each slice ends, too. */
+ * st->fuel is a slice of the budget. When it ends, and at calls from C, the flag of vm_interrupt is
+ * looked at; that flag is all that another thread or a signal handler writes. A slice is short
+ * enough (some microseconds of loop turns) for an interrupt to seem immediate. */
+
+static bool interrupt_pending(ox_VM *vm) {
+  return __atomic_load_n(&vm->interrupt, __ATOMIC_RELAXED);
+}
 
 static void next_slice(ox_VM *vm) {
   vm->fuel_slice = FUEL_SLICE;
   if (vm->fuel_limited && vm->fuel_limit < FUEL_SLICE) vm->fuel_slice = vm->fuel_limit;
   if (vm->fuel_limited) vm->fuel_limit -= vm->fuel_slice;
-  vm->st->fuel = vm->fuel_slice;
+  vm->st->fuel = vm->fuel_slice ? vm->fuel_slice : 1;
 }
 
 static bool stop(ox_VM *vm, ErrorKind kind, const char *message) {
   vm_throw(vm, kind, "%s", message);
   vm->unwinding_uncatchable = true;
-  vm->st->fuel = FUEL_SLICE; /* for the way out */
+  vm->st->fuel = WAY_OUT;
   return false;
 }
 
 bool vm_refuel(ox_VM *vm) {
-  if (vm->interrupt) {
-    vm->interrupt = 0;
+  if (interrupt_pending(vm)) {
+    __atomic_store_n(&vm->interrupt, 0, __ATOMIC_RELAXED);
     return stop(vm, ERR_INTERRUPT, "interrupted");
   }
   if (vm->fuel_limited && vm->fuel_limit == 0) return stop(vm, ERR_FUEL, "the budget is used up");
@@ -215,13 +225,10 @@ bool vm_poll(ox_VM *vm, uint64_t steps) {
     if (!vm_refuel(vm)) return false;
   }
   vm->st->fuel -= steps;
-  return !vm->interrupt || vm_refuel(vm);
+  return !interrupt_pending(vm) || vm_refuel(vm);
 }
 
-void vm_interrupt(ox_VM *vm) {
-  vm->interrupt = 1;
-  __atomic_store_n(&vm->st->fuel, 1, __ATOMIC_RELAXED);
-}
+void vm_interrupt(ox_VM *vm) { __atomic_store_n(&vm->interrupt, 1, __ATOMIC_RELAXED); }
 
 /* The stored budget is one more than what may be used, so that the last poll succeeds. */
 void vm_set_fuel(ox_VM *vm, uint64_t fuel) {

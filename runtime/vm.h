@@ -89,7 +89,7 @@ struct ox_VM {
   uint32_t max_c_depth;      /* default 180 */
   uint64_t max_stack;        /* registers per fiber, default 1 << 20 */
   uint64_t fuel_limit;       /* 0: none; else instructions-polls left in all */
-  volatile int interrupt;    /* set by ox_interrupt from anywhere */
+  int interrupt;             /* set by ox_interrupt from anywhere: atomic */
   bool unwinding_uncatchable;/* interrupt or fuel: scripts cannot catch it */
   /* output and input */
   void (*write)(void *ctx, const char *bytes, size_t n); void *write_ctx; /* NULL: stdout */

@@ -18,7 +18,10 @@ want_header pcre2.h libpcre2-dev
 want_header utf8proc.h libutf8proc-dev
 case $1 in
   build) ;;
-  test) want_header criterion/criterion.h libcriterion-dev ;;
+  test)
+    want_header criterion/criterion.h libcriterion-dev
+    want_command g++ g++
+    want_command pkg-config pkg-config ;;
   bench)
     want_command lua5.4 lua5.4
     want_command luajit luajit

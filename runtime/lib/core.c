@@ -282,7 +282,7 @@ Value core_enumerate(ox_VM *vm, Value *args, int nargs) {
 
 enum { ZIP_MAX = 64 };
 
-/* A list of one element from each; V_ABSENT at the end of the shortest, or with an error pending. */
+/* A list of one element from each; V_ABSENT at the end of the shortest, or with an error. */
 static Value zip_row(ox_VM *vm, Iter *its, int n) {
   Value row = list_new(vm, (uint64_t)n), item;
   for (int i = 0; row != V_ERROR && i < n; i++)

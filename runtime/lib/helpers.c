@@ -64,7 +64,21 @@ static Value reverse_part(ox_VM *vm, Value *args, int nargs) {
   return V_NIL;
 }
 
+static Value need_function(ox_VM *vm, Value *args, int nargs) {
+  (void)nargs;
+  Value f = args[0];
+  if (v_is(f, KIND_CLOSURE) || v_is(f, KIND_NATIVE) || v_is(f, KIND_BOUND) ||
+      v_is(f, KIND_CLASS) || vm_has_op(vm, f, OPM_CALL))
+    return V_NIL;
+  if (error_pending(vm)) return V_ERROR;
+  String *name = string_flat(vm, args[1]);
+  return vm_throw(vm, ERR_TYPE, "%s needs a function, not %s", name ? name->chars : "this",
+                  vm_type_name(vm, f));
+}
+
 static const NativeDef defs[] = {
+    NATIVE("need_function", need_function, "need_function(f, name)",
+           "Throws, in the name of a function, if f cannot be called."),
     NATIVE("sort_values", sort_values, "sort_values(list)", "Sorts in place by value."),
     NATIVE("sort_by", sort_by, "sort_by(list, keys)",
            "Sorts in place by the keys at the same places."),

@@ -9,17 +9,19 @@
  *   anything else         nothing: value_compare decides (mixed numbers, lists, instances), and may
  *                         run methods of the program or throw
  * Runs that are in order already, or strictly falling, are found first; short ones are extended to
- * MIN_RUN by insertion. Then neighbouring runs are merged, pass by pass, between two arrays. */
+ * MIN_RUN by insertion. Then neighbouring runs are merged, pass by pass, between two arrays. Many
+ * words that are not in order already are sorted by radix instead, byte by byte from the lowest
+ * (least significant digit first, so it is stable); bytes that are the same everywhere are skipped.
+ *
+ * The arrays are a block of the heap: it is counted, and its pages are warm. */
 #include "sort.h"
-
-#include <stdlib.h>
 
 #include "../compare.h"
 #include "../list.h"
 #include "../number.h"
 #include "../str.h"
 
-enum { MIN_RUN = 12, POLL_EVERY = 4096 };
+enum { MIN_RUN = 12, RADIX_FROM = 256, BYTES = 8 };
 
 typedef struct Item {
   uint64_t word;
@@ -149,7 +151,41 @@ static inline __attribute__((always_inline)) bool sort_items(Sorter *s, Order or
   return !s->failed;
 }
 
-static bool sort_by_word(Sorter *s) { return sort_items(s, BY_WORD); }
+/* ---- radix ----------------------------------------------------------------------------------- */
+
+static bool in_order(const Sorter *s) {
+  uint32_t i = 1;
+  while (i < s->n && s->items[i - 1].word <= s->items[i].word) i++;
+  return i >= s->n;
+}
+
+/* Moves all items to the other array in the order of one byte; `count` says how often each is. */
+static void radix_pass(Sorter *s, int byte, const uint32_t count[256]) {
+  uint32_t start[256], sum = 0;
+  for (int b = 0; b < 256; b++) {
+    start[b] = sum;
+    sum += count[b];
+  }
+  for (uint32_t i = 0; i < s->n; i++)
+    s->spare[start[s->items[i].word >> (8 * byte) & 0xFF]++] = s->items[i];
+  Item *swap = s->items;
+  s->items = s->spare;
+  s->spare = swap;
+}
+
+static bool sort_by_radix(Sorter *s) {
+  uint32_t count[BYTES][256] = {{0}};
+  for (uint32_t i = 0; i < s->n; i++)
+    for (int byte = 0; byte < BYTES; byte++) count[byte][s->items[i].word >> (8 * byte) & 0xFF]++;
+  for (int byte = 0; byte < BYTES; byte++)
+    if (count[byte][s->items[0].word >> (8 * byte) & 0xFF] < s->n) radix_pass(s, byte, count[byte]);
+  return vm_poll(s->vm, s->n / 64 + 1);
+}
+
+static bool sort_by_word(Sorter *s) {
+  if (s->n < RADIX_FROM) return sort_items(s, BY_WORD);
+  return in_order(s) || sort_by_radix(s);
+}
 static bool sort_by_string(Sorter *s) { return sort_items(s, BY_STRING); }
 static bool sort_by_value(Sorter *s) { return sort_items(s, BY_VALUE); }
 
@@ -217,15 +253,12 @@ static Value sort_permute(Sorter *s, Value from) {
   return out;
 }
 
-static bool sort_alloc(Sorter *s, void **memory, int64_t *bytes) {
-  uint64_t n = s->n;
-  *bytes = (int64_t)(2 * n * sizeof(Item) + (n + 2) * sizeof(uint32_t));
-  if (!gc_external(s->vm->gc, *bytes)) return vm_throw_oom(s->vm), false;
-  if (!(*memory = malloc((size_t)*bytes))) {
-    gc_external(s->vm->gc, -*bytes);
-    return vm_throw_oom(s->vm), false;
-  }
-  s->items = *memory;
+/* The block with both arrays and the runs; rooted, since methods of the program may run. */
+static bool sort_alloc(Sorter *s) {
+  uint64_t n = s->n, bytes = 2 * n * sizeof(Item) + (n / MIN_RUN + 3) * sizeof(uint32_t);
+  Bytes *block = vm_alloc(s->vm, 1 + (bytes + 7) / 8, KIND_BYTES, LAYOUT_RAW, 0, 0);
+  if (!block || !vm_root(s->vm, v_from_ptr(s->vm->cage, KIND_BYTES, block))) return false;
+  s->items = (Item *)block->data;
   s->spare = s->items + n;
   s->runs = (uint32_t *)(s->spare + n);
   return true;
@@ -241,13 +274,14 @@ static bool sort_run(Sorter *s) {
 /* Both lists are private copies. The sorted elements as a new list, or V_ERROR. */
 static Value sort_copy(ox_VM *vm, Value elements, Value keys) {
   Sorter s = {.vm = vm, .keys = keys, .n = (uint32_t)list_len(vm, keys)};
-  void *memory;
-  int64_t bytes;
-  if (!sort_alloc(&s, &memory, &bytes)) return V_ERROR;
+  if (!sort_alloc(&s)) return V_ERROR;
+  void *block = (char *)s.items - sizeof(Header);
+  uint32_t mark = vm_roots_mark(vm);
   Value out = sort_run(&s) ? sort_permute(&s, elements) : V_ERROR;
-  free(memory);
-  gc_external(vm->gc, -bytes);
-  return out;
+  if (out == V_ERROR) return V_ERROR;
+  vm_roots_reset(vm, mark - 1); /* nobody refers to the block any more */
+  gc_release(vm->gc, block);
+  return vm_root(vm, out) ? out : V_ERROR;
 }
 
 bool sort_list_by(ox_VM *vm, Value list, Value keys) {
