@@ -364,6 +364,7 @@ static uint64_t ret_here(ox_VM *vm, unsigned words, unsigned dest) {
 bool slow_poll(ox_VM *vm, uint32_t ins) {
   (void)ins;
   vm->st->pc--; /* the instruction runs again */
+  stack_trim(vm);
   return vm_refuel(vm);
 }
 

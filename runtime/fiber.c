@@ -55,24 +55,36 @@ void fiber_note_used(ox_VM *vm) {
   s->used = used < s->h.aux ? used : s->h.aux;
 }
 
-static bool grow(ox_VM *vm, uint64_t need) {
-  Fiber *f = vm_fiber(vm);
-  uint64_t offset = vm->st->base - first_slot(vm, f), cap = fiber_stack(vm, f)->h.aux;
-  do cap *= STACK_GROWTH;
-  while (STACK_GROWTH > 1 && cap < need);
-  if (cap < need) cap = need;
-  uint64_t most = vm->max_stack + STACK_MARGIN;
-  Stack *s = stack_new(vm, cap < most ? cap : most);
+/* Moves the running fiber to a stack of `cap` registers, with the first `n` of the old one. */
+static bool move_stack(ox_VM *vm, uint64_t cap, uint64_t n) {
+  uint64_t offset = vm->st->base - first_slot(vm, vm_fiber(vm));
+  Stack *s = stack_new(vm, cap);
   if (s == NULL) return false;
-  f = vm_fiber(vm);
-  Stack *old = fiber_stack(vm, f);
-  memcpy(s->slots, old->slots, old->h.aux * sizeof(Value));
-  s->used = old->h.aux;
+  Fiber *f = vm_fiber(vm);
+  memcpy(s->slots, fiber_stack(vm, f)->slots, n * sizeof(Value));
+  s->used = n;
   touch(vm, f);
   f->stack = v_from_ptr(vm->cage, KIND_STACK, s);
   vm->st->base = first_slot(vm, f) + offset;
   set_stack_end(vm);
   return true;
+}
+
+static bool grow(ox_VM *vm, uint64_t need) {
+  uint64_t old = fiber_stack(vm, vm_fiber(vm))->h.aux, cap = old;
+  do cap *= STACK_GROWTH;
+  while (STACK_GROWTH > 1 && cap < need);
+  if (cap < need) cap = need;
+  uint64_t most = vm->max_stack + STACK_MARGIN;
+  return move_stack(vm, cap < most ? cap : most, old);
+}
+
+void stack_trim(ox_VM *vm) {
+  Fiber *f = vm_fiber(vm);
+  uint64_t used = vm->st->base - first_slot(vm, f) + vm_top(vm), cap = fiber_stack(vm, f)->h.aux;
+  if (cap < 4 * STACK_MAIN || cap / 16 < used) return;
+  uint64_t fit = 4 * used > STACK_MAIN ? 4 * used : STACK_MAIN;
+  if (!move_stack(vm, fit, used)) error_take(vm); /* no memory: later, then */
 }
 
 bool stack_grow(ox_VM *vm, uint64_t n) {

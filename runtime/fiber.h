@@ -11,6 +11,9 @@ bool stack_grow(ox_VM *vm, uint64_t n);
 static inline bool stack_ensure(ox_VM *vm, uint64_t n) {
   return (vm->st->base + n) * sizeof(Value) <= vm->st->stack_end || stack_grow(vm, n);
 }
+/* Between instructions: gives back most of a stack that a deep recursion has left behind, so that
+ * collections need not clear it. */
+void stack_trim(ox_VM *vm);
 /* A fiber that will call `fn`, not started. Rooted. */
 Value fiber_new(ox_VM *vm, Value fn);
 /* The fiber that runs programs: sets st->fiber, base and pc. False: out of memory. */

@@ -254,7 +254,7 @@ static int count_whole_digits(double d) {
   static const double tenths[] = {1e-1, 1e-2, 1e-3, 1e-4};
   int n = 0;
   while (d >= exact_tens[n]) n++;
-  while (n > -4 && d < tenths[-n]) n--;
+  while (n <= 0 && n > -4 && d < tenths[-n]) n--;
   return n;
 }
 

@@ -95,8 +95,8 @@ typedef struct Proto {
 typedef struct Native {
   Header h;          /* VALUES, n = 0; aux = number of its definition, see native.h */
   uint16_t min, max; /* arguments, self included; max 0xFFFF: any number */
-  uint16_t flags;    /* NATIVE_* */
-  uint16_t reserved;
+  uint16_t flags;    /* bits 0-7: parameters behind a rest, which are given by name only */
+  uint16_t reserved; /* FAST_* of interp.h */
 } Native;
 
 typedef struct Bound {
@@ -112,7 +112,7 @@ typedef struct Class {
   Value fields;       /* Map: String -> int, its slot */
   Value defaults;     /* List: first values of the fields, by slot */
   Value init;         /* function or nil: methods["init"] */
-  Value init_fields;  /* function or nil: sets the computed defaults, own and inherited */
+  Value init_fields;  /* nil, or List of %fields methods, the root class's first (class.c) */
   uint32_t nfields;
   uint32_t flags;     /* CLASS_* */
 } Class;

@@ -13,7 +13,7 @@
 #include "native.h"
 #include "str.h"
 
-enum { FUEL_SLICE = 1 << 12, WAY_OUT = 1 << 16, OUT_BUFFER = 1 << 15 };
+enum { FUEL_SLICE = 1 << 12, OUT_BUFFER = 1 << 15 };
 
 /* ---- the collector's callbacks ---- */
 
@@ -108,7 +108,6 @@ static bool init(ox_VM *vm, const VmConfig *config) {
   vm->st = (VmState *)(vm->cage + GC_ROOT_OFF);
   clear_state(vm->st);
   vm->next_cache = LOOKUP_CACHES;
-  vm->fuel_slice = FUEL_SLICE;
   vm->max_c_depth = 180;
   vm->max_stack = config->max_stack ? config->max_stack : 1 << 20;
   vm->write = config->write;
@@ -195,33 +194,41 @@ static bool interrupt_pending(ox_VM *vm) {
   return __atomic_load_n(&vm->interrupt, __ATOMIC_RELAXED);
 }
 
+/* What is left of the slice goes back into the budget before the next one is cut off. */
 static void next_slice(ox_VM *vm) {
-  vm->fuel_slice = FUEL_SLICE;
-  if (vm->fuel_limited && vm->fuel_limit < FUEL_SLICE) vm->fuel_slice = vm->fuel_limit;
-  if (vm->fuel_limited) vm->fuel_limit -= vm->fuel_slice;
-  vm->st->fuel = vm->fuel_slice ? vm->fuel_slice : 1;
+  uint64_t slice = FUEL_SLICE;
+  if (vm->fuel_limited) {
+    vm->fuel_limit += vm->st->fuel;
+    if (vm->fuel_limit < slice) slice = vm->fuel_limit;
+    vm->fuel_limit -= slice;
+  }
+  vm->st->fuel = slice;
 }
 
 static bool stop(ox_VM *vm, ErrorKind kind, const char *message) {
   vm_throw(vm, kind, "%s", message);
   vm->unwinding_uncatchable = true;
-  vm->st->fuel = WAY_OUT;
   return false;
 }
 
+/* With a used-up budget st->fuel stays at 1: the next poll stops again. */
+static bool out_of_fuel(ox_VM *vm) {
+  vm->st->fuel = 1;
+  return stop(vm, ERR_FUEL, "the budget is used up");
+}
+
 bool vm_refuel(ox_VM *vm) {
-  if (interrupt_pending(vm)) {
-    __atomic_store_n(&vm->interrupt, 0, __ATOMIC_RELAXED);
-    return stop(vm, ERR_INTERRUPT, "interrupted");
-  }
-  if (vm->fuel_limited && vm->fuel_limit == 0) return stop(vm, ERR_FUEL, "the budget is used up");
+  if (vm->fuel_limited && vm->fuel_limit + vm->st->fuel == 0) return out_of_fuel(vm);
   next_slice(vm);
-  return true;
+  if (!interrupt_pending(vm)) return true;
+  __atomic_store_n(&vm->interrupt, 0, __ATOMIC_RELAXED);
+  return stop(vm, ERR_INTERRUPT, "interrupted");
 }
 
 bool vm_poll(ox_VM *vm, uint64_t steps) {
   while (steps >= vm->st->fuel) {
     steps -= vm->st->fuel;
+    vm->st->fuel = 0;
     if (!vm_refuel(vm)) return false;
   }
   vm->st->fuel -= steps;
@@ -234,13 +241,12 @@ void vm_interrupt(ox_VM *vm) { __atomic_store_n(&vm->interrupt, 1, __ATOMIC_RELA
 void vm_set_fuel(ox_VM *vm, uint64_t fuel) {
   vm->fuel_limited = fuel > 0;
   vm->fuel_limit = fuel + (fuel < UINT64_MAX);
+  vm->st->fuel = 0;
   next_slice(vm);
 }
 
 uint64_t vm_fuel_left(ox_VM *vm) {
-  if (!vm->fuel_limited) return 0;
-  uint64_t left = vm->fuel_limit + vm->st->fuel;
-  return left > 0 ? left - 1 : 0;
+  return vm->fuel_limited ? vm->fuel_limit + vm->st->fuel - 1 : 0;
 }
 
 /* ---- output ---- */

@@ -108,7 +108,6 @@ struct ox_VM {
   const char *const *denied; /* names of modules that the host forbids, NULL at the end; or NULL */
   bool exiting; int exit_code; /* os.exit was called: unwinds like an interrupt */
   bool fuel_limited;         /* fuel_limit counts */
-  uint64_t fuel_slice;       /* what st->fuel began with: for vm_fuel_left */
 };
 
 static inline ox_VM *vm_of(uint8_t *cage) { return (ox_VM *)gc_host(cage)->embedder; }
