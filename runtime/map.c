@@ -369,11 +369,11 @@ static void fill_slots(ox_VM *vm, Map *m, uint32_t *slots, uint32_t mask, const 
 
 /* Squeezes holes out and gives the map an index of so many slots, the present one if that fits. */
 static bool map_reindex(ox_VM *vm, Map *m, uint32_t slots) {
-  map_touch(vm, m);
   bool indexed = m->index.w != 0, fresh = !indexed || m->mask != slots - 1;
   uint64_t bytes = 4 * ((uint64_t)slots + index_cap(slots));
   Bytes *b = fresh ? bytes_new(vm, bytes) : gc_ptr(vm->cage, m->index);
   if (!b) return false;
+  map_touch(vm, m); /* after the allocation: a collection makes clean pages */
   uint32_t *to = (uint32_t *)b->data, *hashes = to + slots;
   if (!fresh) {
     gc_touch_range(vm->cage, gc_word(vm->cage, to), bytes / 8 + 1);
