@@ -1,21 +1,36 @@
 /* barrier.c - the slow way of a store: the byte of its page in page_state is not zero.
  *
- * Today the one state that occurs is PAGE_FREE: a store to a page that belongs to nothing, which is
- * a bug of the caller. The generational collector (PAGE_OLD), snapshots (PAGE_FROZEN) and forks
- * (PAGE_TRACK) find their place here.
+ *   PAGE_OLD   the page holds old blocks and has not been stored to since the last collection: it
+ *              becomes dirty, and the next collection looks at its old blocks. Whatever a block on a
+ *              page without this bit holds is either known to be old or the page is dirty:
+ *
+ *                  a page with a word of an old block is PAGE_OLD or dirty, not both
+ *
+ *              A block is old when it has survived a collection (its mark bit stays set). New
+ *              blocks are reached by tracing, so their first contents need no barrier, even in a
+ *              hole between old ones.
+ *   PAGE_FREE  a store to a page that belongs to nothing: a bug of the caller.
+ *
+ * Snapshots (PAGE_FROZEN) and forks (PAGE_TRACK) find their place here.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "state.h"
 
+static void refuse_free(uint8_t state, uint64_t page) {
+  if (!(state & PAGE_FREE)) return;
+  fprintf(stderr, "gc: store to a free page (page %llu)\n", (unsigned long long)page);
+  abort();
+}
+
 void gc_barrier_slow(uint8_t *base, uint64_t page) {
   uint8_t state = gc_page_state(base)[page];
-  if (state & PAGE_FREE) {
-    fprintf(stderr, "gc: store to a free page (page %llu)\n", (unsigned long long)page);
-    abort();
-  }
+  refuse_free(state, page);
+  if (state & PAGE_OLD) barrier_remember(gc_host(base)->gc, page);
 }
+
+void barrier_fresh_slow(Gc *gc, uint64_t page) { refuse_free(gc->states[page], page); }
 
 void gc_touch_range(uint8_t *base, uint64_t word, uint64_t n) {
   if (n == 0) return;

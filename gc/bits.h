@@ -28,6 +28,17 @@ static inline uint64_t bits_next(const uint64_t *bits, uint64_t from, uint64_t t
   return at < to ? at : to;
 }
 
+/* The last set bit of [from, at], or `at` where there is none. */
+static inline uint64_t bits_previous(const uint64_t *bits, uint64_t from, uint64_t at) {
+  uint64_t i = at >> 6, word = bits[i] & (~(uint64_t)0 >> (63 - (at & 63)));
+  while (!word) {
+    if (i-- <= from >> 6) return at;
+    word = bits[i];
+  }
+  uint64_t found = (i << 6) + 63 - (unsigned)__builtin_clzll(word);
+  return found >= from ? found : at;
+}
+
 /* The number of bits set in `n` whole words. Without the popcnt instruction, which a plain x86-64
  * build may not use: byte counts are added up and folded every 31 words. */
 static inline uint64_t bits_count(const uint64_t *words, uint64_t n) {

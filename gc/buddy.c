@@ -204,6 +204,12 @@ BuddyRun buddy_run(Buddy b, uint32_t first) {
   return (BuddyRun){first, next - first, used};
 }
 
+uint32_t buddy_block_of(Buddy b, uint32_t unit) {
+  uint32_t node = piece_at(b, unit);
+  while (get(b, node) == TAIL) node = piece_at(b, first_of(b, node) - 1);
+  return first_of(b, node);
+}
+
 uint32_t buddy_free(Buddy b, uint32_t first) {
   uint32_t total = buddy_units(b);
   if (first >= total) return 0;

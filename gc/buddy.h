@@ -44,6 +44,9 @@ bool buddy_grow(Buddy b, uint32_t end, uint32_t units);
 /* Gives a block back; its units, or 0 where no block starts at `first`. */
 uint32_t buddy_free(Buddy b, uint32_t first);
 
+/* The first unit of the block that a used unit belongs to. */
+uint32_t buddy_block_of(Buddy b, uint32_t unit);
+
 /* Order of the largest free aligned run, -1 when there is none. */
 int buddy_largest_free(Buddy b);
 uint32_t buddy_units(Buddy b);

@@ -17,7 +17,7 @@
 enum {
   HUGE_PAGE = 2 << 20,
   UNITS_PER_HUGE = HUGE_PAGE / UNIT_BYTES,
-  HUGE_FROM_UNITS = 4 * UNITS_PER_HUGE, /* below, huge pages would waste more than they save */
+  HUGE_FROM_UNITS = 1 * UNITS_PER_HUGE, /* below, huge pages would waste more than they save */
   STEP_MAX_UNITS = 4 * UNITS_PER_HUGE,
 };
 
@@ -27,6 +27,12 @@ static unsigned order_for(uint64_t pages) {
   unsigned order = 0;
   while ((uint64_t)1 << order < pages) order++;
   return order;
+}
+
+/* Pages of a cage of that size. The largest cage lacks the last unit, so that the word index of the
+ * end of any block fits in 32 bits. */
+static uint64_t pages_of(uint64_t bytes) {
+  return (bytes < GC_MAX_CAGE ? bytes : bytes - UNIT_BYTES) / GC_PAGE;
 }
 
 /* Places the metadata; gives the first page for blocks. */
@@ -47,6 +53,35 @@ static void point_into(Gc *gc, const Heap *h) {
   gc->marks = (uint64_t *)(gc->base - GC_MARK_OFF);
   gc->states = gc_page_state(gc->base);
   gc->buddy = (Buddy){(BuddyState *)(gc->base + h->buddy_off), gc->base};
+}
+
+/* ---- side tables: what the collector keeps beside the cage, which a fork makes anew ------------ */
+
+typedef struct Side { uint64_t next, pending, links, dirty, unswept, bytes; } Side;
+
+static Side lay_out_side(uint64_t pages) {
+  Side s = {0};
+  uint64_t map = round_up(pages * (GC_PAGE / 64), GC_PAGE);
+  uint64_t per_page = round_up(pages / 8 + 8, GC_PAGE), link = round_up(pages * 4, GC_PAGE);
+  s.pending = s.next + map;
+  s.links = s.pending + map;
+  s.dirty = s.links + 2 * link;
+  s.unswept = s.dirty + per_page;
+  s.bytes = s.unswept + per_page;
+  return s;
+}
+
+static bool open_side(Gc *gc, uint64_t pages) {
+  Side s = lay_out_side(pages);
+  uint8_t *at = gc->side = os_map(&gc->os, s.bytes);
+  if (!at) return false;
+  gc->next = (uint64_t *)(at + s.next);
+  gc->pending = (uint64_t *)(at + s.pending);
+  gc->marker.grey.link = (uint32_t *)(at + s.links);
+  gc->marker.slow.link = (uint32_t *)(at + s.links + (s.dirty - s.links) / 2);
+  gc->dirty = (uint64_t *)(at + s.dirty);
+  gc->unswept = (uint64_t *)(at + s.unswept);
+  return true;
 }
 
 /* Populates the pages that hold [from, from + bytes). */
@@ -79,12 +114,6 @@ static bool open_buddy(Gc *gc) {
          (end == total || buddy_claim(gc->buddy, end, total - end));
 }
 
-/* Pages of a cage of that size. The largest cage lacks the last unit, so that the word index of the
- * end of any block fits in 32 bits. */
-static uint64_t pages_of(uint64_t bytes) {
-  return (bytes < GC_MAX_CAGE ? bytes : bytes - UNIT_BYTES) / GC_PAGE;
-}
-
 bool cage_open(Gc *gc, uint64_t bytes) {
   Heap plan = {0};
   lay_out(&plan, pages_of(bytes));
@@ -94,7 +123,7 @@ bool cage_open(Gc *gc, uint64_t bytes) {
   point_into(gc, &plan);
   gc->committed_units = 0;
   gc->committed = calloc(bytes / UNIT_BYTES / 64 + 1, sizeof(uint64_t));
-  if (gc->committed && commit_fixed(gc, &plan)) {
+  if (gc->committed && open_side(gc, plan.cage_pages) && commit_fixed(gc, &plan)) {
     *gc->heap = plan;
     if (open_buddy(gc) && cage_commit(gc, plan.first_page, 1)) return true;
   }
@@ -105,8 +134,14 @@ bool cage_open(Gc *gc, uint64_t bytes) {
 void cage_close(Gc *gc) {
   uint64_t bytes = HUGE_PAGE + GC_HOST_OFF + gc->config.cage_bytes;
   os_release(gc->base - round_up(GC_HOST_OFF, HUGE_PAGE), bytes);
+  if (gc->side) os_unmap(gc->side, lay_out_side(pages_of(gc->config.cage_bytes)).bytes);
+  gc->side = NULL;
   free(gc->committed);
   gc->base = NULL;
+}
+
+void cage_populate_next(Gc *gc, uint64_t page, uint64_t count) {
+  populate(gc, gc->next + bitword_of_page(page), count * (GC_PAGE / 64)); /* a hint */
 }
 
 bool cage_is_committed(Gc *gc, uint64_t page) {
@@ -122,6 +157,7 @@ static bool commit_units(Gc *gc, uint64_t from, uint64_t to) {
   if (!populate(gc, gc->table + page, count * sizeof(PageDesc)) ||
       !populate(gc, gc->bits + bitword_of_page(page), count * (GC_PAGE / 64)) ||
       !populate(gc, gc->marks + bitword_of_page(page), count * (GC_PAGE / 64)) ||
+      !populate(gc, gc->pending + bitword_of_page(page), count * (GC_PAGE / 64)) ||
       !populate(gc, pages, count * GC_PAGE))
     return false;
   memset(gc->states + page, PAGE_FREE, count);

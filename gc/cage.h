@@ -12,6 +12,8 @@ void cage_close(Gc *gc);
 /* Makes pages [first, first + count) usable. False: the system refused; harmless. */
 bool cage_commit(Gc *gc, uint64_t first, uint64_t count);
 bool cage_is_committed(Gc *gc, uint64_t page);
+/* Makes those pages' part of Gc.next resident. */
+void cage_populate_next(Gc *gc, uint64_t page, uint64_t count);
 
 /* Gives committed units that are wholly free back to the system, in the largest ranges there are.
  * Gives the number of bytes. */

@@ -1,53 +1,122 @@
-/* collect.c - the order of a collection.
+/* collect.c - the order of collections.
  *
- *   1. prepare   close the allocation runs, finish the sweep left from last time, clear the marks
- *   2. mark      from the root area and the embedder's roots; then the embedder drops weak entries
- *   3. finalize  report registered objects that are dead; nothing is swept yet, they are readable
- *   4. census    go through all spans: count what is alive, give empty spans back at once (large
- *                objects, too), enter the others in the lists of their class, unswept
- *   5. policy    set when the next one is due
+ * A block that has survived a collection is old: its bit in `marks` stays set (sticky mark bits,
+ * Demers et al. 1990). Two kinds of collection share the work:
  *
- * Sweeping proper (alloc bits &= marks) is left to the allocators, span by span. Steps 1 and 4 are
- * passes over page descriptors and bitmaps alone: 1/64 of the heap each.
+ * Minor, at once. Marks from the roots and from the old blocks on dirty pages (barrier.c); a marked
+ * block ends the search, so that only young ones are visited. All that survive are old from then on.
+ * Then the spans allocated into since the last collection are swept, and no others.
+ *
+ * Major. Where the heap is small, or on request, at once: forget the marks, mark everything. Else in
+ * steps between allocations, with minor collections going on:
+ *
+ *   clear   the bitmap `next`, a piece at a time
+ *   mark    steps follow the old blocks from those that minor collections find at the roots, on
+ *           dirty pages and among the promoted (mark.c), bounded by a budget each
+ *   finish  when a minor collection has left nothing to mark: report the dead, and `next` becomes
+ *           `marks`. What the last round still finds is new since the one before, so it is short;
+ *           where it is not, it is put off
+ *
+ * Afterwards, in both cases, spans are swept bit by bit (sweep.c).
+ *
+ * The order of each: close the allocation runs; mark; let the embedder drop weak entries; report
+ * registered objects that are dead, which are readable still; sweep; set when the next one is due.
  */
 #include "collect.h"
 
 #include <string.h>
 
 #include "bits.h"
+#include "cage.h"
 #include "final.h"
-#include "large.h"
 #include "mark.h"
 #include "page.h"
-#include "segfit.h"
 #include "slab.h"
+#include "sweep.h"
 
-/* Under stress the words of dead blocks are overwritten, so that a missing root is noticed. */
-static void poison_dead(Gc *gc, uint32_t span) {
-  const PageDesc *d = gc->table + span;
-  if (d->kind == SPAN_LARGE || (d->flags & SPAN_SWEPT)) return;
-  uint64_t from = word_of_page(span), to = from + d->pages * (uint64_t)GC_PAGE_WORDS;
-  for (uint64_t at = bits_next(gc->bits, from, to); at < to; at = bits_next(gc->bits, at + 1, to)) {
-    if (bits_test(gc->marks, at)) continue;
-    void *block = gc_ptr(gc->base, (Ref){(uint32_t)at});
-    uint64_t words = gc_block_words(gc, block);
-    gc_touch_range(gc->base, at, words);
-    memset(block, 0xDB, words * 8);
+enum {
+  CLEAR_PAGES = 8192,       /* a step of clearing: 512 KiB of bitmap */
+  STEP_LEAST_WORDS = 4096,
+  STEP_MOST_WORDS = 64 << 10,
+  MARK_RATE = 4,
+  FINAL_WORDS = 64 << 10,   /* what the last round may still have to mark */
+};
+
+/* ---- time ------------------------------------------------------------------------------------ */
+
+static unsigned bucket_of(uint64_t ns) {
+  if (ns < 4) return (unsigned)ns;
+  unsigned log = 63 - (unsigned)__builtin_clzll(ns);
+  unsigned bucket = 4 * (log - 1) + (unsigned)(ns >> (log - 2) & 3);
+  return bucket < PAUSE_BUCKETS ? bucket : PAUSE_BUCKETS - 1;
+}
+
+/* The longest time of a bucket. */
+static uint64_t bucket_end(unsigned bucket) {
+  if (bucket < 4) return bucket;
+  return ((uint64_t)(4 + (bucket & 3) + 1) << (bucket / 4 - 1)) - 1;
+}
+
+static void count_pause(Gc *gc, uint64_t start) {
+  uint64_t ns = os_now_ns() - start;
+  gc->collect_ns_total += ns;
+  if (ns > gc->collect_ns_max) gc->collect_ns_max = ns;
+  gc->pauses[bucket_of(ns)]++;
+}
+
+static uint64_t percentile(const Gc *gc, uint64_t pauses, uint64_t per_mille) {
+  uint64_t left = pauses * per_mille / 1000;
+  for (unsigned i = 0; i < PAUSE_BUCKETS; i++) {
+    if (left < gc->pauses[i]) return bucket_end(i);
+    left -= gc->pauses[i];
   }
+  return gc->collect_ns_max;
 }
 
-static void finish_span(Gc *gc, uint32_t span) {
-  const PageDesc *d = gc->table + span;
-  if (d->flags & SPAN_SWEPT) return;
-  if (gc->config.stress) poison_dead(gc, span);
-  if (d->kind == SPAN_SLAB) slab_sweep(gc, span);
+void collect_pauses(const Gc *gc, GcStats *out) {
+  for (unsigned i = 0; i < PAUSE_BUCKETS; i++) out->pauses += gc->pauses[i];
+  out->collect_ns_total = gc->collect_ns_total;
+  out->collect_ns_max = gc->collect_ns_max;
+  out->pause_ns_p50 = percentile(gc, out->pauses, 500);
+  out->pause_ns_p99 = percentile(gc, out->pauses, 990);
+  out->pause_ns_p999 = percentile(gc, out->pauses, 999);
 }
 
-void collect_finish_sweep(Gc *gc) {
-  uint32_t page = (uint32_t)gc->heap->first_page, span;
-  while ((span = page_next_span(gc, &page)) != 0) finish_span(gc, span);
-  while (gc->heap->fit.unswept) segfit_sweep_next(gc);
+/* ---- parts ----------------------------------------------------------------------------------- */
+
+static void open_marker(Gc *gc) {
+  slab_close_runs(gc);
+  gc->marker.words = gc->marker.work = 0;
+  gc->marker.shade = gc->phase == PHASE_MARK;
 }
+
+static void mark_roots(Gc *gc) {
+  if (gc->config.mark_roots) gc->config.mark_roots(gc, gc->config.embedder);
+  mark_root_area(gc);
+  final_mark_list(gc);
+}
+
+static void mark_weak(Gc *gc) {
+  gc->marker.weak = gc->marker.shade && !gc->marker.final;
+  if (gc->config.after_mark) gc->config.after_mark(gc, gc->config.embedder);
+  mark_drain(gc);
+  gc->marker.weak = false;
+}
+
+/* All that was handed out so far has been looked at. */
+static void settle_counts(Gc *gc) {
+  gc->heap->allocated_before = gc->heap->allocated_bytes;
+}
+
+static void major_done(Gc *gc, uint64_t live_words, bool full) {
+  Heap *h = gc->heap;
+  gc->majors++;
+  h->live_bytes = live_words * 8;
+  settle_counts(gc);
+  policy_major(&h->policy, h->live_bytes + h->external_bytes, full);
+}
+
+/* ---- full collections ------------------------------------------------------------------------ */
 
 static void clear_marks(Gc *gc) {
   uint32_t page = (uint32_t)gc->heap->first_page, span;
@@ -57,77 +126,170 @@ static void clear_marks(Gc *gc) {
   }
 }
 
-static void mark_all(Gc *gc) {
-  mark_root_area(gc);
-  final_mark_list(gc);
-  if (gc->config.mark_roots) gc->config.mark_roots(gc, gc->config.embedder);
-  mark_drain(gc);
-  if (gc->config.after_mark) gc->config.after_mark(gc, gc->config.embedder);
-  mark_drain(gc);
+/* Gives up a major collection in progress. */
+static void abort_major(Gc *gc) {
+  mark_abort(gc);
+  gc->phase = PHASE_IDLE;
 }
 
-/* ---- census: bytes alive in a span, which is given back if there are none -------------------- */
-
-static uint64_t census_slab(Gc *gc, uint32_t span) {
-  PageDesc *d = page_edit(gc, span);
-  uint64_t live = bits_count(gc->marks + bitword_of_page(span), d->pages * PAGE_BITWORDS);
-  if (!live) {
-    page_give(gc, span);
-    return 0;
-  }
-  d->live = (uint16_t)live;
-  d->flags &= (uint8_t)~SPAN_SWEPT;
-  slab_list_span(gc, span);
-  return live * gc_class_words[d->run % GC_CLASSES] * 8;
-}
-
-static uint64_t census_large(Gc *gc, uint32_t span) {
-  if (!bits_test(gc->marks, word_of_page(span))) {
-    page_give(gc, span);
-    return 0;
-  }
-  return (uint64_t)gc->table[span].pages * GC_PAGE;
-}
-
-static uint64_t census_span(Gc *gc, uint32_t span) {
-  switch (gc->table[span].kind) {
-    case SPAN_SLAB: return census_slab(gc, span);
-    case SPAN_MID: return segfit_list_span(gc, span);
-    default: return census_large(gc, span);
-  }
-}
-
-static uint64_t census(Gc *gc) {
-  slab_reset_lists(gc);
-  segfit_reset_lists(gc);
-  uint64_t live = 0;
-  uint32_t page = (uint32_t)gc->heap->first_page, span;
-  while ((span = page_next_span(gc, &page)) != 0) live += census_span(gc, span);
-  return live;
-}
-
-static void count_time(Gc *gc, uint64_t start) {
-  uint64_t ns = os_now_ns() - start;
-  gc->collections++;
-  gc->collect_ns_total += ns;
-  if (ns > gc->collect_ns_max) gc->collect_ns_max = ns;
-}
-
-void collect_run(Gc *gc) {
-  Heap *h = gc->heap;
+void collect_full(Gc *gc) {
   if (gc->collecting) return;
-  gc->collecting = true;
   uint64_t start = os_now_ns();
-  slab_close_runs(gc);
-  collect_finish_sweep(gc);
+  gc->collecting = true;
+  abort_major(gc);
+  open_marker(gc);
+  sweep_finish(gc);
   clear_marks(gc);
-  mark_all(gc);
-  final_report(gc, false);
-  h->live_bytes = census(gc);
-  h->allocated_before = h->allocated_bytes;
-  policy_collected(&h->policy, h->live_bytes + h->external_bytes);
-  mark_trim(gc);
+  mark_forget_dirty(gc);
+  gc->stacks.count = 0;
+  gc->stacks.lost = gc->must_be_full = false;
+  mark_roots(gc);
+  mark_drain(gc);
+  mark_weak(gc);
+  final_report(gc, FINALS_DEAD);
+  sweep_begin(gc);
+  sweep_young(gc);
+  major_done(gc, gc->marker.words, true);
   gc->collecting = false;
-  if (gc->config.stress) collect_finish_sweep(gc);
-  count_time(gc, start);
+  if (gc->config.stress) sweep_finish(gc);
+  count_pause(gc, start);
+}
+
+/* ---- the major collection in steps ----------------------------------------------------------- */
+
+static void begin_major(Gc *gc) {
+  gc->phase = PHASE_CLEAR;
+  gc->clear_page = (uint32_t)gc->heap->first_page;
+  gc->marker.slow_words = 0;
+}
+
+static void clear_step(Gc *gc) {
+  uint32_t from = gc->clear_page, to = from + CLEAR_PAGES;
+  if (to > gc->top_page) to = gc->top_page;
+  if (from < to) {
+    cage_populate_next(gc, from, to - from);
+    memset(gc->next + bitword_of_page(from), 0,
+           (uint64_t)(to - from) * PAGE_BITWORDS * sizeof(uint64_t));
+  }
+  gc->clear_page = to;
+  if (to >= gc->top_page) gc->phase = PHASE_MARK;
+}
+
+/* The rest of a minor collection in which the major one ended. */
+static void finish_major(Gc *gc) {
+  uint64_t *was = gc->marks;
+  gc->marks = gc->next;
+  gc->next = was;
+  gc->phase = PHASE_IDLE;
+  mark_filter_stacks(gc, gc->marks);
+  sweep_begin(gc);
+}
+
+/* Words to look at in a step: MARK_RATE for each word handed out since the last one. So marking a
+ * heap takes as long as handing out a quarter of its size. */
+static uint64_t step_budget(Gc *gc) {
+  uint64_t words = (gc->heap->allocated_bytes - gc->stepped_at) / 8 * MARK_RATE;
+  gc->stepped_at = gc->heap->allocated_bytes;
+  if (words < STEP_LEAST_WORDS) return STEP_LEAST_WORDS;
+  return words < STEP_MOST_WORDS ? words : STEP_MOST_WORDS;
+}
+
+void collect_step(Gc *gc) {
+  if (gc->collecting) return;
+  uint64_t start = os_now_ns();
+  if (gc->phase == PHASE_CLEAR) clear_step(gc);
+  else if (gc->phase == PHASE_MARK && !mark_slow_is_idle(gc)) mark_step(gc, step_budget(gc));
+  else return;
+  count_pause(gc, start);
+}
+
+/* ---- minor collections ----------------------------------------------------------------------- */
+
+/* Can the major collection end with this minor one? */
+static bool nothing_left(Gc *gc) { return gc->marker.shade && mark_step(gc, FINAL_WORDS); }
+
+static void minor_done(Gc *gc) {
+  Heap *h = gc->heap;
+  uint64_t promoted = gc->marker.words * 8;
+  gc->minors++;
+  h->live_bytes += promoted;
+  if (gc->marker.shade) gc->marker.slow_words += gc->marker.words;
+  settle_counts(gc);
+  policy_minor(&h->policy, h->live_bytes + h->external_bytes, promoted, gc->marker.work);
+}
+
+void collect_minor(Gc *gc) {
+  if (gc->collecting) return;
+  if (gc->must_be_full || gc->stacks.lost) {
+    collect_full(gc);
+    return;
+  }
+  uint64_t start = os_now_ns();
+  gc->collecting = gc->minor = true;
+  open_marker(gc);
+  mark_roots(gc);
+  mark_dirty_pages(gc);
+  if (!gc->config.notes_stacks) mark_stacks(gc);
+  mark_drain(gc);
+  bool final = gc->marker.final = nothing_left(gc);
+  gc->minor = !final;
+  mark_weak(gc);
+  final_report(gc, final ? FINALS_DEAD : FINALS_YOUNG);
+  if (final) finish_major(gc);
+  sweep_young(gc);
+  minor_done(gc);
+  if (final) major_done(gc, gc->marker.slow_words, false);
+  gc->marker.final = gc->marker.shade = false;
+  gc->collecting = gc->minor = false;
+  if (gc->config.stress) sweep_finish(gc);
+  count_pause(gc, start);
+}
+
+/* ---- choosing -------------------------------------------------------------------------------- */
+
+static void major_due(Gc *gc, bool in_steps) {
+  if (!in_steps) {
+    collect_full(gc);
+    return;
+  }
+  if (gc->phase == PHASE_IDLE && sweep_is_done(gc)) begin_major(gc);
+  collect_minor(gc);
+}
+
+/* Under stress: all kinds in turn. */
+static void collect_in_turn(Gc *gc) {
+  uint64_t n = gc->majors + gc->minors;
+  switch (gc->config.mode) {
+    case GC_GENERATIONAL: n % 4 == 3 ? collect_full(gc) : collect_minor(gc); break;
+    case GC_INCREMENTAL:
+      collect_step(gc);
+      major_due(gc, true);
+      break;
+    case GC_ADAPTIVE: n % 2 ? collect_minor(gc) : collect_full(gc); break;
+    default: collect_full(gc); break;
+  }
+}
+
+void collect_due(Gc *gc) {
+  const Policy *p = &gc->heap->policy;
+  if (gc->config.stress) {
+    collect_in_turn(gc);
+    return;
+  }
+  bool major = policy_choose(p) == POLICY_MAJOR;
+  switch (gc->config.mode) {
+    case GC_OFF: break;
+    case GC_STOP_WORLD: collect_full(gc); break;
+    case GC_GENERATIONAL: major ? major_due(gc, false) : collect_minor(gc); break;
+    case GC_INCREMENTAL: major ? major_due(gc, true) : collect_minor(gc); break;
+    case GC_ADAPTIVE:
+      if (major) major_due(gc, !policy_is_small(p));
+      else collect_minor(gc);
+      break;
+  }
+}
+
+void collect_settle(Gc *gc) {
+  slab_close_runs(gc);
+  sweep_finish(gc);
 }

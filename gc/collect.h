@@ -1,13 +1,20 @@
-/* collect.h - one collection from roots to lists, and sweeping. */
+/* collect.h - the order of collections. */
 #ifndef OX_GC_COLLECT_H
 #define OX_GC_COLLECT_H
 
 #include "state.h"
 
-/* Marks, runs finalizers, gives wholly empty spans back, and leaves the rest to be swept when it is
- * needed. */
-void collect_run(Gc *gc);
-/* Sweeps what is still unswept: afterwards the alloc bits say exactly what is allocated. */
-void collect_finish_sweep(Gc *gc);
+/* Collections at once: of everything, and of what was made since the last one. */
+void collect_full(Gc *gc);
+void collect_minor(Gc *gc);
+/* What the policy finds due, before an allocation. */
+void collect_due(Gc *gc);
+/* A share of the major collection in progress, if there is one. */
+void collect_step(Gc *gc);
+/* Closes the runs and sweeps what is still unswept: afterwards the alloc bits say exactly what is
+ * allocated. */
+void collect_settle(Gc *gc);
+
+void collect_pauses(const Gc *gc, GcStats *out);
 
 #endif

@@ -39,14 +39,15 @@ void final_mark_list(Gc *gc) {
   if (gc->heap->finals) gc_mark_ref(gc, (Ref){gc->heap->finals});
 }
 
-void final_report(Gc *gc, bool all) {
+void final_report(Gc *gc, Finals which) {
   Heap *h = gc->heap;
-  uint32_t kept = 0;
+  const uint64_t *marks = gc->marker.final ? gc->next : gc->marks;
+  uint32_t from = which == FINALS_YOUNG ? h->final_old : 0, kept = from;
   uint64_t first = (uint64_t)h->finals + 1;
-  for (uint32_t i = 0; i < h->final_count; i++) {
+  for (uint32_t i = from; i < h->final_count; i++) {
     Value v = ((Value *)gc->base)[first + i];
     Ref object = {(uint32_t)v};
-    if (!all && bits_test(gc->marks, object.w)) {
+    if (which != FINALS_ALL && bits_test(marks, object.w)) {
       if (kept != i) gc_store(gc->base, first + kept, v);
       kept++;
     } else if (gc->config.finalize) {
@@ -54,5 +55,5 @@ void final_report(Gc *gc, bool all) {
     }
   }
   for (uint32_t i = kept; i < h->final_count; i++) gc_store(gc->base, first + i, 0);
-  h->final_count = kept;
+  h->final_count = h->final_old = kept;
 }

@@ -7,7 +7,8 @@
 /* Keeps the list itself alive: before draining the roots. */
 void final_mark_list(Gc *gc);
 /* After marking, before anything is swept: takes the unmarked objects off the list and reports
- * each. With `all`, every object. */
-void final_report(Gc *gc, bool all);
+ * each. Only of those registered since the last collection, of all that are unmarked, or of all. */
+typedef enum Finals { FINALS_YOUNG, FINALS_DEAD, FINALS_ALL } Finals;
+void final_report(Gc *gc, Finals which);
 
 #endif

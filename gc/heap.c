@@ -13,7 +13,7 @@
 #include "page.h"
 #include "segfit.h"
 #include "slab.h"
-#include "state.h"
+#include "sweep.h"
 
 #define DEFAULT_CAGE ((uint64_t)4 << 30)
 #define CAGE_STEP ((uint64_t)2 << 20)
@@ -33,12 +33,12 @@ Gc *gc_new_on(const GcConfig *config, const Os *os) {
   gc->os = *os;
   gc->config = *config;
   gc->config.cage_bytes = cage_size(config->cage_bytes);
-  gc->marker.max_capacity = UINT64_MAX / 16;
+  gc->sweep_page = SWEEP_DONE;
   if (!cage_open(gc, gc->config.cage_bytes)) {
     free(gc);
     return NULL;
   }
-  policy_init(&gc->heap->policy);
+  policy_init(&gc->heap->policy, config->heap_percent);
   gc->heap->meta_pages = buddy_units(gc->buddy) - gc->buddy.state->free_units;
   gc_set_limit(gc, config->limit_bytes);
   *gc_host(gc->base) = (HostPage){gc, config->embedder};
@@ -50,7 +50,7 @@ Gc *gc_new(const GcConfig *config) { return gc_new_on(config, &(Os){0}); }
 void gc_free(Gc *gc) {
   if (!gc) return;
   gc->collecting = true;
-  final_report(gc, true);
+  final_report(gc, FINALS_ALL);
   mark_close(gc);
   cage_close(gc);
   free(gc);
@@ -67,6 +67,8 @@ void gc_set_stress(Gc *gc, bool on) {
   gc->config.stress = on;
 }
 
+void gc_set_mode(Gc *gc, GcMode mode) { gc->config.mode = mode; }
+
 /* ---- allocation ------------------------------------------------------------------------------ */
 
 static void *block_at(Gc *gc, uint64_t word) { return word ? (uint64_t *)gc->base + word : NULL; }
@@ -80,10 +82,19 @@ static void *alloc_small(Gc *gc, uint64_t words, unsigned space) {
   return gc_bump(gc->base, space, class);
 }
 
+/* The common case: another run of free slots where the class allocates already. */
+static void *alloc_here(Gc *gc, uint64_t words, unsigned space) {
+  if (words > GC_SMALL_WORDS || gc->config.stress || policy_due(&gc->heap->policy)) return NULL;
+  unsigned class = gc_class_of_words[words];
+  void *block = gc_bump(gc->base, space, class);
+  if (block || !slab_refill_here(gc, space * GC_CLASSES + class)) return block;
+  return gc_bump(gc->base, space, class);
+}
+
 /* What fresh memory looks like under stress: references to nowhere, so that a value that its owner
  * forgot to write is found by the next collection. */
 static void spoil(Gc *gc, uint64_t *block, uint64_t words) {
-  gc_touch_range(gc->base, gc_word(gc->base, block), words);
+  barrier_fresh(gc, gc_word(gc->base, block), words);
   for (uint64_t i = 0; i < words; i++) block[i] = SPOILED;
 }
 
@@ -105,11 +116,14 @@ void *gc_alloc_nocollect(Gc *gc, uint64_t words, unsigned space) {
 }
 
 void *gc_alloc(Gc *gc, uint64_t words, unsigned space) {
-  if (gc->config.stress || policy_due(&gc->heap->policy)) collect_run(gc);
-  void *block = alloc_any(gc, words, space);
+  void *block = alloc_here(gc, words, space);
+  if (block) return block;
+  if (gc->config.stress || policy_due(&gc->heap->policy)) collect_due(gc);
+  else if (gc->phase != PHASE_IDLE) collect_step(gc);
+  block = alloc_any(gc, words, space);
   if (block || words > gc->heap->limit_bytes / 8) return block;
   if (!policy_may_force(&gc->heap->policy, gc->heap->limit_bytes)) return NULL;
-  collect_run(gc);
+  collect_full(gc);
   return alloc_any(gc, words, space);
 }
 
@@ -124,11 +138,12 @@ uint64_t gc_block_words(Gc *gc, const void *block) {
 
 void gc_release(Gc *gc, void *block) {
   uint64_t word = word_of(gc, block);
-  switch (gc->table[page_of_word(word)].kind) {
-    case SPAN_MID: segfit_free(gc, word); break;
-    case SPAN_LARGE: large_free(gc, word); break;
-    default: break;
-  }
+  uint8_t kind = gc->table[page_of_word(word)].kind;
+  if (kind == SPAN_SLAB) return;
+  if (bits_test(gc->marks, word)) gc->heap->live_bytes -= gc_block_words(gc, block) * 8;
+  mark_forget(gc, word);
+  if (kind == SPAN_MID) segfit_free(gc, word);
+  else large_free(gc, word);
 }
 
 bool gc_extend(Gc *gc, void *block, uint64_t words) {
@@ -161,8 +176,16 @@ bool gc_external(Gc *gc, int64_t bytes) {
 /* ---- collection and reports ------------------------------------------------------------------ */
 
 void gc_collect(Gc *gc) {
-  collect_run(gc);
-  if (!gc->collecting) collect_finish_sweep(gc);
+  collect_full(gc);
+  if (!gc->collecting) sweep_finish(gc);
+}
+
+void gc_collect_young(Gc *gc) { collect_minor(gc); }
+
+bool gc_is_minor(Gc *gc) { return gc->minor; }
+
+bool gc_is_marked(Gc *gc, Ref r) {
+  return bits_test(gc->marker.final ? gc->next : gc->marks, r.w);
 }
 
 uint64_t gc_trim(Gc *gc) { return cage_trim(gc); }
@@ -177,10 +200,11 @@ void gc_stats(Gc *gc, GcStats *out) {
       .peak_bytes = h->peak_bytes,
       .limit_bytes = h->limit_bytes,
       .external_bytes = h->external_bytes,
-      .collections = gc->collections,
-      .collect_ns_total = gc->collect_ns_total,
-      .collect_ns_max = gc->collect_ns_max,
+      .collections = gc->majors + gc->minors,
+      .majors = gc->majors,
+      .minors = gc->minors,
   };
+  collect_pauses(gc, out);
 }
 
 static void each_in_span(Gc *gc, uint32_t span, void (*fn)(void *, void *, uint64_t), void *ctx) {
@@ -195,8 +219,7 @@ static void each_in_span(Gc *gc, uint32_t span, void (*fn)(void *, void *, uint6
 }
 
 void gc_each(Gc *gc, void (*fn)(void *ctx, void *block, uint64_t words), void *ctx) {
-  slab_close_runs(gc);
-  collect_finish_sweep(gc);
+  collect_settle(gc);
   uint32_t page = (uint32_t)gc->heap->first_page, span;
   while ((span = page_next_span(gc, &page)) != 0) each_in_span(gc, span, fn, ctx);
 }

@@ -47,7 +47,8 @@ enum { GC_SPACE_OBJECT = 0, GC_SPACE_FRAME = 1 }; /* scope frames have slabs of 
 #define GC_ROOT_OFF (GC_HEAP_OFF + GC_HEAP_BYTES)
 #define GC_ROOT_BYTES ((uint64_t)2 * GC_PAGE)
 
-/* page_state bits (docs: states of a page). 0: store freely. */
+/* page_state bits (docs: states of a page). 0: store freely. PAGE_OLD: holds blocks that survived a
+ * collection and was not stored to since. */
 enum { PAGE_FROZEN = 1, PAGE_FREE = 2, PAGE_OLD = 4, PAGE_TRACK = 8 };
 
 typedef struct Gc Gc;
@@ -83,6 +84,15 @@ static inline void *gc_bump(uint8_t *base, unsigned space, unsigned cls) {
 
 /* ---- the embedder's side -------------------------------------------------------------------- */
 
+/* How a heap is collected. All keep the same objects; the choice is about time. */
+typedef enum GcMode {
+  GC_ADAPTIVE,     /* the default: the policy chooses between the following (not GC_OFF) */
+  GC_OFF,          /* only where the limit forces it or gc_collect is called */
+  GC_STOP_WORLD,   /* every collection is a full one, at once */
+  GC_GENERATIONAL, /* minor ones; the full ones between them at once */
+  GC_INCREMENTAL,  /* minor ones; the full ones between them in steps */
+} GcMode;
+
 typedef struct GcConfig {
   uint64_t cage_bytes;   /* address space, 0: 4 GiB; rounded up to 2 MiB, at most GC_MAX_CAGE */
   uint64_t limit_bytes;  /* hard limit on committed heap, 0: the cage's size */
@@ -90,8 +100,15 @@ typedef struct GcConfig {
    * references to nowhere, dead ones are overwritten, and marking a reference to no block aborts:
    * a root or a value forgotten shows at the next allocation. */
   bool stress;
+  GcMode mode;
+  /* How large a heap may get before the next full collection, in percent of what survived the last
+   * one; 0: the policy's choice. */
+  uint32_t heap_percent;
+  /* The embedder calls gc_note_stack for each LAYOUT_STACK object before it writes to it, and again
+   * in mark_roots for the one that is in use. Otherwise all stacks are scanned every time. */
+  bool notes_stacks;
   void *embedder;
-  /* Collection: push all roots with gc_mark_value and gc_mark_ref. The root area is scanned anyway,
+  /* A collection, minor ones included: push all roots with gc_mark_value and gc_mark_ref. The root area is scanned anyway,
    * word by word, so raw words in it must not look like references. */
   void (*mark_roots)(Gc *gc, void *embedder);
   /* Marking is over, nothing is swept yet: drop weak entries by gc_is_marked. May be NULL. */
@@ -107,6 +124,7 @@ void gc_free(Gc *gc);
 uint8_t *gc_base(Gc *gc);
 void gc_set_limit(Gc *gc, uint64_t bytes);
 void gc_set_stress(Gc *gc, bool on);
+void gc_set_mode(Gc *gc, GcMode mode);
 
 /* A block of `words` words (>= 1) of any size, 0 when the limit is reached even after a collection.
  * May collect: everything needed must be reachable from the roots. Not zeroed. */
@@ -144,10 +162,18 @@ void gc_touch_range(uint8_t *base, uint64_t word, uint64_t n);
 static inline uint64_t gc_word(uint8_t *base, const void *p) {
   return (uint64_t)((const uint8_t *)p - base) >> 3;
 }
+/* Stacks (LAYOUT_STACK) are written to without a barrier: see GcConfig.notes_stacks. */
+static inline void gc_note_stack(uint8_t *base, Ref stack) { gc_touch(base, stack.w); }
 
 /* ---- collector ------------------------------------------------------------------------------- */
 
 void gc_collect(Gc *gc);               /* full collection, finalizers included; frees eagerly */
+/* A minor collection: of the blocks made since the last collection only. The others count as alive,
+ * and only the roots and the pages stored to since are looked at. */
+void gc_collect_young(Gc *gc);
+/* Inside mark_roots, after_mark and finalize: is this a minor collection? Then gc_is_marked can be
+ * false only for blocks made since the last collection. */
+bool gc_is_minor(Gc *gc);
 /* Gives the memory of free pages back to the system; how many bytes. For idle moments: pages used
  * again have to be populated again. */
 uint64_t gc_trim(Gc *gc);
@@ -161,10 +187,15 @@ void gc_mark_drain(Gc *gc);
 typedef struct GcStats {
   uint64_t committed_bytes; /* of pages in use, the external bytes not counted */
   uint64_t used_bytes; /* live_bytes and what was handed out since (some of it already dead) */
-  uint64_t live_bytes;                  /* marked at the last collection */
+  uint64_t live_bytes;                  /* of blocks that survived a collection */
   uint64_t allocated_bytes;             /* since the heap was made, approximate (per run) */
   uint64_t peak_bytes, limit_bytes, external_bytes;
-  uint64_t collections, collect_ns_total, collect_ns_max;
+  uint64_t collections; /* major and minor ones */
+  uint64_t majors, minors;
+  /* Time the program was stopped: in all, the longest time, and percentiles of the times (within
+   * 20 %). A step of an incremental collection is a stop of its own. */
+  uint64_t collect_ns_total, collect_ns_max, pause_ns_p50, pause_ns_p99, pause_ns_p999;
+  uint64_t pauses;
 } GcStats;
 void gc_stats(Gc *gc, GcStats *out);
 

@@ -11,4 +11,9 @@ uint64_t large_words(Gc *gc, uint64_t word);
 /* Lengthens a block in place where the pages behind it are free. */
 bool large_extend(Gc *gc, uint64_t word, uint64_t words);
 
+/* After marking: frees the block if it is dead, else its pages are PAGE_OLD from now on. */
+void large_sweep(Gc *gc, uint32_t span);
+/* The same for all blocks made since the last collection. */
+void large_sweep_young(Gc *gc);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "bits.h"
 #include "cage.h"
 
 static bool within_limit(Heap *h, uint64_t pages) {
@@ -18,7 +19,7 @@ static void count_pages(Heap *h, int64_t pages) {
 
 static void describe(Gc *gc, uint32_t span, uint64_t count, uint8_t kind, uint8_t run) {
   *page_edit(gc, span) =
-      (PageDesc){.kind = kind, .run = run, .flags = SPAN_SWEPT, .pages = (uint32_t)count};
+      (PageDesc){.kind = kind, .run = run, .pages = (uint32_t)count};
   if (kind == SPAN_LARGE) return;
   for (uint32_t i = 1; i < count; i++)
     *page_edit(gc, span + i) = (PageDesc){.kind = kind, .run = run, .back = (uint16_t)i};
@@ -26,6 +27,16 @@ static void describe(Gc *gc, uint32_t span, uint64_t count, uint8_t kind, uint8_
 
 static void open_pages(Gc *gc, uint32_t first, uint64_t count) {
   for (uint64_t i = first; i < first + count; i++) gc->states[i] &= (uint8_t)~PAGE_FREE;
+  if (first + count > gc->top_page) gc->top_page = (uint32_t)(first + count);
+}
+
+/* No block of the pages has survived a collection, in either map. A large block's bits are those of
+ * its first page. */
+static void clear_marks(Gc *gc, uint32_t first, uint64_t count, uint8_t kind) {
+  uint64_t bytes = (kind == SPAN_LARGE ? 1 : count) * PAGE_BITWORDS * sizeof(uint64_t);
+  memset(gc->marks + bitword_of_page(first), 0, bytes);
+  if (gc->phase != PHASE_IDLE) memset(gc->next + bitword_of_page(first), 0, bytes);
+  bits_clear(gc->unswept, first);
 }
 
 uint32_t page_take(Gc *gc, uint64_t count, uint8_t kind, uint8_t run) {
@@ -38,6 +49,7 @@ uint32_t page_take(Gc *gc, uint64_t count, uint8_t kind, uint8_t run) {
     return 0;
   }
   open_pages(gc, first, count);
+  clear_marks(gc, first, count, kind);
   describe(gc, first, count, kind, run);
   count_pages(h, (int64_t)count);
   return first;
@@ -53,13 +65,21 @@ static void clear_bits(Gc *gc, uint32_t first, uint64_t count) {
   }
 }
 
+static void close_page(Gc *gc, uint32_t page) {
+  gc->states[page] = (uint8_t)((gc->states[page] & ~PAGE_OLD) | PAGE_FREE);
+  if (!bits_test(gc->dirty, page)) return;
+  bits_clear(gc->dirty, page);
+  gc->dirty_count--;
+}
+
 void page_give(Gc *gc, uint32_t span) {
   PageDesc *d = page_edit(gc, span);
   uint32_t count = d->pages;
   /* A large span has one block, at its start. */
   clear_bits(gc, span, d->kind == SPAN_LARGE ? 1 : count);
   *d = (PageDesc){.kind = SPAN_FREE};
-  for (uint32_t i = 0; i < count; i++) gc->states[span + i] |= PAGE_FREE;
+  bits_clear(gc->unswept, span);
+  for (uint32_t i = 0; i < count; i++) close_page(gc, span + i);
   buddy_free(gc->buddy, span);
   count_pages(gc->heap, -(int64_t)count);
 }
@@ -86,6 +106,16 @@ static bool starts_span(Gc *gc, uint32_t page) {
   if (!cage_is_committed(gc, page)) return false;
   const PageDesc *d = gc->table + page;
   return d->kind != SPAN_FREE && d->back == 0;
+}
+
+/* Inside a large block descriptors may be stale; whatever they say is true if the span they name
+ * really reaches that far. */
+uint32_t page_span(Gc *gc, uint32_t page) {
+  if (gc->states[page] & PAGE_FREE) return 0;
+  uint32_t span = page - gc->table[page].back;
+  const PageDesc *d = gc->table + span;
+  if (d->kind != SPAN_FREE && d->back == 0 && page < span + d->pages) return span;
+  return buddy_block_of(gc->buddy, page);
 }
 
 uint32_t page_next_span(Gc *gc, uint32_t *page) {

@@ -13,6 +13,9 @@ void page_give(Gc *gc, uint32_t span);
 /* Lengthens a span in place. */
 bool page_grow(Gc *gc, uint32_t span, uint64_t count);
 
+/* The span that a page belongs to, 0: none. */
+uint32_t page_span(Gc *gc, uint32_t page);
+
 /* Spans in address order: the next one at or after *page (start with first_page), 0 at the end;
  * *page is moved behind it. */
 uint32_t page_next_span(Gc *gc, uint32_t *page);

@@ -1,10 +1,20 @@
-/* policy.h - when to collect. A small object of its own, free of pointers, so that it may lie in
- * the cage and be replayed in tests.
+/* policy.h - when to collect, and how. A small object of its own, free of pointers, so that it may
+ * lie in the cage and be replayed in tests.
  *
- * Every byte handed out is a debt; a collection is due when the debt reaches the budget. The budget
- * after a collection follows what survived it: a heap may grow to three times the survivors while
- * these are small, to twice above 64 MiB (measured: a factor 3 instead of 2 is worth 30-45 % where
- * most of the heap is live, and on large heaps the memory is worth more than the time).
+ * Every byte handed out is a debt; a collection is due when the debt reaches the budget. Blocks that
+ * survive are old; the old generation may grow to a multiple of what survived the last major
+ * collection before the next one.
+ *
+ * Small heaps (up to POLICY_SMALL) are collected whole, at once, where that is cheaper: a minor
+ * collection marks the share `survival` of what was handed out and leaves the garbage of the old
+ * generation to a major one later, so it pays where few young blocks survive. The policy watches the
+ * share and looks again now and then. With full collections the heap may grow to three times the
+ * survivors (measured: a factor 3 instead of 2 is worth 30-45 % where most of the heap is live).
+ *
+ * In large heaps minor collections bound the pauses: the budget follows the words that the last ones
+ * had to look at. Major collections are done in steps there. They begin when the old generation has
+ * grown by a share of the survivors, which is larger when the last one found little garbage, since a
+ * heap that only grows is not worth marking often.
  *
  * The least budget starts at 1 MiB and grows with what the program has allocated in all, an eighth
  * of it, up to 4 MiB. Fresh pages cost a short program more than collections do (10 MB of frames:
@@ -20,24 +30,45 @@
 #define POLICY_FIRST_BUDGET ((uint64_t)1 << 20)
 #define POLICY_SETTLED_BUDGET ((uint64_t)4 << 20)
 enum { POLICY_SETTLE_SHARE = 8 };
-#define POLICY_BIG_HEAP ((uint64_t)64 << 20)
+#define POLICY_SMALL ((uint64_t)8 << 20)
 /* So many collections in a row may gain next to nothing at the limit before memory counts as
  * exhausted: else a heap 99 % full would crawl for ever instead of failing. */
 enum { POLICY_POOR_MAX = 8, POLICY_POOR_SHARE = 32 };
+/* Minor collections pay below this share of survivors, in 1/256. */
+enum { POLICY_FEW = 64, POLICY_LOOK_AGAIN = 16 };
+/* What a minor collection in a large heap should look at, in words; and the bounds of its budget. */
+enum { POLICY_MINOR_WORK = 48 << 10 };
+#define POLICY_LEAST_NURSERY ((uint64_t)512 << 10)
+#define POLICY_MOST_NURSERY ((uint64_t)8 << 20)
+
+typedef enum PolicyChoice { POLICY_MINOR, POLICY_MAJOR } PolicyChoice;
 
 typedef struct Policy {
   uint64_t budget; /* bytes that may be handed out between two collections */
   uint64_t debt;   /* bytes handed out since the last one */
   uint64_t total;  /* bytes handed out before */
   uint64_t poor;   /* collections forced by the limit in a row that gained next to nothing */
+  uint64_t live;   /* bytes alive after the last major collection */
+  uint64_t old;    /* the same, and what was promoted since */
+  uint64_t old_limit; /* a major collection is due when `old` gets there */
+  uint64_t nursery;   /* the budget of minor collections in a large heap */
+  uint32_t survival;  /* share of bytes that survive a minor collection, in 1/256, smoothed */
+  uint32_t fulls;     /* full collections since the last minor one */
+  uint32_t percent;   /* how large the heap may get, of the survivors; 0: as described */
 } Policy;
 
-void policy_init(Policy *p);
-/* A collection ended with so many bytes alive. */
-void policy_collected(Policy *p, uint64_t live);
+void policy_init(Policy *p, uint32_t percent);
+/* A collection is due: which? */
+PolicyChoice policy_choose(const Policy *p);
+/* A major collection ended with so many bytes alive; it was `full` if done at once, by itself. */
+void policy_major(Policy *p, uint64_t live, bool full);
+/* A minor collection promoted so many bytes, with which there are `old` ones, and looked at so many
+ * words. */
+void policy_minor(Policy *p, uint64_t old, uint64_t promoted, uint64_t work);
 /* The limit is reached: is another collection worth it? False: report exhaustion. */
 bool policy_may_force(Policy *p, uint64_t limit);
 
 static inline bool policy_due(const Policy *p) { return p->debt >= p->budget; }
+static inline bool policy_is_small(const Policy *p) { return p->old < POLICY_SMALL; }
 
 #endif

@@ -16,14 +16,14 @@
  * wait until a neighbour is freed. Granules are named by their number in the cage (word / 16), so
  * links may cross spans and the state is position independent; granule 0 is no granule.
  *
- * Sweeping is lazy: a collection puts all spans on the list of unswept ones, and a request that the
- * lists cannot meet sweeps spans until they can. A block allocated in an unswept span is marked, so
- * that the sweep spares it.
+ * Sweeping is lazy, see sweep.c. The free blocks of a span that is not swept yet stay in the lists;
+ * the span is swept when one of them would be used.
  */
 #include "segfit.h"
 
 #include "bits.h"
 #include "page.h"
+#include "sweep.h"
 
 enum {
   SPAN_FIRST_PAGES = 16,
@@ -192,12 +192,14 @@ static bool take_span(Gc *gc, uint32_t size) {
   return false;
 }
 
-/* A free block for the request, after sweeping or taking a span where there is none. */
+/* A free block for the request in a span that is swept, after sweeping or taking a span where there
+ * is none. */
 static Granule obtain(Gc *gc, uint32_t size) {
+  sweep_some(gc);
   for (;;) {
     Granule g = find_fit(gc, size);
-    if (g) return g;
-    if (gc->heap->fit.unswept) segfit_sweep_next(gc);
+    if (g && (sweep_is_done(gc) || !bits_test(gc->unswept, span_of(gc, g)))) return g;
+    if (g) sweep_span(gc, span_of(gc, g));
     else if (!take_span(gc, size)) return 0;
   }
 }
@@ -223,9 +225,9 @@ uint64_t segfit_alloc(Gc *gc, uint64_t words) {
   carve(gc, g, have, size);
   count_bytes(gc, size);
   uint64_t word = (uint64_t)g * GRANULE_WORDS;
-  gc_touch_range(gc->base, word, (uint64_t)size * GRANULE_WORDS); /* the caller writes unasked */
+  barrier_fresh(gc, word, (uint64_t)size * GRANULE_WORDS); /* the caller writes unasked */
   set_bit(gc, word, true);
-  if (!(gc->table[span_of(gc, g)].flags & SPAN_SWEPT)) bits_set(gc->marks, word);
+  sweep_list_young(gc, span_of(gc, g));
   return word;
 }
 
@@ -239,6 +241,12 @@ uint64_t segfit_words(Gc *gc, uint64_t word) {
   return (uint64_t)size_of(gc, (Granule)(word / GRANULE_WORDS)) * GRANULE_WORDS;
 }
 
+/* The new part of an old block holds what no collection has seen. */
+static void remember_granules(Gc *gc, Granule g, uint32_t size) {
+  for (uint32_t page = g / PAGE_GRANULES; page <= (g + size - 1) / PAGE_GRANULES; page++)
+    barrier_remember(gc, page);
+}
+
 bool segfit_extend(Gc *gc, uint64_t word, uint64_t words) {
   Granule g = (Granule)(word / GRANULE_WORDS), next = g + size_of(gc, g);
   if (words > MID_MAX_WORDS) return false;
@@ -249,45 +257,13 @@ bool segfit_extend(Gc *gc, uint64_t word, uint64_t words) {
   if (size + after < want) return false;
   unlink_free(gc, next, after);
   carve(gc, g, size + after, want);
-  gc_touch_range(gc->base, (uint64_t)next * GRANULE_WORDS, (uint64_t)(want - size) * GRANULE_WORDS);
+  barrier_fresh(gc, (uint64_t)next * GRANULE_WORDS, (uint64_t)(want - size) * GRANULE_WORDS);
+  if (bits_test(gc->marks, word)) remember_granules(gc, next, want - size);
   count_bytes(gc, want - size);
   return true;
 }
 
 /* ---- collection ------------------------------------------------------------------------------ */
-
-static uint32_t pop_unswept(Gc *gc) {
-  uint32_t span = gc->heap->fit.unswept;
-  PageDesc *d = page_edit(gc, span);
-  d->flags |= SPAN_SWEPT;
-  gc->heap->fit.unswept = d->next;
-  d->next = 0;
-  return span;
-}
-
-void segfit_sweep_next(Gc *gc) {
-  uint32_t span = pop_unswept(gc);
-  uint64_t from = bitword_of_page(span), to = from + gc->table[span].pages * PAGE_BITWORDS;
-  for (uint64_t i = from; i < to; i++) {
-    uint64_t dead = gc->bits[i] & ~gc->marks[i];
-    for (; dead; dead &= dead - 1)
-      segfit_free(gc, (i << 6) + (uint64_t)__builtin_ctzll(dead));
-  }
-}
-
-void segfit_reset_lists(Gc *gc) {
-  gc->heap->fit.unswept = 0;
-  gc->heap->fit.spans = 0;
-}
-
-static uint64_t live_bytes(Gc *gc, uint32_t span) {
-  uint64_t from = bitword_of_page(span), to = from + gc->table[span].pages * PAGE_BITWORDS;
-  uint64_t granules = 0;
-  for (uint64_t i = from; i < to; i++)
-    for (uint64_t live = gc->marks[i]; live; live &= live - 1)
-      granules += size_of(gc, (Granule)(((i << 6) + (uint64_t)__builtin_ctzll(live)) / 16));
-  return granules * GRANULE_WORDS * 8;
-}
 
 /* Unlinks all free blocks of a span that is given up. */
 static void drop_span(Gc *gc, uint32_t span) {
@@ -299,19 +275,37 @@ static void drop_span(Gc *gc, uint32_t span) {
   page_give(gc, span);
 }
 
-uint64_t segfit_list_span(Gc *gc, uint32_t span) {
-  uint64_t live = live_bytes(gc, span);
-  if (!live) {
-    drop_span(gc, span);
-    return 0;
+static void free_dead(Gc *gc, uint32_t span) {
+  uint64_t from = bitword_of_page(span), to = from + gc->table[span].pages * PAGE_BITWORDS;
+  for (uint64_t i = from; i < to; i++) {
+    uint64_t dead = gc->bits[i] & ~gc->marks[i];
+    for (; dead; dead &= dead - 1)
+      segfit_free(gc, (i << 6) + (uint64_t)__builtin_ctzll(dead));
   }
-  PageDesc *d = page_edit(gc, span);
-  Fit *fit = &gc->heap->fit;
-  d->flags &= (uint8_t)~SPAN_SWEPT;
-  d->next = fit->unswept;
-  fit->unswept = span;
-  fit->spans++;
-  return live;
+}
+
+/* Says which pages hold old blocks. */
+static void arm_block(Gc *gc, uint64_t word) {
+  uint64_t last = page_of_word(word + segfit_words(gc, word) - 1);
+  for (uint64_t page = page_of_word(word); page <= last; page++)
+    if (!bits_test(gc->dirty, page)) gc->states[page] |= PAGE_OLD;
+}
+
+/* Gives whether there are any blocks. */
+static bool arm_pages(Gc *gc, uint32_t span) {
+  uint64_t from = word_of_page(span), end = word_of_page(span + gc->table[span].pages);
+  uint64_t first = bits_next(gc->bits, from, end);
+  for (uint32_t page = span; page < span + gc->table[span].pages; page++)
+    gc->states[page] &= (uint8_t)~PAGE_OLD;
+  for (uint64_t at = first; at < end; at = bits_next(gc->bits, at + 1, end)) arm_block(gc, at);
+  return first < end;
+}
+
+void segfit_sweep(Gc *gc, uint32_t span) {
+  free_dead(gc, span);
+  if (arm_pages(gc, span)) return;
+  gc->heap->fit.spans--;
+  drop_span(gc, span);
 }
 
 /* ---- checker --------------------------------------------------------------------------------- */

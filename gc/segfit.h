@@ -11,12 +11,8 @@ uint64_t segfit_words(Gc *gc, uint64_t word);
 /* Lengthens a block in place where what follows is free. */
 bool segfit_extend(Gc *gc, uint64_t word, uint64_t words);
 
-/* Frees the dead blocks of the last collection in the next unswept span (there is one). */
-void segfit_sweep_next(Gc *gc);
-/* After marking: forgets the list of unswept spans; then each span is entered again, or dropped
- * where nothing in it is alive. Gives the bytes alive in it. */
-void segfit_reset_lists(Gc *gc);
-uint64_t segfit_list_span(Gc *gc, uint32_t span);
+/* After marking: frees the dead blocks of a span, and the span where nothing is left. */
+void segfit_sweep(Gc *gc, uint32_t span);
 
 /* Proves a span and its free lists consistent: NULL, or what is wrong and the word concerned. */
 const char *segfit_check_span(Gc *gc, uint32_t span, uint64_t *where, uint64_t *linked);

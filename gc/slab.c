@@ -6,14 +6,16 @@
  * (gc_bump); the bits of the blocks handed out are set in one go when the run is closed.
  *
  * A span's life:
- *   taken   all free, SPAN_SWEPT, becomes the class's current span, in no list
- *   full    in no list; the class has forgotten it
- *   collection   empty ones go back to the buddy allocator; those with free slots enter the lists
- *           of their class by how full they are, unswept: dead blocks still have alloc bits
- *   ready   taken from a list, emptiest first (long runs, few refills), swept
- *           (alloc bits &= marks), becomes current
- * A span taken fresh is never in a list and is born SPAN_SWEPT, so sweeping cannot mistake its new
- * blocks, which have no marks, for dead ones.
+ *   taken   all free, becomes the class's current span
+ *   full    the class has forgotten it
+ *   collection   the slabs allocated into since the last one (the list Heap.young) are swept (alloc
+ *           bits &= marks): empty ones go back to the buddy allocator, those with free slots enter
+ *           the lists of their class by how full they are. After a major collection the other spans
+ *           are swept, too, in steps; until then they are in no list
+ *   ready   taken from a list, emptiest first (long runs, few refills), becomes current
+ *
+ * While a span is current its alloc bits are those of the last sweep: all slots from `run_start` to
+ * the run's `cur` are taken, and their bits are set in one go when the span is left.
  *
  * Colours: allocation starts at another place in each fresh span, goes to its end and then takes
  * the part before. So the first blocks of spans, which tend to be the busy ones, are spread over
@@ -23,8 +25,11 @@
  */
 #include "slab.h"
 
+#include <string.h>
+
 #include "bits.h"
 #include "page.h"
+#include "sweep.h"
 
 const uint8_t gc_class_words[GC_CLASSES] = {2,  3,  4,  5,  6,  7,  8,  10, 12, 14,
                                             16, 20, 24, 28, 32, 40, 48, 56, 64};
@@ -38,7 +43,7 @@ const uint8_t gc_class_of_words[GC_SMALL_WORDS + 1] = {
 #undef FOUR
 #undef EIGHT
 
-enum { SLAB_MAX_PAGES = 16 };
+enum { SLAB_MAX_PAGES = 16, SWEEP_TRIES = 8 };
 
 static unsigned slot_words(unsigned run) { return gc_class_words[run % GC_CLASSES]; }
 
@@ -55,30 +60,40 @@ static uint64_t slots_end(Gc *gc, uint32_t span) {
 
 /* ---- runs ------------------------------------------------------------------------------------ */
 
-static void close_run(Gc *gc, unsigned r) {
-  Heap *h = gc->heap;
-  uint64_t start = h->run_start[r], cur = h->runs[r].cur, end = h->runs[r].end;
-  if (cur > start) {
-    uint64_t first = start >> 6, last = (cur - 1) >> 6;
-    gc_touch_range(gc->base, gc_word(gc->base, gc->bits + first), last - first + 1);
-    bits_set_row(gc->bits, start, cur, slot_words(r));
-  }
-  h->allocated_bytes -= (end - cur) * 8;
-  h->policy.debt -= (end - cur) * 8;
-  h->runs[r] = (GcRun){(uint32_t)end, (uint32_t)end};
-  h->run_start[r] = (uint32_t)end;
+static uint64_t used_slots(Gc *gc, uint32_t span) {
+  return bits_count(gc->bits + bitword_of_page(span), gc->table[span].pages * PAGE_BITWORDS);
 }
 
-/* No open run; the next one is looked for from the start of the current span. */
-static void forget_run(Gc *gc, unsigned r) {
-  gc->heap->runs[r] = (GcRun){0, 0};
-  gc->heap->run_start[r] = 0;
+/* All free slots of the current span are counted as handed out when its first run is opened; what
+ * is left when its runs are closed is taken back. */
+static void count_free(Gc *gc, unsigned r, int sign) {
+  Heap *h = gc->heap;
+  uint64_t slots = slab_slots(gc, h->run_span[r]) - used_slots(gc, h->run_span[r]);
+  uint64_t bytes = slots * slot_words(r) * 8;
+  h->allocated_bytes += sign > 0 ? bytes : 0 - bytes;
+  h->policy.debt += sign > 0 ? bytes : 0 - bytes;
+}
+
+/* Enters what was handed out of a range of slots in the alloc bitmap. */
+static void set_taken(Gc *gc, unsigned r, uint64_t from, uint64_t to) {
+  if (to <= from) return;
+  uint64_t first = from >> 6, last = (to - 1) >> 6;
+  gc_touch_range(gc->base, gc_word(gc->base, gc->bits + first), last - first + 1);
+  bits_set_row(gc->bits, from, to, slot_words(r));
+}
+
+static void close_range(Gc *gc, unsigned r) {
+  Heap *h = gc->heap;
+  set_taken(gc, r, h->run_start[r], h->runs[r].cur);
+  h->runs[r] = (GcRun){0, 0};
+  h->run_start[r] = 0;
 }
 
 void slab_close_runs(Gc *gc) {
   for (unsigned r = 0; r < GC_RUNS; r++) {
-    close_run(gc, r);
-    forget_run(gc, r);
+    if (!gc->heap->run_start[r]) continue;
+    close_range(gc, r);
+    count_free(gc, r, -1);
   }
 }
 
@@ -95,25 +110,49 @@ static bool find_run(Gc *gc, uint32_t span, uint64_t from, GcRun *out) {
 static void open_run(Gc *gc, unsigned r, GcRun run, bool single) {
   Heap *h = gc->heap;
   if (single) run.end = run.cur + slot_words(r);
-  gc_touch_range(gc->base, run.cur, run.end - run.cur);
+  barrier_fresh(gc, run.cur, run.end - run.cur);
   h->runs[r] = run;
-  h->run_start[r] = run.cur;
-  h->allocated_bytes += (uint64_t)(run.end - run.cur) * 8;
-  h->policy.debt += (uint64_t)(run.end - run.cur) * 8;
+  if (!h->run_start[r]) h->run_start[r] = run.cur;
 }
 
 /* ---- spans ----------------------------------------------------------------------------------- */
 
-void slab_sweep(Gc *gc, uint32_t span) {
-  PageDesc *d = page_edit(gc, span);
-  uint64_t from = bitword_of_page(span), to = from + d->pages * PAGE_BITWORDS;
-  d->flags |= SPAN_SWEPT;
-  for (uint64_t i = from; i < to; i++) {
-    uint64_t live = gc->bits[i] & gc->marks[i];
-    if (live == gc->bits[i]) continue;
-    meta_touch(gc, gc->bits + i);
-    gc->bits[i] = live;
+/* Drops dead blocks from the alloc bits of a page and says which pages hold old ones. Gives how
+ * many are alive. The block before may reach into the page. */
+static unsigned sweep_page(Gc *gc, uint32_t page, bool reached) {
+  uint64_t *bits = gc->bits + bitword_of_page(page), *marks = gc->marks + bitword_of_page(page);
+  for (unsigned i = 0; i < PAGE_BITWORDS; i++) {
+    if (!(bits[i] & ~marks[i])) continue;
+    meta_touch(gc, bits + i);
+    bits[i] &= marks[i];
   }
+  unsigned live = (unsigned)bits_count(bits, PAGE_BITWORDS);
+  if (!live && !reached) gc->states[page] &= (uint8_t)~PAGE_OLD;
+  else if (!bits_test(gc->dirty, page)) gc->states[page] |= PAGE_OLD;
+  return live;
+}
+
+static void list_ready(Gc *gc, uint32_t span, unsigned live, unsigned slots) {
+  PageDesc *d = gc->table + span;
+  if (live >= slots) return;
+  unsigned bucket = live * SLAB_BUCKETS / slots;
+  page_edit(gc, span)->next = gc->heap->ready[d->run][bucket];
+  gc->heap->ready[d->run][bucket] = span;
+}
+
+void slab_sweep(Gc *gc, uint32_t span) {
+  PageDesc *d = gc->table + span;
+  unsigned live = 0, before = 0;
+  for (uint32_t i = 0; i < d->pages; i++) {
+    before = sweep_page(gc, span + i, before != 0);
+    live += before;
+  }
+  if (!live) {
+    gc->heap->class_pages[d->run] -= d->pages;
+    page_give(gc, span);
+    return;
+  }
+  list_ready(gc, span, live, slab_slots(gc, span));
 }
 
 static uint32_t take_span(Gc *gc, unsigned r) {
@@ -129,13 +168,12 @@ static uint32_t take_span(Gc *gc, unsigned r) {
   return 0;
 }
 
-/* The emptiest span that is ready, swept. */
+/* The emptiest span that is ready. */
 static uint32_t pop_ready(Gc *gc, unsigned r) {
   for (unsigned bucket = 0; bucket < SLAB_BUCKETS; bucket++) {
     uint32_t span = gc->heap->ready[r][bucket];
     if (!span) continue;
     gc->heap->ready[r][bucket] = gc->table[span].next;
-    if (!(gc->table[span].flags & SPAN_SWEPT)) slab_sweep(gc, span);
     return span;
   }
   return 0;
@@ -152,58 +190,67 @@ static uint64_t start_slot(Gc *gc, uint32_t span) {
 /* Makes another span the class's current one, with the place to look for free slots first. */
 static bool next_span(Gc *gc, unsigned r, uint64_t *from) {
   Heap *h = gc->heap;
-  uint32_t span = pop_ready(gc, r);
+  uint32_t span = 0;
+  for (unsigned tries = 0; !span && tries < SWEEP_TRIES; tries++) {
+    bool more = sweep_some(gc);
+    span = pop_ready(gc, r);
+    if (!more) break;
+  }
   bool fresh = !span;
   if (fresh) span = take_span(gc, r);
   h->run_span[r] = span;
   h->run_wrapped[r] = !fresh;
-  if (span) *from = fresh ? start_slot(gc, span) : word_of_page(span);
-  return span != 0;
+  if (!span) return false;
+  *from = fresh ? start_slot(gc, span) : word_of_page(span);
+  sweep_list_young(gc, span);
+  return true;
 }
 
-/* Goes on in the current span: a run behind the last one, or from the start of the span once. */
+/* Goes on in the current span: a run at `from` or behind it, or from the start of the span once. */
 static bool next_run(Gc *gc, unsigned r, uint64_t from, GcRun *run) {
   Heap *h = gc->heap;
   uint32_t span = h->run_span[r];
-  if (!span) return false;
-  if (from && find_run(gc, span, from, run)) return true;
-  if (from && h->run_wrapped[r]) return false;
+  if (find_run(gc, span, from, run)) return true;
+  if (h->run_wrapped[r]) return false;
+  close_range(gc, r);
   h->run_wrapped[r] = true;
   return find_run(gc, span, word_of_page(span), run);
 }
 
-bool slab_refill(Gc *gc, unsigned r, bool single) {
+bool slab_refill_here(Gc *gc, unsigned r) {
   GcRun run;
-  close_run(gc, r);
-  uint64_t from = gc->heap->run_start[r];
-  while (!next_run(gc, r, from, &run)) {
-    if (next_span(gc, r, &from)) continue;
-    forget_run(gc, r);
-    return false;
+  if (!gc->heap->run_start[r] || !next_run(gc, r, gc->heap->runs[r].end, &run)) return false;
+  open_run(gc, r, run, false);
+  return true;
+}
+
+/* Where to go on in the current span. After runs were closed halfway: from its start again. */
+static uint64_t resume(Gc *gc, unsigned r) {
+  Heap *h = gc->heap;
+  if (h->run_start[r]) return h->runs[r].end;
+  h->run_wrapped[r] = true;
+  return word_of_page(h->run_span[r]);
+}
+
+bool slab_refill(Gc *gc, unsigned r, bool single) {
+  Heap *h = gc->heap;
+  GcRun run;
+  bool counted = h->run_start[r] != 0;
+  uint64_t from = h->run_span[r] ? resume(gc, r) : 0;
+  while (!h->run_span[r] || !next_run(gc, r, from, &run)) {
+    close_range(gc, r);
+    if (!next_span(gc, r, &from)) return false;
+    counted = false;
   }
+  if (!counted) count_free(gc, r, 1);
   open_run(gc, r, run, single);
   return true;
 }
 
-/* ---- lists ----------------------------------------------------------------------------------- */
-
-void slab_reset_lists(Gc *gc) {
-  Heap *h = gc->heap;
-  for (unsigned r = 0; r < GC_RUNS; r++) {
-    h->run_span[r] = 0;
-    h->class_pages[r] = 0;
-    for (unsigned bucket = 0; bucket < SLAB_BUCKETS; bucket++) h->ready[r][bucket] = 0;
-  }
+void slab_forget_spans(Gc *gc) {
+  memset(gc->heap->run_span, 0, sizeof gc->heap->run_span);
 }
 
-void slab_list_span(Gc *gc, uint32_t span) {
-  PageDesc *d = page_edit(gc, span);
-  Heap *h = gc->heap;
-  unsigned slots = slab_slots(gc, span);
-  h->class_pages[d->run] += d->pages;
-  d->next = 0;
-  if (d->live >= slots) return;
-  unsigned bucket = d->live * SLAB_BUCKETS / slots;
-  d->next = h->ready[d->run][bucket];
-  h->ready[d->run][bucket] = span;
+void slab_forget_lists(Gc *gc) {
+  memset(gc->heap->ready, 0, sizeof gc->heap->ready);
 }

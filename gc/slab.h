@@ -7,18 +7,22 @@
 /* Opens a new run of free slots for class `run` (space * GC_CLASSES + class), so that gc_bump
  * succeeds. False: no page run to be had. With `single` the run has one slot. */
 bool slab_refill(Gc *gc, unsigned run, bool single);
+/* The same, but only within the span that is in use; quick. */
+bool slab_refill_here(Gc *gc, unsigned run);
 
 /* Enters the allocated part of all open runs in the alloc bitmap and closes them. Afterwards no
  * permission to write fresh memory is cached anywhere: before collections, snapshots, forks. */
 void slab_close_runs(Gc *gc);
 
-/* Drops the dead blocks of the last collection from a span's alloc bits. */
+/* After marking: drops the dead blocks from a span's alloc bits, gives the span back if nothing is
+ * left, else sees to its PAGE_OLD bits and enters it in the list of those with free slots. */
 void slab_sweep(Gc *gc, uint32_t span);
 
 unsigned slab_slots(Gc *gc, uint32_t span);
 
-/* After marking: forgets all lists of spans; then every span with something alive is entered. */
-void slab_reset_lists(Gc *gc);
-void slab_list_span(Gc *gc, uint32_t span);
+/* No class has a current span any more: a collection sweeps them with the other young ones. */
+void slab_forget_spans(Gc *gc);
+/* No span is in a list of those with free slots: a major collection sweeps them all anew. */
+void slab_forget_lists(Gc *gc);
 
 #endif

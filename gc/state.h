@@ -25,18 +25,21 @@ enum { FIT_ROWS = 11, FIT_COLUMNS = 16 };
 /* What a span is for. */
 enum { SPAN_FREE = 0, SPAN_META, SPAN_SLAB, SPAN_MID, SPAN_LARGE };
 
-enum { SPAN_SWEPT = 1 }; /* PageDesc.flags: alloc bits hold no dead blocks of the last collection */
+/* PageDesc.flags of the first page: blocks were allocated in it since the last collection, and it is
+ * in the list Heap.young (Heap.young_large). */
+enum { SPAN_YOUNG = 1 };
 
 /* One page of the cage. Slabs and middle spans fill in every page, the others the first one. */
 typedef struct PageDesc {
   uint8_t kind;   /* SPAN_* */
   uint8_t run;    /* slab: space * GC_CLASSES + class */
-  uint8_t flags;  /* first page: SPAN_SWEPT */
+  uint8_t flags;  /* first page: SPAN_YOUNG */
   uint8_t unused;
   uint16_t back;  /* pages back to the span's first one */
-  uint16_t live;  /* first page of a slab: slots marked at the last collection */
+  uint16_t unused_too;
   uint32_t pages; /* first page: length of the span */
-  uint32_t next;  /* first page: next span of its list, 0 ends it */
+  uint32_t next;  /* first page: next span of its list, 0 ends it; second page of a large block: the
+                     span before it in the list of young ones */
 } PageDesc;
 _Static_assert(sizeof(PageDesc) == 16, "256 descriptors to a page");
 
@@ -45,17 +48,18 @@ typedef struct Fit {
   uint32_t rows;              /* bit: the row has a nonempty column */
   uint32_t columns[FIT_ROWS]; /* bit: the list is not empty */
   uint32_t head[FIT_ROWS][FIT_COLUMNS];
-  uint32_t unswept; /* spans still to sweep, a list through PageDesc.next */
-  uint32_t spans;   /* how many there are */
+  uint32_t spans; /* how many there are */
 } Fit;
 
 typedef struct Heap {
   GcRun runs[GC_RUNS]; /* first: gc_runs */
-  uint32_t run_start[GC_RUNS];
+  uint32_t run_start[GC_RUNS];   /* from here to the run's `cur` all slots are taken, 0: not open */
   uint32_t run_span[GC_RUNS];    /* the span a class allocates from, 0: none */
   uint8_t run_wrapped[GC_RUNS];  /* the current span has no free slots before the run */
   uint32_t class_pages[GC_RUNS]; /* pages of all its spans: young classes get small spans */
   uint32_t ready[GC_RUNS][SLAB_BUCKETS];
+  uint32_t young;       /* slabs and middle spans allocated into since the last collection */
+  uint32_t young_large; /* large blocks made since then */
   Fit fit;
   Policy policy;
   uint64_t cage_pages, first_page; /* pages for blocks are [first_page, cage_pages) */
@@ -63,52 +67,110 @@ typedef struct Heap {
   uint64_t meta_pages; /* in the buddy's count of used units, but nobody's memory */
   uint64_t used_pages, peak_bytes, limit_bytes, external_bytes;
   uint64_t allocated_bytes, allocated_before; /* in all; up to the last collection */
-  uint64_t live_bytes;
+  uint64_t live_bytes; /* of old blocks: found alive, or promoted since */
   uint32_t finals, final_count, final_capacity; /* block of registered objects, see final.c */
+  uint32_t final_old; /* that many of them survived a collection already */
   uint32_t colour; /* of the next slab, see slab.c */
 } Heap;
 _Static_assert(sizeof(Heap) <= GC_HEAP_BYTES, "Heap outgrew its pages");
 _Static_assert(offsetof(Heap, runs) == 0, "gc_bump finds the runs at the start of Heap");
 
-enum { EDGE_SLOTS = 16, SCAN_SLOTS = 8 };
+enum { EDGE_SLOTS = 16 };
+
+/* A queue of pages that hold objects to be scanned, see mark.c. `link` has an entry per page: the
+ * page behind it in the queue (itself: it is the last), 0: not queued. */
+typedef struct PageQueue {
+  uint32_t *link;
+  uint32_t head, tail; /* 0: empty */
+} PageQueue;
 
 /* The state of marking, see mark.c. */
 typedef struct Marker {
-  uint64_t *stack; /* objects marked but not scanned: ref, and the first word to scan << 32 */
-  uint64_t top, capacity, max_capacity;
+  PageQueue grey;  /* of the collection that runs */
+  PageQueue slow;  /* of the major collection that is done in steps */
   uint32_t edges[EDGE_SLOTS]; /* refs found, their mark words being fetched */
-  uint64_t scans[SCAN_SLOTS]; /* objects about to be scanned, being fetched */
-  unsigned edge_at, edge_count, scan_at, scan_count;
-  bool overflow; /* some marked object was not pushed: rescan */
+  unsigned edge_at, edge_count;
+  uint32_t wide, wide_from; /* a long object that the major collection has scanned up to there */
+  uint64_t words;           /* in blocks scanned, of the collection that runs */
+  uint64_t slow_words;      /* the same of the major one */
+  uint64_t work;            /* words looked at, for budgets */
+  bool shade;               /* a major collection is marking: old objects found are its business */
+  bool final;               /* the last round of the major one: everything is followed to the end */
+  bool weak;                /* after_mark runs: what it pushes keeps no old object alive */
 } Marker;
+
+/* What a major collection is at. It clears its bitmap, marks, and sweeps, all in steps. */
+typedef enum Phase { PHASE_IDLE, PHASE_CLEAR, PHASE_MARK } Phase;
+
+/* How long the collector stopped the program: 4 buckets to each power of two of nanoseconds. */
+enum { PAUSE_BUCKETS = 160 };
+#define SWEEP_DONE UINT32_MAX
+
+/* Stacks that survived a collection, where the embedder does not note which it wrote to. */
+typedef struct StackList {
+  uint32_t *refs;
+  uint64_t count, capacity;
+  bool lost; /* memory for it was refused: only full collections are safe */
+} StackList;
 
 struct Gc {
   uint8_t *base;
   Heap *heap;
   PageDesc *table;
   uint64_t *bits;  /* alloc bitmap: a bit at the first word of every block */
-  uint64_t *marks; /* the same indexing, meaningful for spans not SPAN_SWEPT */
+  uint64_t *marks; /* the same indexing: blocks that survived a collection, the old ones */
+  uint64_t *next;  /* the marks of a major collection in progress; then they change places */
+  uint64_t *pending; /* marked, to be scanned */
+  uint64_t *dirty;   /* by page: holds old blocks, changed since the last collection */
+  uint64_t *unswept; /* by page: a span that starts here is not swept since the last major one */
   uint8_t *states; /* page_state */
+  void *side;      /* the mapping that holds next ... unswept and the queues' links */
   Buddy buddy;
   GcConfig config;
   Os os;
   Marker marker;
   uint64_t *committed; /* one bit per unit */
   uint64_t committed_units;
-  bool collecting;
-  uint64_t collections, collect_ns_total, collect_ns_max;
+  uint32_t top_page;    /* all pages ever used lie below */
+  uint32_t sweep_page;  /* how far sweeping in address order has come, or SWEEP_DONE */
+  uint32_t clear_page;  /* likewise clearing `next` */
+  uint64_t dirty_count;
+  uint64_t stepped_at;  /* Heap.allocated_bytes at the last step of marking */
+  Phase phase;
+  StackList stacks;
+  bool collecting, minor, must_be_full;
+  uint64_t minors, majors, collect_ns_total, collect_ns_max;
+  uint32_t pauses[PAUSE_BUCKETS];
 };
 
 /* gc_new with a system that fails on demand. */
 Gc *gc_new_on(const GcConfig *config, const Os *os);
 
+/* Before the first write to words [word, word + n) of fresh memory: what PAGE_OLD says about the
+ * page does not concern new blocks, all other states do. See barrier.c. */
+void barrier_fresh_slow(Gc *gc, uint64_t page);
+static inline void barrier_fresh(Gc *gc, uint64_t word, uint64_t n) {
+  uint64_t last = (word + n - 1) >> GC_WORD_PAGE_SHIFT;
+  for (uint64_t page = word >> GC_WORD_PAGE_SHIFT; page <= last; page++)
+    if (gc->states[page] & ~PAGE_OLD) barrier_fresh_slow(gc, page);
+}
 /* Before a write to metadata in the cage. */
-static inline void meta_touch(Gc *gc, const void *at) { gc_touch(gc->base, gc_word(gc->base, at)); }
+static inline void meta_touch(Gc *gc, const void *at) {
+  barrier_fresh(gc, gc_word(gc->base, at), 1);
+}
+/* Notes that a page with old blocks holds what no collection has seen. */
+static inline void barrier_remember(Gc *gc, uint64_t page) {
+  uint64_t bit = (uint64_t)1 << (page & 63);
+  gc->dirty_count += !(gc->dirty[page >> 6] & bit);
+  gc->dirty[page >> 6] |= bit;
+  gc->states[page] &= (uint8_t)~PAGE_OLD;
+}
 
 static inline uint32_t page_of_word(uint64_t word) {
   return (uint32_t)(word >> GC_WORD_PAGE_SHIFT);
 }
 static inline uint64_t word_of_page(uint64_t page) { return page << GC_WORD_PAGE_SHIFT; }
+/* The span a word of a slab or a middle span lies in. For any word: page_span. */
 static inline uint32_t span_of_word(Gc *gc, uint64_t word) {
   uint32_t page = page_of_word(word);
   return page - gc->table[page].back;

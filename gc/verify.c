@@ -4,6 +4,8 @@
  *   alloc bits <-> slots, side tables of middle spans, starts of large blocks; none in free pages
  *   lists of ready spans and of free middle blocks <-> descriptors and side tables
  *   every reference in every allocated block -> the start of an allocated block
+ *   pages of old blocks are PAGE_OLD or dirty; references from old blocks to young ones lie on dirty
+ *   pages, and while a major collection marks, so do those from scanned blocks to unmarked ones
  *
  * It first closes the runs and finishes the sweep, so that the alloc bits are exact.
  */
@@ -25,6 +27,7 @@ typedef struct Check {
   Gc *gc;
   uint64_t *where;
   uint64_t used_pages, linked; /* what the walk found */
+  uint64_t holder;             /* the block whose references are looked at, 0: any may be */
   uint64_t listed;             /* slabs that have free slots and are in a list or current */
 } Check;
 
@@ -57,7 +60,7 @@ static const char *check_descriptors(Check *c, uint32_t span, uint32_t units) {
     if (other->kind != d->kind || other->run != d->run || other->back != i)
       return "a page descriptor disagrees with its span's first";
   }
-  return d->flags & SPAN_SWEPT ? NULL : "a span is unswept after the sweep";
+  return NULL;
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -104,9 +107,22 @@ static bool is_block(Gc *gc, uint32_t ref) {
          bits_test(gc->bits, ref);
 }
 
-static const char *check_ref(Check *c, uint64_t holder, uint32_t ref) {
-  *c->where = holder;
-  return !ref || is_block(c->gc, ref) ? NULL : "a reference to no block";
+/* Edges that no collection would find. Stacks are written to without a barrier. */
+static const char *check_colours(Check *c, uint64_t word, uint32_t ref) {
+  Gc *gc = c->gc;
+  uint64_t holder = c->holder;
+  if (!holder || !bits_test(gc->marks, holder) || bits_test(gc->dirty, page_of_word(word)))
+    return NULL;
+  if (!bits_test(gc->marks, ref)) return "an old block refers to a young one on a clean page";
+  bool scanned = gc->phase == PHASE_MARK && bits_test(gc->next, holder) &&
+                 !bits_test(gc->pending, holder) && gc->marker.wide != holder;
+  return scanned && !bits_test(gc->next, ref) ? "a scanned block refers to an unmarked one" : NULL;
+}
+
+static const char *check_ref(Check *c, uint64_t word, uint32_t ref) {
+  *c->where = word;
+  if (!ref) return NULL;
+  return is_block(c->gc, ref) ? check_colours(c, word, ref) : "a reference to no block";
 }
 
 static const char *check_values(Check *c, uint64_t first, uint64_t count) {
@@ -126,12 +142,23 @@ static uint64_t words_claimed(const Header *h, unsigned pairs) {
   }
 }
 
+static const char *check_armed(Check *c, uint64_t at, uint64_t words) {
+  Gc *gc = c->gc;
+  if (!bits_test(gc->marks, at)) return NULL;
+  for (uint64_t page = page_of_word(at); page <= page_of_word(at + words - 1); page++)
+    if (!(gc->states[page] & PAGE_OLD) == !bits_test(gc->dirty, page))
+      return "a page with old blocks is neither armed nor dirty, or both";
+  return NULL;
+}
+
 static const char *check_block(Check *c, uint64_t at) {
   const Header *h = (const Header *)((const uint64_t *)c->gc->base + at);
   unsigned layout = h->layout & LAYOUT_MASK;
   unsigned pairs = layout ? 0 : (h->layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
   *c->where = at;
   if (words_claimed(h, pairs) > gc_block_words(c->gc, h)) return "a header larger than its block";
+  c->holder = layout == LAYOUT_STACK ? 0 : at;
+  TRY(check_armed(c, at, gc_block_words(c->gc, h)));
   if (layout <= LAYOUT_RAW && layout != LAYOUT_WIDE && (h->layout & LAYOUT_AUX_REF))
     TRY(check_ref(c, at, h->aux));
   for (unsigned i = 1; i <= pairs; i++) {
@@ -140,6 +167,7 @@ static const char *check_block(Check *c, uint64_t at) {
     TRY(check_ref(c, at + i, (uint32_t)(pair >> 32)));
   }
   uint64_t used = ((const uint64_t *)h)[1];
+  if (h->layout & LAYOUT_WEAK) c->holder = 0;
   switch (layout) {
     case LAYOUT_VALUES: return check_values(c, at + 1 + pairs, h->n);
     case LAYOUT_WIDE: return check_values(c, at + 1, h->aux);
@@ -179,6 +207,28 @@ static const char *check_ready_lists(Check *c) {
   return NULL;
 }
 
+/* Every span with young blocks is in the list, once. */
+static const char *check_young_lists(Check *c) {
+  Gc *gc = c->gc;
+  uint64_t flagged = 0, listed = 0;
+  uint32_t page = (uint32_t)gc->heap->first_page, span;
+  while ((span = page_next_span(gc, &page)) != 0) {
+    const PageDesc *d = gc->table + span;
+    uint64_t end = d->kind == SPAN_LARGE ? 1 : d->pages;
+    *c->where = word_of_page(span);
+    flagged += d->flags & SPAN_YOUNG;
+    for (uint64_t i = bitword_of_page(span); i < bitword_of_page(span + end); i++) {
+      if (gc->pending[i] && gc->phase == PHASE_IDLE) return "a pending block between collections";
+      if (gc->marks[i] & ~gc->bits[i]) return "a mark on no block";
+      if ((gc->bits[i] & ~gc->marks[i]) && !(d->flags & SPAN_YOUNG))
+        return "a young block in a span not listed";
+    }
+  }
+  for (span = gc->heap->young; span && listed <= flagged; span = gc->table[span].next) listed++;
+  for (span = gc->heap->young_large; span && listed <= flagged; span = gc->table[span].next) listed++;
+  return listed == flagged ? NULL : "the lists of young spans are damaged";
+}
+
 static const char *check_pages(Check *c) {
   Heap *h = c->gc->heap;
   uint32_t end = (uint32_t)h->cage_pages;
@@ -201,6 +251,7 @@ static const char *check_pages(Check *c) {
 static const char *check_references(Check *c) {
   uint32_t page = (uint32_t)c->gc->heap->first_page, span;
   while ((span = page_next_span(c->gc, &page)) != 0) TRY(check_blocks_of(c, span));
+  c->holder = 0;
   TRY(check_values(c, GC_ROOT_OFF / 8, GC_ROOT_BYTES / 8));
   return check_ref(c, 0, c->gc->heap->finals);
 }
@@ -209,6 +260,7 @@ static const char *check_all(Check *c) {
   TRY(buddy_check(c->gc->buddy));
   TRY(check_pages(c));
   TRY(check_ready_lists(c));
+  TRY(check_young_lists(c));
   *c->where = 0;
   if (segfit_count_linked(c->gc) != c->linked) return "damaged free lists of middle blocks";
   return check_references(c);
@@ -218,7 +270,6 @@ const char *gc_verify(Gc *gc, uint64_t *where) {
   uint64_t ignored;
   Check c = {.gc = gc, .where = where ? where : &ignored};
   *c.where = 0;
-  slab_close_runs(gc);
-  collect_finish_sweep(gc);
+  collect_settle(gc);
   return check_all(&c);
 }

@@ -99,6 +99,7 @@ static bool init(ox_VM *vm, const VmConfig *config) {
   GcConfig gc = {.cage_bytes = config->cage_bytes,
                  .limit_bytes = config->limit_bytes,
                  .embedder = vm,
+                 .mode = GC_STOP_WORLD,
                  .mark_roots = mark_roots,
                  .after_mark = after_mark,
                  .finalize = finalize};

@@ -109,7 +109,7 @@ static void model_collect(Model *m, unsigned keep_of_16) {
     else retire(m, i);
   }
   if (below(&m->rng, 2)) gc_collect(m->gc);
-  else collect_run(m->gc); /* spans are swept when they are needed */
+  else collect_full(m->gc); /* spans are swept when they are needed */
 }
 
 typedef struct Trace {

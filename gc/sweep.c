@@ -1,0 +1,100 @@
+/* sweep.c - which spans are swept when.
+ *
+ * After a minor collection nothing can have died but what was allocated since the last one. The
+ * spans that were allocated into are in a list, and sweeping them is proportional to the young
+ * generation, whatever the size of the heap.
+ *
+ * After a major collection every span is unswept (a bit per page in a side table, so that no
+ * descriptor is written). They are swept in address order, some with each span that an allocator
+ * asks for, and all before the next major collection marks. An unswept span is in no list and is not
+ * allocated into; where the allocator of middle blocks finds a free block in one, it is swept first.
+ * Minor collections go on meanwhile: an unswept span has no young blocks.
+ */
+#include "sweep.h"
+
+#include <string.h>
+
+#include "bits.h"
+#include "large.h"
+#include "page.h"
+#include "segfit.h"
+#include "slab.h"
+
+enum { SPANS_PER_ALLOCATION = 16 };
+
+/* Under stress the words of dead blocks are overwritten, so that a missing root is noticed. */
+static void poison_dead(Gc *gc, uint32_t span) {
+  const PageDesc *d = gc->table + span;
+  if (d->kind == SPAN_LARGE) return;
+  uint64_t from = word_of_page(span), to = from + d->pages * (uint64_t)GC_PAGE_WORDS;
+  for (uint64_t at = bits_next(gc->bits, from, to); at < to; at = bits_next(gc->bits, at + 1, to)) {
+    if (bits_test(gc->marks, at)) continue;
+    void *block = gc_ptr(gc->base, (Ref){(uint32_t)at});
+    uint64_t words = gc_block_words(gc, block);
+    barrier_fresh(gc, at, words);
+    memset(block, 0xDB, words * 8);
+  }
+}
+
+static void sweep_any(Gc *gc, uint32_t span) {
+  bits_clear(gc->unswept, span);
+  if (gc->config.stress) poison_dead(gc, span);
+  switch (gc->table[span].kind) {
+    case SPAN_SLAB: slab_sweep(gc, span); break;
+    case SPAN_MID: segfit_sweep(gc, span); break;
+    default: large_sweep(gc, span); break;
+  }
+}
+
+/* ---- young spans ----------------------------------------------------------------------------- */
+
+void sweep_list_young(Gc *gc, uint32_t span) {
+  PageDesc *d = page_edit(gc, span);
+  if (d->flags & SPAN_YOUNG) return;
+  d->flags |= SPAN_YOUNG;
+  d->next = gc->heap->young;
+  gc->heap->young = span;
+}
+
+void sweep_young(Gc *gc) {
+  slab_forget_spans(gc);
+  large_sweep_young(gc);
+  for (uint32_t span; (span = gc->heap->young) != 0;) {
+    PageDesc *d = page_edit(gc, span);
+    gc->heap->young = d->next;
+    d->next = 0;
+    d->flags &= (uint8_t)~SPAN_YOUNG;
+    sweep_any(gc, span);
+  }
+}
+
+/* ---- all spans ------------------------------------------------------------------------------- */
+
+void sweep_begin(Gc *gc) {
+  memset(gc->unswept, 0xFF, gc->top_page / 8 + 1);
+  slab_forget_lists(gc);
+  gc->sweep_page = (uint32_t)gc->heap->first_page;
+}
+
+bool sweep_is_done(Gc *gc) { return gc->sweep_page == SWEEP_DONE; }
+
+void sweep_span(Gc *gc, uint32_t span) {
+  if (!sweep_is_done(gc) && bits_test(gc->unswept, span)) sweep_any(gc, span);
+}
+
+bool sweep_step(Gc *gc, unsigned spans) {
+  while (spans-- && !sweep_is_done(gc)) {
+    uint32_t span = page_next_span(gc, &gc->sweep_page);
+    if (span && bits_test(gc->unswept, span)) sweep_any(gc, span);
+    if (gc->sweep_page >= gc->top_page) gc->sweep_page = SWEEP_DONE;
+  }
+  return !sweep_is_done(gc);
+}
+
+bool sweep_some(Gc *gc) {
+  return !sweep_is_done(gc) && sweep_step(gc, SPANS_PER_ALLOCATION);
+}
+
+void sweep_finish(Gc *gc) {
+  while (sweep_step(gc, UINT32_MAX)) continue;
+}

@@ -1,0 +1,23 @@
+/* sweep.h - from marks to free memory: young spans at once, the others by and by. */
+#ifndef OX_GC_SWEEP_H
+#define OX_GC_SWEEP_H
+
+#include "state.h"
+
+/* Enters a slab or middle span in the list of those that are allocated into. */
+void sweep_list_young(Gc *gc, uint32_t span);
+/* After marking: sweeps all spans allocated into since the last collection. */
+void sweep_young(Gc *gc);
+
+/* A major collection has marked: all spans are to be swept. The young ones come first, see above. */
+void sweep_begin(Gc *gc);
+/* One span, where it is not swept yet. */
+void sweep_span(Gc *gc, uint32_t span);
+bool sweep_is_done(Gc *gc);
+/* So many spans more; false: all are done. */
+bool sweep_step(Gc *gc, unsigned spans);
+/* What an allocation does on its way; false: all are done. */
+bool sweep_some(Gc *gc);
+void sweep_finish(Gc *gc);
+
+#endif
