@@ -21,10 +21,10 @@ BUILD ?= build
 VARIANT ?= release
 
 ifeq ($(origin CC),default)
-  CC := $(shell sh mk/compiler.sh $(if $(filter asan tsan,$(VARIANT)),sanitize))
+  CC := $(shell sh runtime/mk/compiler.sh $(if $(filter asan tsan,$(VARIANT)),sanitize))
 endif
 ifeq ($(origin FEATURES),undefined)
-  FEATURES := $(shell sh mk/features.sh $(CC))
+  FEATURES := $(shell sh runtime/mk/features.sh $(CC))
 endif
 export FEATURES
 
@@ -108,9 +108,9 @@ $(O)/%.o: %.c $(O)/flags
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(FILE_FLAGS) -MMD -MP -c -o $@ $<
 
 # The part of the standard library that is written in Oxbow travels inside the library.
-$(O)/gen/prelude.c: $(PRELUDE) $(O)/flags mk/embed.sh
+$(O)/gen/prelude.c: $(PRELUDE) $(O)/flags runtime/mk/embed.sh
 	@mkdir -p $(@D)
-	$(Q)sh mk/embed.sh prelude_text prelude_size $< > $@
+	$(Q)sh runtime/mk/embed.sh prelude_text prelude_size $< > $@
 $(O)/gen/prelude.o: $(O)/gen/prelude.c
 	$(call say,CC $(<F))
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
@@ -126,11 +126,11 @@ $(OUT)/liboxbow.a: $(LIB_OBJECTS) $(OUT)/.link
 	@rm -f $@
 	$(Q)ar rcs $@ $(O)/liboxbow.o
 
-$(OUT)/liboxbow.so: $(LIB_OBJECTS) $(OUT)/.link mk/exports.map
+$(OUT)/liboxbow.so: $(LIB_OBJECTS) $(OUT)/.link runtime/mk/exports.map
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) -shared $(CFLAGS_ALL) $(LDFLAGS) -Wl,-soname,liboxbow.so.0 \
-	  -Wl,--version-script=mk/exports.map -o $@ $(LIB_OBJECTS) $(LIBS)
+	  -Wl,--version-script=runtime/mk/exports.map -o $@ $(LIB_OBJECTS) $(LIBS)
 
 $(OUT)/oxbow: $(CLI_OBJECTS) $(OUT)/liboxbow.a $(OUT)/.link
 	@mkdir -p $(@D)
@@ -142,7 +142,7 @@ debug asan:
 
 # `run`, `test` and `bench` build with all processors, unless a -j was given.
 build_all = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) \
-  FEATURES="`sh mk/features.sh $(CC)`"
+  FEATURES="`sh runtime/mk/features.sh $(CC)`"
 
 # ---- tests ----------------------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ check: products $(OUT)/tests/run_lang $(EMBED_EXAMPLES) check-dispatch
 
 # Each opcode must end in its own indirect jump: compilers like to join them, and that is slow.
 check-dispatch: $(OUT)/oxbow
-	@sh mk/check_dispatch.sh $(O)/runtime/interp.o
+	@sh runtime/mk/check_dispatch.sh $(O)/runtime/interp.o
 
 run:
 	@sh tests/deps.sh build
@@ -215,6 +215,6 @@ reference: $(OUT)/oxbow
 clean:
 	rm -rf $(BUILD)
 
-include mk/install.mk
+include runtime/mk/install.mk
 
 -include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(wildcard $(O)/*.d)

@@ -126,8 +126,8 @@ static Suggestion suggest(Resolver *r, const Name *name) {
 /* Habits from other languages. */
 static const char *foreign_hint(const char *name) {
   static const char *const table[][2] = {
-      {"null", "nothing is called 'nil' here"},  {"None", "nothing is called 'nil' here"},
-      {"NULL", "nothing is called 'nil' here"},  {"undefined", "nothing is called 'nil' here"},
+      {"null", "write 'nil'"},  {"None", "write 'nil'"},
+      {"NULL", "write 'nil'"},  {"undefined", "write 'nil'"},
       {"True", "write 'true'"},                  {"TRUE", "write 'true'"},
       {"False", "write 'false'"},                {"FALSE", "write 'false'"},
       {"this", "the receiver is called 'self'"}, {"println", "did you mean 'print'?"},

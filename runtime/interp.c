@@ -3,7 +3,7 @@
  * The handlers of the instructions stand in the ops_*.h files, grouped by topic, written once:
  *     OPCODE(MOVE) { R[A] = R[B]; NEXT; }
  * and compiled in one of two forms, whichever the compiler does well (docs/architecture.md has the
- * measurements; mk/check_dispatch.sh looks at the result):
+ * measurements; runtime/mk/check_dispatch.sh looks at the result):
  *
  *   clang >= 19: each handler is a function that ends in a tail call of the next one (musttail).
  *   The calling convention preserve_none passes the whole machine in registers: pc r12, R r13,

@@ -7,7 +7,7 @@
 #include "run.h"
 #include "str.h"
 
-extern const char prelude_text[]; /* made from prelude.oxb by mk/embed.sh */
+extern const char prelude_text[]; /* made from prelude.oxb by runtime/mk/embed.sh */
 extern const unsigned long prelude_size;
 
 bool prelude_is(ox_VM *vm, Value module) { return module != V_NIL && module == vm->st->prelude; }

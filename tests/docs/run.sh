@@ -6,7 +6,7 @@
 
 build=$1
 cc=${CC:-cc}
-features=${FEATURES-$(sh mk/features.sh "$cc")}
+features=${FEATURES-$(sh runtime/mk/features.sh "$cc")}
 libs="-lm -lpthread"
 case $features in *pcre2*) libs="-lpcre2-8 $libs" ;; esac
 case $features in *utf8proc*) libs="-lutf8proc $libs" ;; esac

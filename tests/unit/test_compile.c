@@ -481,7 +481,7 @@ Test(compile, errors) {
       {"print(conter)", "1:7 'conter' is not defined"},
       {"let counter = 1\nprint(conter)", "2:7 'conter' is not defined (did you mean 'counter'?)"},
       {"pritn(1)", "1:1 'pritn' is not defined (did you mean 'print'?)"},
-      {"let x = null", "1:9 'null' is not defined (nothing is called 'nil' here)"},
+      {"let x = null", "1:9 'null' is not defined (write 'nil')"},
       {"fn f() => this", "1:11 'this' is not defined (the receiver is called 'self')"},
       {"x = 1", "1:1 'x' is not defined (declare it first: let x = ...)"},
       {"print(y)\nprint(y)", "1:7 'y' is not defined"},

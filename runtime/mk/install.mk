@@ -41,7 +41,7 @@ install: products
 	$(INSTALL) -m 644 include/oxbow.h '$(DESTDIR)$(includedir)/oxbow.h'
 	sed -e 's|@prefix@|$(prefix)|' -e 's|@libdir@|$(call in_terms_of_prefix,$(libdir))|' \
 	  -e 's|@includedir@|$(call in_terms_of_prefix,$(includedir))|' \
-	  -e 's|@version@|$(VERSION)|' -e 's|@libs@|$(strip $(LIBS))|' mk/oxbow.pc.in \
+	  -e 's|@version@|$(VERSION)|' -e 's|@libs@|$(strip $(LIBS))|' runtime/mk/oxbow.pc.in \
 	  > '$(DESTDIR)$(pkgconfigdir)/oxbow.pc'
 	chmod 644 '$(DESTDIR)$(pkgconfigdir)/oxbow.pc'
 	$(INSTALL) -m 644 docs/oxbow.1 '$(DESTDIR)$(mandir)/man1/oxbow.1'
@@ -68,4 +68,4 @@ deb: products
 	  exec_prefix=/usr bindir=/usr/bin libdir=$(DEB_LIBDIR) includedir=/usr/include \
 	  datarootdir=/usr/share mandir=/usr/share/man docdir=/usr/share/doc/oxbow \
 	  pkgconfigdir=$(DEB_LIBDIR)/pkgconfig >/dev/null
-	sh mk/deb.sh $(VERSION) $(DEB_ROOT) $(OUT)
+	sh runtime/mk/deb.sh $(VERSION) $(DEB_ROOT) $(OUT)
