@@ -56,7 +56,6 @@ static bool is_methods(const ModuleDef *m) { return m->type >= 0 || strchr(m->na
 
 /* All but the tables that only the prelude can import. */
 static bool is_public(const ModuleDef *m) {
-  if (strcmp(m->name, "prelude") == 0) return false;
   return !*m->name || is_methods(m) || native_find_module(m->name, strlen(m->name)) >= 0;
 }
 

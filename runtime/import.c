@@ -16,6 +16,7 @@
 #include "list.h"
 #include "loader.h"
 #include "map.h"
+#include "prelude.h"
 #include "native.h"
 #include "str.h"
 #include "suggest.h"
@@ -188,8 +189,7 @@ static Value module_new(ox_VM *vm, const LoadRequest *r) {
   return vm_root(vm, v) ? v : V_ERROR;
 }
 
-Value import_standard(ox_VM *vm, const char *name, size_t len) {
-  int table = native_find_module(name, len);
+static Value import_table(ox_VM *vm, int table, const char *name, size_t len) {
   if (table < 0) return V_ABSENT;
   char key[80];
   snprintf(key, sizeof key, "std:%.*s", (int)(len < 64 ? len : 64), name);
@@ -199,6 +199,10 @@ Value import_standard(ox_VM *vm, const char *name, size_t len) {
   if (m != V_ABSENT) return m;
   m = native_module(vm, table);
   return m != V_ERROR && map_set(vm, vm->st->modules, k, m) ? m : V_ERROR;
+}
+
+Value import_standard(ox_VM *vm, const char *name, size_t len) {
+  return import_table(vm, native_find_module(name, len), name, len);
 }
 
 /* ---- one text ---- */
@@ -369,7 +373,11 @@ static VmStatus load_import(Job *job, const ImportRef *ref) {
     status = load_path(job, ref, path, &m);
     free(path);
   } else {
-    m = import_standard(vm, ref->path.chars, ref->path.len);
+    bool helpers = prelude_is_text(job->request->text) && ref->path.len == 7 &&
+                   memcmp(ref->path.chars, "prelude", 7) == 0;
+    int table = helpers ? native_find_helpers()
+                        : native_find_module(ref->path.chars, ref->path.len);
+    m = import_table(vm, table, ref->path.chars, ref->path.len);
     if (m == V_ABSENT && error_pending(vm)) return VM_THROWN;
     if (m == V_ABSENT) {
       unknown_standard(job, ref);

@@ -108,6 +108,7 @@ static inline bool is_float_pair(Value a, Value b) {
   X(setslot_barrier) X(setup_barrier) X(getf_other) X(getf_lookup) X(setf_other) X(setf_lookup) \
   X(getidx_other) X(call_other) X(tailcall_other) X(invoke_other) X(invoke_lookup) \
   X(tailinvoke_lookup) X(list_push) X(ret_mode) \
+  X(jeq_other) X(jne_other) X(jeqk_other) X(jnek_other) \
   X(mixed_add) X(mixed_sub) X(mixed_mul) X(mixed_div) \
   X(mixed_addk) X(mixed_subk) X(mixed_mulk) X(mixed_divk)
 

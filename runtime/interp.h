@@ -27,10 +27,11 @@
 /* With OX_TINY_STACKS every stack moves at nearly every call that needs room: a test of C code that
  * keeps pointers into it. */
 #ifdef OX_TINY_STACKS
-enum { SPARE_REGISTERS = 10, STACK_MARGIN = 2, STACK_MAIN = 16, STACK_FIBER = 16, STACK_GROWTH = 1 };
+enum { STACK_MARGIN = 2, STACK_MAIN = 16, STACK_FIBER = 16, STACK_GROWTH = 1 };
 #else
-enum { SPARE_REGISTERS = 10, STACK_MARGIN = 32, STACK_MAIN = 1024, STACK_FIBER = 30, STACK_GROWTH = 2 };
+enum { STACK_MARGIN = 32, STACK_MAIN = 1024, STACK_FIBER = 30, STACK_GROWTH = 2 };
 #endif
+enum { SPARE_REGISTERS = 10 };
 
 typedef enum RetMode {
   RET_STORE,  /* R[dest] = result */

@@ -93,7 +93,8 @@ bool slow_iter(ox_VM *vm, uint32_t ins) {
 bool ops_iter_result(ox_VM *vm, Value iterable) {
   uint32_t ins = vm_pc(vm)[-1];
   if (++vm_regs(vm)[INS_A(ins) + 1] <= MAX_ITER_STEPS) return iterate(vm, ins, iterable);
-  vm_throw(vm, ERR_TYPE, "cannot iterate over %s: `iter` must give a list, range, map, set or fiber",
+  vm_throw(vm, ERR_TYPE,
+           "cannot iterate over %s: `iter` must give a list, range, map, set or fiber",
            vm_type_name(vm, iterable));
   return false;
 }

@@ -12,6 +12,8 @@ extern const unsigned long prelude_size;
 
 bool prelude_is(ox_VM *vm, Value module) { return module != V_NIL && module == vm->st->prelude; }
 
+bool prelude_is_text(const char *text) { return text == prelude_text; }
+
 static bool load(ox_VM *vm) {
   if (v_is(vm->st->prelude, KIND_MODULE)) return true;
   VmText diags = {0};

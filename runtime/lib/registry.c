@@ -55,8 +55,7 @@ static bool is_module(const ModuleDef *m) {
 int native_find_module(const char *name, size_t len) {
   for (int t = 0; t < native_table_count; t++) {
     const ModuleDef *m = native_tables[t];
-    bool wanted = is_module(m) || m == &module_prelude;
-    if (wanted && strlen(m->name) == len && memcmp(m->name, name, len) == 0) return t;
+    if (is_module(m) && strlen(m->name) == len && memcmp(m->name, name, len) == 0) return t;
   }
   return -1;
 }
@@ -66,6 +65,8 @@ static int table_number(const ModuleDef *def) {
   while (native_tables[t] != def) t++;
   return t;
 }
+
+int native_find_helpers(void) { return table_number(&module_prelude); }
 
 bool registry_export_all(ox_VM *vm, const ModuleDef *def, Value exports) {
   uint32_t first = (uint32_t)table_number(def) << NATIVE_INDEX_BITS;
