@@ -216,5 +216,6 @@ clean:
 	rm -rf $(BUILD)
 
 include runtime/mk/install.mk
+include runtime/mk/robust.mk
 
 -include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(wildcard $(O)/*.d)

@@ -120,17 +120,45 @@ bool error_frame(ox_VM *vm, Value thrown, int index, TraceFrame *out) {
 
 /* ---- the report ---- */
 
+/* The `str` of what was thrown may be the program's: it gets a budget of its own, and whatever stops
+ * it (an interrupt, os.exit) stops nothing else, so that an error can always be described. */
+enum { DESCRIBE_FUEL = 1 << 20 };
+typedef struct Outside {
+  uint64_t limit, fuel;
+  bool limited, unwinding, exiting;
+  int code;
+} Outside;
+
+static Outside describe_begin(ox_VM *vm) {
+  Outside o = {vm->fuel_limit, vm->st->fuel, vm->fuel_limited,
+               vm->unwinding_uncatchable, vm->exiting, vm->exit_code};
+  if (!vm->fuel_limited || vm_fuel_left(vm) > DESCRIBE_FUEL) vm_set_fuel(vm, DESCRIBE_FUEL);
+  vm->unwinding_uncatchable = false;
+  return o;
+}
+
+static void describe_end(ox_VM *vm, const Outside *o) {
+  if (error_pending(vm)) error_take(vm);
+  vm->fuel_limit = o->limit;
+  vm->st->fuel = o->fuel;
+  vm->fuel_limited = o->limited;
+  vm->unwinding_uncatchable = o->unwinding;
+  vm->exiting = o->exiting;
+  vm->exit_code = o->code;
+}
+
 void error_message(ox_VM *vm, Value thrown, VmText *out) {
   uint32_t mark = vm_roots_mark(vm);
   bool is_error = v_is(thrown, KIND_ERROR);
   if (!is_error) add_text(out, "uncaught: ");
+  Outside outside = describe_begin(vm);
   Value text = is_error ? ((Error *)vm_deref(vm, thrown))->message
                : v_is_string(thrown) ? thrown : value_repr(vm, thrown);
   if (text != V_ERROR && !v_is_string(text)) text = value_repr(vm, text);
   String *s = text == V_ERROR ? NULL : string_flat(vm, text);
   if (s != NULL) vm_text_add(out, s->chars, s->h.aux);
   else add_format(out, "%s", vm_type_name(vm, thrown));
-  if (error_pending(vm)) error_take(vm);
+  describe_end(vm, &outside);
   vm_roots_reset(vm, mark);
 }
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # run.sh BUILD [PART...]: runs the tests that `make check` has built, and adds up their counts.
 #
-# Parts: unit api lang spec examples embed docs cli stress asan threads install. Each part leaves its
-# output in BUILD/test-logs/PART.log and ends with "N passed, N failed"; a part that counts nothing
-# has failed, since a test that did not run proves nothing. The last line is the sum of all.
+# Parts: unit api lang spec examples embed docs cli stress asan faults fuzz threads install. Each part
+# leaves its output in BUILD/test-logs/PART.log and ends with "N passed, N failed"; a part that counts
+# nothing has failed, since a test that did not run proves nothing. The last line is the sum of all.
 
 build=$1
 shift
@@ -11,7 +11,7 @@ root=$(pwd)
 logs=$build/test-logs
 asan=$build/asan
 runner=$build/tests/run_lang
-parts=${*:-unit api lang spec examples embed docs cli stress asan threads install}
+parts=${*:-unit api lang spec examples embed docs cli stress asan faults fuzz threads install}
 mkdir -p "$logs"
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -55,6 +55,29 @@ run_threads() {
   $plain "$build/tsan/tests/threads" || [ $? -ne 66 ] || echo "ThreadSanitizer found a data race"
 }
 
+# Programs of the suite as seeds, then so many inputs made from them. A target passes if it comes
+# to its end; what it finds ends it.
+run_fuzz() {
+  passed=0 failed=0
+  for target in compile:1500 api:1500 run:30; do
+    name=${target%:*} runs=${target#*:} seeds="tests/lang/errors tests/lang/lists"
+    if [ "$name" = run ]; then seeds="tests/lang/control tests/lang/match"; fi
+    if timeout 300 "$asan/tests/fuzz/fuzz_$name" "-runs=$runs" $seeds; then
+      passed=$((passed + 1))
+    else
+      failed=$((failed + 1))
+      echo "fuzz_$name ended with status $?"
+    fi
+  done
+  echo "$passed passed, $failed failed"
+}
+
+# For each program three requests for memory, spread over all it makes, fail one by one. By hand, all of
+# them: build/asan/tests/faults --all tests/lang
+run_faults() {
+  (cd tests/lang && "$root/$asan/tests/faults" --most 3 classes closures errors fibers maps match strings)
+}
+
 run_part() {
   case $1 in
     unit) run_criterion "$asan"/tests/unit/* ;;
@@ -67,6 +90,8 @@ run_part() {
     cli) sh tests/cli/run.sh "$root/$build/oxbow" ;;
     stress) "$runner" --arg --gc-stress --arg --verify --timeout 60 "$build/oxbow" tests/lang ;;
     asan) "$runner" --arg --verify --timeout 60 "$asan/oxbow" tests/lang ;;
+    faults) run_faults ;;
+    fuzz) run_fuzz ;;
     install) sh tests/install/run.sh "$build" ;;
     threads) run_threads ;;
     *) echo "there is no part $1"; echo "0 passed, 1 failed" ;;

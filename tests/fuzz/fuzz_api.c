@@ -170,7 +170,8 @@ static void read_value(Machine *m) {
     seen += (size_t)ox_type(key);
   if (ox_foreign_object(vm, v, &type_b) != NULL && ox_foreign_object(vm, v, &type_a) != NULL)
     fuzz_fail("an object of two types");
-  if (seen == SIZE_MAX) abort();
+  volatile size_t sink = seen; // so that nothing above is left out
+  (void)sink;
 }
 
 static void call(Machine *m) {
