@@ -57,22 +57,41 @@ static inline uint64_t bits_count(const uint64_t *words, uint64_t n) {
   return total;
 }
 
-/* Sets the bits from, from + stride, ... below `to`; stride 1..64. Works by whole words: the
- * pattern of one word, shifted by the phase at which the row enters it. */
+/* A row of bits from, from + stride, ... goes through the words of a bitmap: its bits in the present
+ * word. Stride 1..64. */
+typedef struct BitsRow { uint64_t pattern; unsigned phase, over, stride; } BitsRow;
+static inline BitsRow bits_row(uint64_t from, unsigned stride) {
+  BitsRow row = {0, from & 63, 64 % stride, stride};
+  for (unsigned at = 0; at < 64; at += stride) row.pattern |= (uint64_t)1 << at;
+  return row;
+}
+static inline uint64_t bits_row_word(const BitsRow *row) { return row->pattern << row->phase; }
+static inline void bits_row_advance(BitsRow *row) {
+  row->phase %= row->stride;
+  row->phase = row->phase >= row->over ? row->phase - row->over
+                                       : row->phase + row->stride - row->over;
+}
+
+/* The first bit of the row in [from, to) that is not set, or something not below `to`. */
+static inline uint64_t bits_next_clear_in_row(const uint64_t *bits, uint64_t from, uint64_t to,
+                                              unsigned stride) {
+  if (from >= to || !bits_test(bits, from)) return from;
+  BitsRow row = bits_row(from, stride);
+  for (uint64_t i = from >> 6; i << 6 < to; i++, bits_row_advance(&row)) {
+    uint64_t clear = bits_row_word(&row) & ~bits[i];
+    if (clear) return (i << 6) + (uint64_t)__builtin_ctzll(clear);
+  }
+  return to;
+}
+
+/* Sets the bits of a row below `to`. */
 static inline void bits_set_row(uint64_t *bits, uint64_t from, uint64_t to, unsigned stride) {
   if (from >= to) return;
-  uint64_t pattern = 0;
-  for (unsigned at = 0; at < 64; at += stride) pattern |= (uint64_t)1 << at;
+  BitsRow row = bits_row(from, stride);
   uint64_t i = from >> 6, last = (to - 1) >> 6;
-  unsigned phase = from & 63, over = 64 % stride;
-  for (; i < last; i++) {
-    bits[i] |= pattern << phase;
-    if (i == from >> 6) phase %= stride;
-    phase = phase >= over ? phase - over : phase + stride - over;
-  }
+  for (; i < last; i++, bits_row_advance(&row)) bits[i] |= bits_row_word(&row);
   unsigned left = (unsigned)(to - (last << 6)); /* 1..64 bits of the last word */
-  uint64_t mask = left == 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1;
-  bits[last] |= pattern << phase & mask;
+  bits[last] |= bits_row_word(&row) & (left == 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1);
 }
 
 #endif

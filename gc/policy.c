@@ -1,6 +1,7 @@
 #include "policy.h"
 
 static uint64_t least_budget(const Policy *p) {
+  if (p->percent) return POLICY_LEAST_BUDGET;
   uint64_t share = p->total / POLICY_SETTLE_SHARE;
   if (share < POLICY_FIRST_BUDGET) return POLICY_FIRST_BUDGET;
   return share < POLICY_SETTLED_BUDGET ? share : POLICY_SETTLED_BUDGET;
@@ -16,10 +17,11 @@ static uint64_t growth(const Policy *p) {
 
 /* Only minor collections until the old generation gets there. */
 static uint64_t limit_of_old(const Policy *p, uint64_t before) {
-  if (p->percent) return p->live + growth(p) / 2 + POLICY_FIRST_BUDGET;
+  if (p->percent) return p->live + most(growth(p), POLICY_LEAST_BUDGET) / 2;
   if (policy_is_small(p)) return p->live + most(p->live, least_budget(p));
   uint64_t garbage = before > p->live ? before - p->live : 0;
-  return p->live + (garbage > p->live / 8 ? p->live / 4 : p->live / 2);
+  uint64_t share = garbage > p->live / 8 ? p->live / 4 : p->live / 2;
+  return p->live + most(share, p->live < POLICY_EASY ? p->live : POLICY_EASY);
 }
 
 static bool wants_minors(const Policy *p) {
@@ -30,6 +32,7 @@ static void set_budget(Policy *p) {
   p->total += p->debt;
   p->debt = 0;
   if (!policy_is_small(p)) p->budget = p->nursery;
+  else if (p->percent) p->budget = most(growth(p) / (wants_minors(p) ? 2 : 1), POLICY_LEAST_BUDGET);
   else if (wants_minors(p)) p->budget = least_budget(p);
   else p->budget = most(growth(p), least_budget(p));
 }

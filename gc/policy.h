@@ -29,15 +29,17 @@
 
 #define POLICY_FIRST_BUDGET ((uint64_t)1 << 20)
 #define POLICY_SETTLED_BUDGET ((uint64_t)4 << 20)
+#define POLICY_LEAST_BUDGET ((uint64_t)256 << 10) /* where the size of the heap is prescribed */
 enum { POLICY_SETTLE_SHARE = 8 };
 #define POLICY_SMALL ((uint64_t)8 << 20)
+#define POLICY_EASY ((uint64_t)32 << 20) /* so much the old generation may always grow, or double */
 /* So many collections in a row may gain next to nothing at the limit before memory counts as
  * exhausted: else a heap 99 % full would crawl for ever instead of failing. */
 enum { POLICY_POOR_MAX = 8, POLICY_POOR_SHARE = 32 };
 /* Minor collections pay below this share of survivors, in 1/256. */
 enum { POLICY_FEW = 64, POLICY_LOOK_AGAIN = 16 };
 /* What a minor collection in a large heap should look at, in words; and the bounds of its budget. */
-enum { POLICY_MINOR_WORK = 48 << 10 };
+enum { POLICY_MINOR_WORK = 192 << 10 };
 #define POLICY_LEAST_NURSERY ((uint64_t)512 << 10)
 #define POLICY_MOST_NURSERY ((uint64_t)8 << 20)
 
@@ -54,7 +56,7 @@ typedef struct Policy {
   uint64_t nursery;   /* the budget of minor collections in a large heap */
   uint32_t survival;  /* share of bytes that survive a minor collection, in 1/256, smoothed */
   uint32_t fulls;     /* full collections since the last minor one */
-  uint32_t percent;   /* how large the heap may get, of the survivors; 0: as described */
+  uint32_t percent;   /* how large the heap may get, of the survivors, if that is prescribed, or 0 */
 } Policy;
 
 void policy_init(Policy *p, uint32_t percent);

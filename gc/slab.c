@@ -101,7 +101,7 @@ void slab_close_runs(Gc *gc) {
 static bool find_run(Gc *gc, uint32_t span, uint64_t from, GcRun *out) {
   unsigned words = slot_words(gc->table[span].run);
   uint64_t end = slots_end(gc, span);
-  while (from < end && bits_test(gc->bits, from)) from += words;
+  from = bits_next_clear_in_row(gc->bits, from, end, words);
   if (from >= end) return false;
   *out = (GcRun){(uint32_t)from, (uint32_t)bits_next(gc->bits, from, end)};
   return true;

@@ -75,21 +75,25 @@ typedef struct Heap {
 _Static_assert(sizeof(Heap) <= GC_HEAP_BYTES, "Heap outgrew its pages");
 _Static_assert(offsetof(Heap, runs) == 0, "gc_bump finds the runs at the start of Heap");
 
-enum { EDGE_SLOTS = 16 };
+enum { MARKER_ROOTS = 32 };
 
 /* A queue of pages that hold objects to be scanned, see mark.c. `link` has an entry per page: the
  * page behind it in the queue (itself: it is the last), 0: not queued. */
 typedef struct PageQueue {
   uint32_t *link;
   uint32_t head, tail; /* 0: empty */
+  bool newest_first;
+  /* Which order is better, see mark.c: visits in this stage, blocks found by them. */
+  uint8_t stage;
+  uint32_t visits, blocks, fifo_blocks;
 } PageQueue;
 
 /* The state of marking, see mark.c. */
 typedef struct Marker {
   PageQueue grey;  /* of the collection that runs */
   PageQueue slow;  /* of the major collection that is done in steps */
-  uint32_t edges[EDGE_SLOTS]; /* refs found, their mark words being fetched */
-  unsigned edge_at, edge_count;
+  uint32_t roots[MARKER_ROOTS]; /* pushed, their mark words being fetched */
+  unsigned root_count;
   uint32_t wide, wide_from; /* a long object that the major collection has scanned up to there */
   uint64_t words;           /* in blocks scanned, of the collection that runs */
   uint64_t slow_words;      /* the same of the major one */

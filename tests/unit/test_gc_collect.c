@@ -1,4 +1,6 @@
 /* The collector against a model graph: what it keeps must be exactly what the model can reach. */
+#include "gc/bits.h"
+#include "gc/collect.h"
 #include "gc_helpers.h"
 
 /* ---- random graphs --------------------------------------------------------------------------- */
@@ -14,6 +16,7 @@ typedef struct Node {
   uint32_t edges, strong; /* edges [strong, edges) are weak */
   uint32_t *to;           /* node numbers + 1, 0: none */
   bool reached;
+  bool gone; /* its object was freed */
 } Node;
 
 typedef struct Graph {
@@ -21,29 +24,41 @@ typedef struct Graph {
   Node node[NODES];
   uint32_t root[ROOTS]; /* node numbers + 1 */
   uint64_t rng;
+  bool no_barrier; /* a planted bug */
+  uint32_t list[NODES], listed; /* the reachable nodes */
 } Graph;
 
 static uint32_t ref_of(Graph *g, uint32_t to) { return to ? g->node[to - 1].ref : 0; }
 static Value value_of(Graph *g, uint32_t to) { return to ? ref_value(ref_of(g, to)) : NIL; }
+
+static void store_edge(Graph *g, uint64_t word, uint32_t to) {
+  if (g->no_barrier) ((Value *)gc_base(g->gc))[word] = value_of(g, to);
+  else gc_store(gc_base(g->gc), word, value_of(g, to));
+}
 
 /* Writes edge i of a node to its object. */
 static void write_edge(Graph *g, Node *n, uint32_t i) {
   uint64_t *p = block_at(g->gc, n->ref), word = n->ref;
   uint32_t to = ref_of(g, n->to[i]);
   Header *h = (Header *)p;
-  gc_touch(gc_base(g->gc), word);
+  if (n->shape == STACK) { /* no barrier, but perhaps a note */
+    if (g->gc->config.notes_stacks) gc_note_stack(gc_base(g->gc), (Ref){n->ref});
+    p[2 + i] = value_of(g, n->to[i]);
+    return;
+  }
+  if (!g->no_barrier) gc_touch(gc_base(g->gc), word);
   switch (n->shape) {
     case AUX_PLAIN:
     case AUX_RAW:
       if (i == 0) h->aux = to;
-      else p[i] = value_of(g, n->to[i]);
+      else store_edge(g, word + i, n->to[i]);
       return;
     case PAIRED:
+      if (!g->no_barrier) gc_touch(gc_base(g->gc), word + 1 + i / 2);
       if (i < 4) ((uint32_t *)(p + 1))[i] = to;
-      else p[i - 1] = value_of(g, n->to[i]);
+      else store_edge(g, word + i - 1, n->to[i]);
       return;
-    case STACK: gc_store(gc_base(g->gc), word + 2 + i, value_of(g, n->to[i])); return;
-    default: gc_store(gc_base(g->gc), word + 1 + i, value_of(g, n->to[i])); return;
+    default: store_edge(g, word + 1 + i, n->to[i]); return;
   }
 }
 
@@ -73,6 +88,11 @@ static Header header_for(Graph *g, Node *n, uint64_t *words) {
   }
 }
 
+/* A reachable node by number + 1, 0 where there are none. */
+static uint32_t any_reached(Graph *g) {
+  return g->listed ? g->list[below(&g->rng, g->listed)] + 1 : 0;
+}
+
 static bool make_node(Graph *g, Node *n) {
   uint64_t words;
   n->shape = (uint8_t)below(&g->rng, SHAPES);
@@ -87,39 +107,46 @@ static bool make_node(Graph *g, Node *n) {
   n->ref = gc_ref(gc_base(g->gc), p).w;
   n->to = realloc(n->to, (n->edges + 1) * sizeof *n->to);
   for (uint32_t i = 0; i < n->edges; i++) {
-    uint32_t to = (uint32_t)below(&g->rng, NODES) + 1;
-    n->to[i] = below(&g->rng, 3) && g->node[to - 1].ref && g->node[to - 1].reached ? to : 0;
+    n->to[i] = below(&g->rng, 3) ? 0 : any_reached(g);
     write_edge(g, n, i);
   }
   return true;
 }
 
+static void reach_node(Graph *g, uint32_t to) {
+  if (!to || g->node[to - 1].reached) return;
+  g->node[to - 1].reached = true;
+  g->list[g->listed++] = to - 1;
+}
+
 static void reach(Graph *g) {
-  static uint32_t todo[NODES];
-  uint32_t top = 0;
-  for (uint32_t i = 0; i < NODES; i++) g->node[i].reached = false;
-  for (uint32_t i = 0; i < ROOTS; i++) {
-    uint32_t to = g->root[i];
-    if (to && !g->node[to - 1].reached) g->node[to - 1].reached = true, todo[top++] = to - 1;
+  for (uint32_t i = 0; i < g->listed; i++) g->node[g->list[i]].reached = false;
+  g->listed = 0;
+  for (uint32_t i = 0; i < ROOTS; i++) reach_node(g, g->root[i]);
+  for (uint32_t at = 0; at < g->listed; at++) {
+    Node *n = &g->node[g->list[at]];
+    for (uint32_t i = 0; i < n->strong; i++) reach_node(g, n->to[i]);
   }
-  while (top) {
-    Node *n = &g->node[todo[--top]];
-    for (uint32_t i = 0; i < n->strong; i++) {
-      uint32_t to = n->to[i];
-      if (to && !g->node[to - 1].reached) g->node[to - 1].reached = true, todo[top++] = to - 1;
-    }
-  }
+}
+
+/* Whether the object is there after the collection that has just marked. */
+static bool survives(Graph *g, Node *n) {
+  if (!n->ref || n->gone) return false;
+  n->gone = !gc_is_marked(g->gc, (Ref){n->ref});
+  CHECK(!n->gone || !n->reached, "a reachable object is not marked");
+  return !n->gone;
 }
 
 /* The embedder's part: weak edges to dead objects are cleared. */
 static void clear_weak(Gc *gc, void *embedder) {
   Graph *g = embedder;
+  (void)gc;
   for (uint32_t i = 0; i < NODES; i++) {
     Node *n = &g->node[i];
-    if (!n->ref || !gc_is_marked(gc, (Ref){n->ref})) continue;
+    if (!survives(g, n)) continue;
     for (uint32_t e = n->strong; e < n->edges; e++) {
       uint32_t to = n->to[e];
-      if (!to || gc_is_marked(gc, (Ref){ref_of(g, to)})) continue;
+      if (!to || survives(g, &g->node[to - 1])) continue;
       n->to[e] = 0;
       write_edge(g, n, e);
     }
@@ -158,7 +185,7 @@ static void compare(Graph *g) {
   uint64_t reached = 0;
   for (uint32_t i = 0; i < NODES; i++) {
     Node *n = &g->node[i];
-    if (!n->reached) n->ref = 0;
+    if (!n->reached) n->ref = 0, n->gone = false;
     if (!n->ref) continue;
     c.known[n->ref] = 1;
     reached++;
@@ -172,22 +199,61 @@ static void compare(Graph *g) {
   free(c.known);
 }
 
-static void change_edge(Graph *g) {
-  uint32_t i = (uint32_t)below(&g->rng, NODES), to = (uint32_t)below(&g->rng, NODES);
-  Node *n = &g->node[i];
-  if (!n->ref || !n->reached || !n->edges || !g->node[to].reached) return;
+/* What the objects hold is what the model says. */
+static void check_contents(Graph *g) {
+  for (uint32_t i = 0; i < NODES; i++) {
+    Node *n = &g->node[i];
+    if (!n->ref || !n->reached) continue;
+    const uint64_t *p = block_at(g->gc, n->ref);
+    for (uint32_t e = 0; e < n->edges; e++) {
+      uint32_t to = ref_of(g, n->to[e]), got;
+      bool in_header = e == 0 && (n->shape == AUX_PLAIN || n->shape == AUX_RAW);
+      if (in_header) got = ((const Header *)p)->aux;
+      else if (n->shape == PAIRED) got = e < 4 ? ((const uint32_t *)(p + 1))[e] : (uint32_t)p[e - 1];
+      else got = (uint32_t)p[e + (n->shape == STACK ? 2 : n->shape == AUX_PLAIN ? 0 : 1)];
+      CHECK(got == to, "edge %u of a node of shape %u", e, n->shape);
+    }
+  }
+}
+
+static void set_edge(Graph *g, Node *n, uint32_t to) {
   uint32_t e = (uint32_t)below(&g->rng, n->edges);
-  n->to[e] = below(&g->rng, 3) ? to + 1 : 0;
+  n->to[e] = to;
   write_edge(g, n, e);
 }
 
-/* A new object is a root at once, so that it is never lost between two allocations. */
+static void change_edge(Graph *g) {
+  uint32_t from = any_reached(g);
+  if (!from || !g->node[from - 1].edges) return;
+  set_edge(g, &g->node[from - 1], below(&g->rng, 3) ? any_reached(g) : 0);
+}
+
+/* A new object is hung somewhere at once, so that it is never lost between two allocations. */
 static void grow(Graph *g) {
   uint32_t i = (uint32_t)below(&g->rng, NODES);
   Node *n = &g->node[i];
   if (n->ref || !make_node(g, n)) return;
-  n->reached = true;
-  set_root(g, (uint32_t)below(&g->rng, ROOTS), i + 1);
+  uint32_t from = any_reached(g);
+  if (from && g->node[from - 1].strong && below(&g->rng, 16)) set_edge(g, &g->node[from - 1], i + 1);
+  else set_root(g, (uint32_t)below(&g->rng, ROOTS), i + 1);
+  reach(g);
+}
+
+/* Makes a wide object longer where it lies, as a list does. */
+static void extend_node(Graph *g) {
+  uint32_t at = any_reached(g), more = 1 + (uint32_t)below(&g->rng, 400);
+  Node *n = at ? &g->node[at - 1] : NULL;
+  if (!n || n->shape != WIDE || !n->edges) return;
+  Header *h = (Header *)block_at(g->gc, n->ref);
+  if (!gc_extend(g->gc, h, 1 + (uint64_t)n->edges + more)) return;
+  gc_touch(gc_base(g->gc), n->ref);
+  gc_touch_range(gc_base(g->gc), (uint64_t)n->ref + 1 + n->edges, more);
+  h->aux += more;
+  n->to = realloc(n->to, (n->edges + more) * sizeof *n->to);
+  for (; n->strong < h->aux; n->strong++, n->edges++) {
+    n->to[n->strong] = below(&g->rng, 3) ? 0 : any_reached(g);
+    ((Value *)h)[1 + n->strong] = value_of(g, n->to[n->strong]);
+  }
 }
 
 /* Only nodes reached at the last look may be used: others may be gone any time. */
@@ -199,8 +265,7 @@ static void run_graph(uint64_t seed, uint32_t rounds, uint32_t steps, GcMode mod
   for (uint32_t round = 0; round < rounds; round++) {
     for (uint32_t s = 0; s < steps; s++) {
       if (below(&g->rng, 2)) grow(g);
-      else change_edge(g);
-      reach(g);
+      else change_edge(g), reach(g);
     }
     verify(g->gc);
     compare(g);
@@ -208,6 +273,95 @@ static void run_graph(uint64_t seed, uint32_t rounds, uint32_t steps, GcMode mod
   for (uint32_t i = 0; i < NODES; i++) free(g->node[i].to);
   gc_free(g->gc);
   free(g);
+}
+
+/* Anything a collector may be at between two allocations. */
+static void disturb(Graph *g) {
+  Gc *gc = g->gc;
+  switch (below(&g->rng, 8)) {
+    case 0: gc_collect_young(gc); break;
+    case 1: gc->heap->policy.old_limit = 0; break; /* a major one is due */
+    case 2: case 3: collect_due(gc); break;
+    default: collect_step(gc); break;
+  }
+}
+
+static void free_graph(Graph *g) {
+  for (uint32_t i = 0; i < NODES; i++) free(g->node[i].to);
+  gc_free(g->gc);
+  free(g);
+}
+
+/* Mutation between the steps of collections. */
+static void run_generations(uint64_t seed, GcMode mode, bool notes, bool stress) {
+  Graph *g = calloc(1, sizeof *g);
+  g->rng = seed;
+  g->gc = gc_new(&(GcConfig){.cage_bytes = 32 << 20, .embedder = g, .mode = mode, .stress = stress,
+                             .notes_stacks = notes, .mark_roots = mark_graph_roots,
+                             .after_mark = clear_weak});
+  for (uint32_t round = 0; round < 12; round++) {
+    for (uint32_t s = 0; s < 400; s++) {
+      if (below(&g->rng, 3) == 0) grow(g);
+      else change_edge(g), reach(g);
+      if (below(&g->rng, 8) == 0) extend_node(g), reach(g);
+      if (below(&g->rng, 6) == 0) disturb(g);
+      if (s % 16 == 0) verify(g->gc);
+    }
+    check_contents(g);
+    if (round % 4 == 3) compare(g);
+  }
+  if (mode == GC_INCREMENTAL && !stress) cr_assert(g->gc->majors > 8 && g->gc->minors > 30);
+  free_graph(g);
+}
+
+Test(gc_collect, generations, .timeout = 120) {
+  for (uint64_t seed = 1; seed <= 6; seed++)
+    for (GcMode mode = GC_ADAPTIVE; mode <= GC_INCREMENTAL; mode++)
+      run_generations(seed * 88172645463325252u, mode, seed % 2, seed == 6);
+}
+
+/* A forgotten barrier is found by the checker: nearly at once, from any seed. */
+Test(gc_collect, missing_barriers_are_found, .timeout = 60) {
+  for (uint64_t seed = 1; seed <= 20; seed++) {
+    Graph *g = calloc(1, sizeof *g);
+    g->rng = seed * 88172645463325252u;
+    g->gc = gc_new(&(GcConfig){.cage_bytes = 32 << 20, .embedder = g, .mode = GC_INCREMENTAL,
+                               .mark_roots = mark_graph_roots, .after_mark = clear_weak});
+    for (uint32_t s = 0; s < 300; s++) grow(g);
+    gc_collect(g->gc);
+    verify(g->gc);
+    g->no_barrier = true;
+    bool noticed = false;
+    for (uint32_t s = 0; s < 100 && !noticed; s++) {
+      grow(g);
+      for (uint32_t i = 0; i < 4; i++) change_edge(g), reach(g);
+      noticed = gc_verify(g->gc, NULL) != NULL;
+    }
+    cr_assert(noticed, "seed %d", (int)seed);
+    free_graph(g);
+  }
+}
+
+/* The same while a major collection marks: a scanned block gets a reference to an unmarked one. */
+Test(gc_collect, lost_objects_are_found) {
+  for (int planted = 0; planted < 2; planted++) {
+    Gc *gc = gc_new(&(GcConfig){.mode = GC_INCREMENTAL});
+    uint32_t holder = new_wide(gc, 600), from = new_wide(gc, 600), hidden = new_wide(gc, 5);
+    root_area(gc)[0] = ref_value(holder);
+    root_area(gc)[1] = ref_value(from);
+    block_at(gc, from)[1] = ref_value(hidden);
+    gc_collect(gc);
+    gc->heap->policy.old_limit = 0;
+    collect_due(gc);
+    cr_assert(gc->phase == PHASE_CLEAR);
+    collect_step(gc);
+    cr_assert(gc->phase == PHASE_MARK);
+    bits_set(gc->next, holder); /* as if it had been scanned already */
+    if (planted) block_at(gc, holder)[7] = ref_value(hidden);
+    else gc_store(gc_base(gc), (uint64_t)holder + 7, ref_value(hidden));
+    cr_assert(!planted == !gc_verify(gc, NULL));
+    gc_free(gc);
+  }
 }
 
 Test(gc_collect, random_graphs, .timeout = 60) {

@@ -104,7 +104,7 @@ static Gc *damaged_heap(uint32_t *small, uint32_t *middle, uint32_t *large) {
   return gc;
 }
 
-enum { DAMAGES = 20 };
+enum { DAMAGES = 26 };
 
 static bool plant(Gc *gc, int which, uint32_t small, uint32_t middle, uint32_t large) {
   uint64_t *p = block_at(gc, small);
@@ -132,6 +132,12 @@ static bool plant(Gc *gc, int which, uint32_t small, uint32_t middle, uint32_t l
     case 17: gc->buddy.state->free_units--; return true;
     case 18: gc->heap->ready[5][0] = page_of_word(large); return true;
     case 19: gc->heap->finals = middle + 1; return true;
+    case 20: gc->states[page_of_word(small)] &= (uint8_t)~PAGE_OLD; return true;
+    case 21: gc->dirty[page_of_word(large) / 64] |= (uint64_t)1 << page_of_word(large) % 64; return true;
+    case 22: gc->marks[(middle + 1) >> 6] |= (uint64_t)1 << ((middle + 1) & 63); return true;
+    case 23: gc->pending[small >> 6] |= 1; return true;
+    case 24: gc->marks[small >> 6] &= ~((uint64_t)1 << (small & 63)); return true;
+    case 25: gc->table[page_of_word(large)].flags |= SPAN_YOUNG; return true;
     default: return false;
   }
 }
