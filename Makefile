@@ -76,6 +76,7 @@ help:
 	@echo 'make run      the main example: a tour of the language over a real text'
 	@echo 'make test     all tests; installs what they need on Debian'
 	@echo 'make bench    times Oxbow against Lua 5.4'
+	@echo 'make bench-gc times the collector against Boehm'\''s, glibc, mimalloc and jemalloc'
 	@echo 'make debug    build/debug: no optimisation, checks of the API preconditions'
 	@echo 'make asan     build/asan: AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make install  installs under PREFIX (/usr/local); also: uninstall, deb (a Debian package)'
@@ -217,5 +218,6 @@ clean:
 
 include runtime/mk/install.mk
 include runtime/mk/robust.mk
+include runtime/mk/bench_gc.mk
 
 -include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(wildcard $(O)/*.d)

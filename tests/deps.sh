@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|test|bench: installs what this goal lacks, on Debian and its relatives, as root.
+# deps.sh build|test|bench|bench-gc: installs what this goal lacks, on Debian and its relatives, as root.
 # Does nothing, quickly and offline, where all is there. Elsewhere it says what is missing and fails.
 
 has_header() {
@@ -26,7 +26,12 @@ case $1 in
     want_command lua5.4 lua5.4
     want_command luajit luajit
     want_command python3 python3 ;;
-  *) echo "usage: deps.sh build|test|bench" >&2; exit 2 ;;
+  bench-gc)
+    want_header gc/gc.h libgc-dev
+    want_header mimalloc.h libmimalloc-dev
+    want_header jemalloc/jemalloc.h libjemalloc-dev
+    want_command python3 python3 ;;
+  *) echo "usage: deps.sh build|test|bench|bench-gc" >&2; exit 2 ;;
 esac
 
 [ -z "$missing" ] && exit 0

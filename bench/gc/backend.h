@@ -1,6 +1,6 @@
 /* backend.h - one face for the memory managers that bench/gc compares: our gc/ (the default), Boehm
- * (-DUSE_BOEHM, through its inline free lists), malloc and free (-DUSE_MALLOC: glibc's, or whatever
- * is linked or preloaded instead).
+ * (-DUSE_BOEHM, through its inline free lists, with -DTYPED told where the pointers are), malloc and
+ * free (-DUSE_MALLOC: glibc's, or whatever is linked or preloaded instead).
  *
  * A tree node has two children and a word of data. Ours are precise, so their holders on the C
  * stack are pushed on a shadow stack; the others need nothing of the kind.
@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 static inline double clock_of(clockid_t which) {
@@ -29,10 +28,14 @@ static inline uint64_t ns_now(void) {
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* The largest resident set of this program (getrusage would begin with that of its parent). */
 static inline double peak_mb(void) {
-  struct rusage u;
-  getrusage(RUSAGE_SELF, &u);
-  return (double)u.ru_maxrss / 1024;
+  FILE *f = fopen("/proc/self/status", "r");
+  char line[256];
+  double kb = 0;
+  while (f && !kb && fgets(line, sizeof line, f)) sscanf(line, "VmHWM: %lf", &kb);
+  if (f) fclose(f);
+  return kb / 1024;
 }
 
 static inline uint64_t next_random(uint64_t *state) {
@@ -52,20 +55,33 @@ static inline void out_of_memory(void) {
 #define GC_THREADS
 #include <gc/gc.h>
 #include <gc/gc_inline.h>
+#include <gc/gc_mark.h>
+#include <gc/gc_typed.h>
 
 #define BACKEND "boehm"
 typedef struct Node { struct Node *left, *right; uint64_t data; } Node, *NodeRef;
 static void *tiny[GC_TINY_FREELISTS];
+static int block_kind = GC_I_NORMAL;
 
 static inline void *block_new(size_t bytes) {
   void *p;
   size_t granules = GC_WORDS_TO_WHOLE_GRANULES((bytes + 7) / 8);
-  GC_FAST_MALLOC_GRANS(p, granules, tiny, 0, GC_I_NORMAL, GC_malloc(bytes),
+  GC_FAST_MALLOC_GRANS(p, granules, tiny, 0, block_kind, GC_malloc(bytes),
                        *(void **)p = NULL);
   if (!p) out_of_memory();
   return p;
 }
-static inline void backend_open(void) { GC_init(); }
+/* With -DTYPED small blocks are of a kind of their own: their first two words are pointers, no others
+ * are looked at. */
+static inline void backend_open(void) {
+  GC_set_all_interior_pointers(0);
+  GC_INIT();
+#ifdef TYPED
+  GC_word pointers = 3;
+  GC_descr d = GC_make_descriptor(&pointers, 2);
+  block_kind = (int)GC_new_kind(GC_new_free_list(), d, 0, 1);
+#endif
+}
 static inline NodeRef node_new(NodeRef left, NodeRef right) {
   NodeRef n = block_new(sizeof(Node));
   n->left = left;
@@ -95,7 +111,7 @@ static inline NodeRef node_new(NodeRef left, NodeRef right) {
 static inline void *raw_new(size_t bytes) { return malloc(bytes); }
 static inline void keep(NodeRef n) { (void)n; }
 static inline void unkeep(unsigned n) { (void)n; }
-static void tree_free(NodeRef n) {
+static inline void tree_free(NodeRef n) {
   if (n->left) tree_free(n->left);
   if (n->right) tree_free(n->right);
   free(n);

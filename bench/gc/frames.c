@@ -8,7 +8,7 @@
  * -DUSE_BUMP instead of a memory manager: a pointer that runs round an area of three times the live
  * size. That is no allocator, but the price of filling in the frame and its table.
  */
-#include "gc/backend.h"
+#include "backend.h"
 
 enum { SLOTS = 5, LIVE = 65536, FRAMES = 40000000 };
 

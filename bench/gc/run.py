@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Times our memory against Boehm's collector, glibc's malloc, mimalloc and jemalloc, in one run.
+
+    run.py --programs build/bench-gc --oxbow build/oxbow [--boehm build/boehm/oxbow]
+    run.py ... --quick                 fewer rounds, smaller heaps: a minute or two
+    run.py ... --only mark,pauses      some sections
+
+Machines drift, so the memory managers take turns: each round runs every one of them once, a ratio is
+formed within its round, and the median of the rounds is what counts. Times are CPU time, user and
+system, of the measured part alone; peak memory is the largest resident set.
+
+Boehm's collector runs in its plain, stop-the-world mode with inline free lists, with and without
+being told where the pointers lie ("typed"); where both are given, the faster counts. It marks with
+one thread, since CPU time is compared. Its incremental modes are left out: they find changed pages by
+faults, and a fault costs 21 microseconds on virtual machines, a hundred times what it would elsewhere.
+
+The run ends with one line for each figure: `name: value`, then the target and whether it is met.
+"""
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+
+median = statistics.median
+
+
+class Bench:
+    def __init__(self, args):
+        self.folder, self.oxbow, self.boehm = args.programs, args.oxbow, args.boehm
+        self.quick = args.quick
+        self.figures = []
+
+    def rounds(self, many):
+        return max(1, many // 3) if self.quick else many
+
+    def run(self, program, *args):
+        """The numbers that a program prints in its last line."""
+        command = [os.path.join(self.folder, program)] + [str(a) for a in args]
+        env = dict(os.environ, GC_MARKERS="1")
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, check=False)
+        if done.returncode != 0:
+            sys.exit("%s: status %d: %s" % (" ".join(command), done.returncode, done.stderr.decode()[-400:]))
+        return [float(x) for x in done.stdout.split(b"\n")[-2].split()]
+
+    def turns(self, program, managers, rounds, *args):
+        """{manager: [numbers of each round]}, in turns."""
+        results = {m: [] for m in managers}
+        for _ in range(rounds):
+            for m in managers:
+                results[m].append(self.run("%s-%s" % (program, m), *args))
+        return results
+
+    def figure(self, name, value, target=None, most=True, digits=3):
+        """Notes a figure; the target is its upper bound, or its lower bound unless `most`."""
+        verdict = ""
+        if target is not None:
+            met = value <= target if most else value >= target
+            verdict = "  (target %s %g: %s)" % ("<=" if most else ">=", target, "met" if met else "MISSED")
+        self.figures.append("%s: %.*f%s" % (name, digits, value, verdict))
+        print("    " + self.figures[-1], flush=True)
+
+
+def ratio(results, a, b, column=0):
+    """Median over the rounds of a's number over b's; b may be a list: the least of them counts."""
+    others = b if isinstance(b, list) else [b]
+    best = [min(results[o][i][column] for o in others) for i in range(len(results[a]))]
+    return median(x[column] / y for x, y in zip(results[a], best))
+
+
+def show(title, results, *units):
+    print(title, flush=True)
+    for manager, rows in results.items():
+        numbers = [median(row[i] for row in rows) for i in range(len(units))]
+        print("  %-10s" % manager + "".join("%12.3f %s" % pair for pair in zip(numbers, units)), flush=True)
+
+
+def trees(b):
+    managers = ["oxbow", "boehm", "typed", "glibc", "mimalloc"]
+    for program, depths in (("gcbench", (16, 18)), ("trees", (16,))):
+        for depth in depths:
+            r = b.turns(program, managers, b.rounds(7 if depth < 18 else 3), depth)
+            show("%s, depth %d" % (program, depth), r, "s", "MB")
+            name, strict = "%s_%d" % (program, depth), program == "gcbench"
+            b.figure(name + "_time_vs_boehm", ratio(r, "oxbow", ["boehm", "typed"]), 0.6)
+            b.figure(name + "_peak_vs_boehm", ratio(r, "oxbow", ["boehm", "typed"], 1), 1 if strict else None)
+            b.figure(name + "_time_vs_glibc", ratio(r, "oxbow", "glibc"), 1 if strict else None)
+            b.figure(name + "_time_vs_mimalloc", ratio(r, "oxbow", "mimalloc"))
+
+
+def frames(b):
+    for order, target in (("fifo", 0.25), ("random", 0.5)):
+        r = b.turns("frames", ["oxbow", "boehm", "glibc", "mimalloc"], b.rounds(5), order)
+        show("scope frames, %s death" % order, r, "ns", "MB")
+        b.figure("frames_%s_vs_boehm" % order, ratio(r, "oxbow", "boehm"), target)
+        b.figure("frames_%s_vs_mimalloc" % order, ratio(r, "oxbow", "mimalloc"))
+
+
+def mark(b):
+    megabytes = 256 if b.quick else 1024
+    for order in ("bf", "df", "runs", "shuffled"):
+        r = b.turns("mark", ["oxbow", "boehm"], 1, order, megabytes)
+        show("full mark, %d MB, %s" % (megabytes, order), r, "million objects/s")
+        b.figure("mark_%s_rate_vs_boehm" % order, ratio(r, "oxbow", "boehm"),
+                 3 if order == "shuffled" else 1.3, most=False, digits=2)
+
+
+SECTIONS = {"trees": trees, "frames": frames, "mark": mark}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", required=True, help="folder of the programs, PROGRAM-MANAGER")
+    parser.add_argument("--oxbow", help="the interpreter on our collector")
+    parser.add_argument("--boehm", help="the interpreter on Boehm's")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", help="sections, separated by commas: " + ", ".join(SECTIONS))
+    args = parser.parse_args()
+    names = args.only.split(",") if args.only else list(SECTIONS)
+    if not set(names) <= set(SECTIONS):
+        parser.error("sections are " + ", ".join(SECTIONS))
+    bench = Bench(args)
+    for name in names:
+        SECTIONS[name](bench)
+    print()
+    print("\n".join(bench.figures))
+
+
+main()
