@@ -11,12 +11,12 @@
  *              hole between old ones.
  *   PAGE_FREE  a store to a page that belongs to nothing: a bug of the caller.
  *
- * Snapshots (PAGE_FROZEN) and forks (PAGE_TRACK) find their place here.
+ *   PAGE_FROZEN  a snapshot needs the content: it is saved first (snapshot.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "state.h"
+#include "snapshot.h"
 
 static void refuse_free(uint8_t state, uint64_t page) {
   if (!(state & PAGE_FREE)) return;
@@ -27,10 +27,15 @@ static void refuse_free(uint8_t state, uint64_t page) {
 void gc_barrier_slow(uint8_t *base, uint64_t page) {
   uint8_t state = gc_page_state(base)[page];
   refuse_free(state, page);
-  if (state & PAGE_OLD) barrier_remember(gc_host(base)->gc, page);
+  Gc *gc = gc_host(base)->gc;
+  if (state & PAGE_FROZEN) snapshot_log(gc, page);
+  if (state & PAGE_OLD) barrier_remember(gc, page);
 }
 
-void barrier_fresh_slow(Gc *gc, uint64_t page) { refuse_free(gc->states[page], page); }
+void barrier_fresh_slow(Gc *gc, uint64_t page) {
+  refuse_free(gc->states[page], page);
+  if (gc->states[page] & PAGE_FROZEN) snapshot_log(gc, page);
+}
 
 void gc_touch_range(uint8_t *base, uint64_t word, uint64_t n) {
   if (n == 0) return;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "bits.h"
+#include "snapshot.h"
 
 enum {
   HUGE_PAGE = 2 << 20,
@@ -160,7 +161,7 @@ static bool commit_units(Gc *gc, uint64_t from, uint64_t to) {
       !populate(gc, gc->pending + bitword_of_page(page), count * (GC_PAGE / 64)) ||
       !populate(gc, pages, count * GC_PAGE))
     return false;
-  memset(gc->states + page, PAGE_FREE, count);
+  memset(gc->states + page, snapshot_free_state(gc), count);
   for (uint64_t unit = from; unit < to; unit++) bits_set(gc->committed, unit);
   gc->committed_units += to - from;
   return true;
@@ -205,6 +206,7 @@ static bool unit_is_free(Gc *gc, uint64_t unit) {
 }
 
 uint64_t cage_trim(Gc *gc) {
+  if (snapshot_any(gc)) return 0; /* they need what free pages hold */
   uint64_t last = gc->heap->cage_pages / UNIT_PAGES, given = 0;
   for (uint64_t from = 0, to; from < last; from = to + 1) {
     from = to = bits_next(gc->committed, from, last);

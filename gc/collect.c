@@ -132,6 +132,14 @@ static void abort_major(Gc *gc) {
   gc->phase = PHASE_IDLE;
 }
 
+void collect_forget(Gc *gc) {
+  abort_major(gc);
+  if (!sweep_is_done(gc)) sweep_abandon(gc);
+  gc->stacks.count = 0;
+  gc->stepped_at = gc->heap->allocated_bytes;
+  gc->must_be_full = true;
+}
+
 void collect_full(Gc *gc) {
   if (gc->collecting) return;
   uint64_t start = os_now_ns();

@@ -17,4 +17,7 @@ void collect_settle(Gc *gc);
 
 void collect_pauses(const Gc *gc, GcStats *out);
 
+/* The heap became another one: nothing that is known about it holds. Gives up what is under way. */
+void collect_forget(Gc *gc);
+
 #endif

@@ -3,6 +3,7 @@
 #include "final.h"
 
 #include "bits.h"
+#include "snapshot.h"
 
 enum { FIRST_CAPACITY = 127 };
 
@@ -37,12 +38,15 @@ bool gc_add_final(Gc *gc, Ref object) {
 
 void final_mark_list(Gc *gc) {
   if (gc->heap->finals) gc_mark_ref(gc, (Ref){gc->heap->finals});
+  for (uint32_t i = 0, n = snapshot_finals(gc); i < n; i++) gc_mark_value(gc, entries(gc)[i]);
 }
 
 void final_report(Gc *gc, Finals which) {
   Heap *h = gc->heap;
   const uint64_t *marks = gc->marker.final ? gc->next : gc->marks;
-  uint32_t from = which == FINALS_YOUNG ? h->final_old : 0, kept = from;
+  uint32_t from = which == FINALS_YOUNG ? h->final_old : 0;
+  if (which == FINALS_DEAD && from < snapshot_finals(gc)) from = snapshot_finals(gc);
+  uint32_t kept = from;
   uint64_t first = (uint64_t)h->finals + 1;
   for (uint32_t i = from; i < h->final_count; i++) {
     Value v = ((Value *)gc->base)[first + i];

@@ -13,6 +13,7 @@
 #include "page.h"
 #include "segfit.h"
 #include "slab.h"
+#include "snapshot.h"
 #include "sweep.h"
 
 #define DEFAULT_CAGE ((uint64_t)4 << 30)
@@ -52,6 +53,7 @@ void gc_free(Gc *gc) {
   gc->collecting = true;
   final_report(gc, FINALS_ALL);
   mark_close(gc);
+  snapshot_close(gc);
   cage_close(gc);
   free(gc);
 }
@@ -140,7 +142,7 @@ void gc_release(Gc *gc, void *block) {
   uint64_t word = word_of(gc, block);
   uint8_t kind = gc->table[page_of_word(word)].kind;
   if (kind == SPAN_SLAB) return;
-  if (bits_test(gc->marks, word)) gc->heap->live_bytes -= gc_block_words(gc, block) * 8;
+  if (!gc->must_be_full && bits_test(gc->marks, word)) gc->heap->live_bytes -= gc_block_words(gc, block) * 8;
   mark_forget(gc, word);
   if (kind == SPAN_MID) segfit_free(gc, word);
   else large_free(gc, word);

@@ -107,6 +107,9 @@ typedef struct GcConfig {
   /* The embedder calls gc_note_stack for each LAYOUT_STACK object before it writes to it, and again
    * in mark_roots for the one that is in use. Otherwise all stacks are scanned every time. */
   bool notes_stacks;
+  uint32_t root_bytes; /* of the root area, how much is in use; 0: all of it */
+  /* For tests: frozen pages cannot be written to, so that a store without a barrier faults. */
+  bool guard;
   void *embedder;
   /* A collection, minor ones included: push all roots with gc_mark_value and gc_mark_ref. The root area is scanned anyway,
    * word by word, so raw words in it must not look like references. */
@@ -164,6 +167,47 @@ static inline uint64_t gc_word(uint8_t *base, const void *p) {
 }
 /* Stacks (LAYOUT_STACK) are written to without a barrier: see GcConfig.notes_stacks. */
 static inline void gc_note_stack(uint8_t *base, Ref stack) { gc_touch(base, stack.w); }
+
+/* ---- snapshots: docs/snapshots.md ------------------------------------------------------------- */
+
+/* A state that can be gone back to. Never 0; never used again once released. */
+typedef uint64_t GcSnapshot;
+
+typedef enum GcSnapshotStatus {
+  GC_SNAPSHOT_OK,
+  GC_SNAPSHOT_RELEASED, /* it is not known: released, or of another heap */
+  GC_SNAPSHOT_LOST,     /* given up: there was no memory to log a changed page */
+  GC_SNAPSHOT_MEMORY,   /* no memory to do it; nothing changed */
+} GcSnapshotStatus;
+
+/* Keeps the present state: all pages, the allocators' and the embedder's root area. Costs what has
+ * changed since the last one, not the size of the heap. All cached permissions to write end: runs of
+ * free slots are closed here, the embedder's own are its business. 0: out of memory. */
+GcSnapshot gc_snapshot(Gc *gc);
+/* Makes the heap what it was when `s` was taken, bit for bit, which stays usable; what was done
+ * since on the way from the last snapshot is gone, the other snapshots remain. Before, objects with
+ * finalizers that are made undone are finalized. The next collection is a full one. */
+GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot s);
+/* The state is needed no more. Unknown ones are ignored. */
+void gc_snapshot_release(Gc *gc, GcSnapshot s);
+GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot s);
+
+typedef struct GcSnapshotStats {
+  uint64_t snapshots;  /* taken and not released */
+  uint64_t log_bytes;  /* held by the log, in use or ready for use */
+  uint64_t log_pages;  /* of them in use: copies of pages */
+  uint64_t head_pages; /* pages changed since the last snapshot or rollback */
+  uint64_t taken, restored, logged; /* in all: snapshots, rollbacks, pages copied into the log */
+} GcSnapshotStats;
+void gc_snapshot_stats(Gc *gc, GcSnapshotStats *out);
+
+/* A look at the words of one page as they will be after gc_restore(s): valid until the heap changes.
+ * gc_past_open gives false when memory is short or `s` is not usable. While it is open nothing may
+ * be stored, taken or restored. */
+bool gc_past_open(Gc *gc, GcSnapshot s);
+/* Is there a block at `r` in both states, with the same words and hence the same object? */
+bool gc_past_same(Gc *gc, Ref r);
+void gc_past_close(Gc *gc);
 
 /* ---- collector ------------------------------------------------------------------------------- */
 

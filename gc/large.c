@@ -2,6 +2,7 @@
 
 #include "bits.h"
 #include "page.h"
+#include "snapshot.h"
 
 static uint64_t pages_for(uint64_t words) {
   return words / GC_PAGE_WORDS + (words % GC_PAGE_WORDS != 0);
@@ -50,6 +51,7 @@ uint64_t large_alloc(Gc *gc, uint64_t words) {
 }
 
 void large_free(Gc *gc, uint64_t word) {
+  snapshot_freed(gc, word >> 6, (uint64_t)1 << (word & 63));
   unlink_young(gc, page_of_word(word));
   page_give(gc, page_of_word(word));
 }

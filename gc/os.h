@@ -30,6 +30,8 @@ bool os_commit(Os *os, void *at, uint64_t bytes);
 bool os_populate(Os *os, void *at, uint64_t bytes);
 /* Drops the contents of committed pages; they read as zero when touched again. */
 void os_decommit(void *at, uint64_t bytes);
+/* Allows or forbids stores to committed pages; for tests. */
+void os_protect(void *at, uint64_t bytes, bool write);
 /* Asks for huge pages in a range; a hint. */
 void os_advise_huge(void *at, uint64_t bytes);
 

@@ -45,6 +45,10 @@ bool os_populate(Os *os, void *at, uint64_t bytes) {
 
 void os_decommit(void *at, uint64_t bytes) { madvise(at, bytes, MADV_DONTNEED); }
 
+void os_protect(void *at, uint64_t bytes, bool write) {
+  mprotect(at, bytes, write ? PROT_READ | PROT_WRITE : PROT_READ);
+}
+
 void os_advise_huge(void *at, uint64_t bytes) { madvise(at, bytes, MADV_HUGEPAGE); }
 
 void *os_map(Os *os, uint64_t bytes) {

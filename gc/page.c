@@ -4,11 +4,14 @@
 
 #include "bits.h"
 #include "cage.h"
+#include "snapshot.h"
 
-static bool within_limit(Heap *h, uint64_t pages) {
+static bool within_limit(Gc *gc, uint64_t pages) {
+  Heap *h = gc->heap;
   uint64_t bytes;
   if (__builtin_mul_overflow(pages + h->used_pages, (uint64_t)GC_PAGE, &bytes)) return false;
-  return !__builtin_add_overflow(bytes, h->external_bytes, &bytes) && bytes <= h->limit_bytes;
+  uint64_t more = h->external_bytes + snapshot_bytes(gc);
+  return !__builtin_add_overflow(bytes, more, &bytes) && bytes <= h->limit_bytes;
 }
 
 static void count_pages(Heap *h, int64_t pages) {
@@ -25,9 +28,11 @@ static void describe(Gc *gc, uint32_t span, uint64_t count, uint8_t kind, uint8_
     *page_edit(gc, span + i) = (PageDesc){.kind = kind, .run = run, .back = (uint16_t)i};
 }
 
-static void open_pages(Gc *gc, uint32_t first, uint64_t count) {
-  for (uint64_t i = first; i < first + count; i++) gc->states[i] &= (uint8_t)~PAGE_FREE;
+/* Free pages become usable. False: refused, nothing changed that matters. */
+static bool open_pages(Gc *gc, uint32_t first, uint64_t count) {
+  if (!cage_commit(gc, first, count) || !snapshot_take(gc, first, count)) return false;
   if (first + count > gc->top_page) gc->top_page = (uint32_t)(first + count);
+  return true;
 }
 
 /* No block of the pages has survived a collection, in either map. A large block's bits are those of
@@ -41,14 +46,13 @@ static void clear_marks(Gc *gc, uint32_t first, uint64_t count, uint8_t kind) {
 
 uint32_t page_take(Gc *gc, uint64_t count, uint8_t kind, uint8_t run) {
   Heap *h = gc->heap;
-  if (count >= h->cage_pages || !within_limit(h, count)) return 0;
+  if (count >= h->cage_pages || !within_limit(gc, count)) return 0;
   uint32_t first = buddy_alloc_units(gc->buddy, (uint32_t)count);
   if (first == BUDDY_NONE) return 0;
-  if (!cage_commit(gc, first, count)) {
+  if (!open_pages(gc, first, count)) {
     buddy_free(gc->buddy, first);
     return 0;
   }
-  open_pages(gc, first, count);
   clear_marks(gc, first, count, kind);
   describe(gc, first, count, kind, run);
   count_pages(h, (int64_t)count);
@@ -65,8 +69,10 @@ static void clear_bits(Gc *gc, uint32_t first, uint64_t count) {
   }
 }
 
+/* A frozen page stays so: it may hold the only copy of what an older snapshot needs. */
 static void close_page(Gc *gc, uint32_t page) {
-  gc->states[page] = (uint8_t)((gc->states[page] & ~PAGE_OLD) | PAGE_FREE);
+  gc->states[page] &= (uint8_t)~PAGE_OLD;
+  if (!(gc->states[page] & PAGE_FROZEN)) gc->states[page] |= PAGE_FREE;
   if (!bits_test(gc->dirty, page)) return;
   bits_clear(gc->dirty, page);
   gc->dirty_count--;
@@ -87,14 +93,13 @@ void page_give(Gc *gc, uint32_t span) {
 bool page_grow(Gc *gc, uint32_t span, uint64_t count) {
   Heap *h = gc->heap;
   uint32_t pages = gc->table[span].pages, end = span + pages;
-  if (count >= h->cage_pages || !within_limit(h, count)) return false;
+  if (count >= h->cage_pages || !within_limit(gc, count)) return false;
   if (!buddy_grow(gc->buddy, end, (uint32_t)count)) return false;
-  if (!cage_commit(gc, end, count)) {
+  if (!open_pages(gc, end, count)) {
     buddy_free(gc->buddy, span);
     buddy_claim(gc->buddy, span, pages);
     return false;
   }
-  open_pages(gc, end, count);
   page_edit(gc, span)->pages = pages + (uint32_t)count;
   count_pages(h, (int64_t)count);
   return true;
@@ -115,6 +120,7 @@ uint32_t page_span(Gc *gc, uint32_t page) {
   uint32_t span = page - gc->table[page].back;
   const PageDesc *d = gc->table + span;
   if (d->kind != SPAN_FREE && d->back == 0 && page < span + d->pages) return span;
+  if (!buddy_run(gc->buddy, page).used) return 0; /* freed while a snapshot needed it */
   return buddy_block_of(gc->buddy, page);
 }
 

@@ -23,6 +23,7 @@
 
 #include "bits.h"
 #include "page.h"
+#include "snapshot.h"
 #include "sweep.h"
 
 enum {
@@ -233,6 +234,7 @@ uint64_t segfit_alloc(Gc *gc, uint64_t words) {
 
 void segfit_free(Gc *gc, uint64_t word) {
   Granule g = (Granule)(word / GRANULE_WORDS);
+  snapshot_freed(gc, word >> 6, (uint64_t)1 << (word & 63));
   set_bit(gc, word, false);
   release_row(gc, g, size_of(gc, g));
 }

@@ -29,6 +29,7 @@
 
 #include "bits.h"
 #include "page.h"
+#include "snapshot.h"
 #include "sweep.h"
 
 const uint8_t gc_class_words[GC_CLASSES] = {2,  3,  4,  5,  6,  7,  8,  10, 12, 14,
@@ -124,6 +125,7 @@ static unsigned sweep_page(Gc *gc, uint32_t page, bool reached) {
   for (unsigned i = 0; i < PAGE_BITWORDS; i++) {
     if (!(bits[i] & ~marks[i])) continue;
     meta_touch(gc, bits + i);
+    snapshot_freed(gc, bitword_of_page(page) + i, bits[i] & ~marks[i]);
     bits[i] &= marks[i];
   }
   unsigned live = (unsigned)bits_count(bits, PAGE_BITWORDS);

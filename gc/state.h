@@ -145,6 +145,7 @@ struct Gc {
   bool collecting, minor, must_be_full;
   uint64_t minors, majors, collect_ns_total, collect_ns_max;
   uint32_t pauses[PAUSE_BUCKETS];
+  struct Snapshots *snapshots; /* NULL until the first one is taken */
 };
 
 /* gc_new with a system that fails on demand. */

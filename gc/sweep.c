@@ -76,6 +76,11 @@ void sweep_begin(Gc *gc) {
   gc->sweep_page = (uint32_t)gc->heap->first_page;
 }
 
+void sweep_abandon(Gc *gc) {
+  memset(gc->unswept, 0, gc->top_page / 8 + 1);
+  gc->sweep_page = SWEEP_DONE;
+}
+
 bool sweep_is_done(Gc *gc) { return gc->sweep_page == SWEEP_DONE; }
 
 void sweep_span(Gc *gc, uint32_t span) {

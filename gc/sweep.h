@@ -20,4 +20,7 @@ bool sweep_step(Gc *gc, unsigned spans);
 bool sweep_some(Gc *gc);
 void sweep_finish(Gc *gc);
 
+/* Takes every span for swept; what is dead in them is found by the next collection. */
+void sweep_abandon(Gc *gc);
+
 #endif

@@ -1,0 +1,845 @@
+/* snapshot.c - states of the whole heap that can be gone back to: an undo log of pages.
+ *
+ * A snapshot costs next to nothing when it is taken: all pages are marked frozen. The first store to
+ * a frozen page (the barrier sees its byte in page_state) copies the page into the log of the head,
+ * the delta between the newest snapshot and now. Going back copies the logged pages back. No system
+ * call, no page fault, and nothing is done for pages that nobody changes.
+ *
+ * Snapshots are the nodes of a tree, since one can go back to an older one and on from there:
+ *
+ *     A --- B --- C --- head        `now` is behind C: the path is A, B, C
+ *            \
+ *             D                     after restore(B), D was taken there, then restore(C)
+ *
+ * Each node owns the edge from its parent: the pages in which the two differ. Of each page one copy
+ * is kept, the one that is not in the heap now: on the path the parent's content (undo), off it the
+ * node's (redo). Going from C to D swaps the pages of C's edge with their copies, then those of D's.
+ * Edges list two kinds of pages, each page at most once:
+ *     logged   in use, or free but needed, at the parent: has a copy
+ *     fresh    free at the parent, its content needed by nobody: off the path it has a copy if the
+ *              node uses it, on the path none
+ *
+ * States of a page (page_state; PAGE_OLD is independent of these):
+ *     OPEN     0               in use and in the head's delta: stores go on unseen
+ *     FROZEN   FROZEN          some node on the path needs the content; in use or free
+ *     OPENFREE FREE            free, and in the head's delta
+ *     UNUSED   FREE|FROZEN     free, and its content needed by nobody
+ * A page is in the head's delta exactly if FROZEN is clear. A page freed while frozen stays frozen:
+ * an ancestor may have its only copy there, even if the newest snapshot has it free.
+ *
+ * Two parts of the cage are written to all the time, without a barrier: struct Heap and the
+ * embedder's root area. They are small, never frozen, and copied whole into each node.
+ *
+ * What the collector keeps outside of the cage (marks, remembered pages, an unfinished sweep) is not
+ * part of a state. Going back drops it, and the next collection is a full one.
+ *
+ * Where memory for the log is refused in the middle of a store, the store must go on: all snapshots
+ * are given up ("lost") then, and restoring one says so. A reserve makes that rare: allocations and
+ * snapshots fail first.
+ *
+ * Objects with a finalizer that the newest snapshot on the path has cannot be finalized while it
+ * lives: they count as reachable. Those made later are finalized when a rollback undoes them.
+ *
+ * The cost of a rolled back page is two copies of 4 KiB, whatever the heap's size; the tree is
+ * pruned so that unneeded inner nodes are at most as many as the live leaves. */
+#include "snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bits.h"
+#include "collect.h"
+#include "page.h"
+#include "slab.h"
+#include "sweep.h"
+
+enum {
+  NO_BUF = UINT32_MAX,
+  CHUNK_PAGES = 512,  /* of the log */
+  FIRST_PAGES = 64,
+  RESERVE_PAGES = 32, /* kept for stores, which cannot fail */
+};
+
+/* A page of an edge or of the head, and where its copy is. */
+typedef struct Entry { uint32_t page, buf; } Entry;
+typedef struct Entries { Entry *at; uint32_t n, cap; } Entries;
+typedef struct Delta { Entries logged, fresh; } Delta;
+
+typedef struct Node {
+  GcSnapshot id;
+  struct Node *parent, *first_kid, *next; /* next: of its siblings */
+  uint32_t kids;
+  struct Node *down; /* on the way from an ancestor, while going there */
+  bool live, onpath;
+  Delta edge;
+  uint64_t saved[]; /* struct Heap, then the root area */
+} Node;
+
+typedef struct Snapshots {
+  Node *root, *current; /* NULL: no snapshot, nothing is frozen */
+  Delta head;
+  Node **nodes;         /* by the low half of the id */
+  uint32_t nnodes, nodes_cap, serial;
+  uint8_t **chunks;     /* CHUNK_PAGES pages each, the first FIRST_PAGES of CHUNK_PAGES */
+  uint32_t nchunks, chunks_cap;
+  uint32_t *spare, nspare; /* buffers that are not in use; room for all there are */
+  uint32_t npages;         /* buffers in all */
+  uint64_t live, taken, restored, logged;
+  uint32_t *link;       /* by page, zero between uses: an index + 1 into a list */
+  uint64_t link_pages;
+  Node *past;           /* gc_past_open */
+  Entries past_pages;   /* pages that differ there, buf: their content, NO_BUF: free */
+  uint64_t *stale;      /* by word: a block there was freed since there are snapshots */
+  uint64_t stale_bytes;
+  bool is_stale;        /* any */
+  uint32_t lost;        /* the last serial number that was given up */
+} Snapshots;
+
+/* ---- buffers ---------------------------------------------------------------------------------- */
+
+static uint8_t *buffer(Snapshots *s, uint32_t buf) {
+  return s->chunks[buf / CHUNK_PAGES] + (uint64_t)(buf % CHUNK_PAGES) * GC_PAGE;
+}
+
+static uint8_t *page_at(Gc *gc, uint64_t page) { return gc->base + page * GC_PAGE; }
+
+static bool fits_limit(Gc *gc, uint64_t more) {
+  Heap *h = gc->heap;
+  uint64_t all = h->used_pages * GC_PAGE + h->external_bytes + snapshot_bytes(gc);
+  return all <= h->limit_bytes && more <= h->limit_bytes - all;
+}
+
+static bool list_chunk(Snapshots *s, uint8_t *chunk, uint32_t pages) {
+  uint32_t *spare = realloc(s->spare, (s->npages + pages) * sizeof *spare);
+  if (!spare) return false;
+  s->spare = spare;
+  if (s->nchunks == s->chunks_cap) {
+    uint32_t cap = s->chunks_cap ? 2 * s->chunks_cap : 8;
+    uint8_t **chunks = realloc(s->chunks, cap * sizeof *chunks);
+    if (!chunks) return false;
+    s->chunks = chunks;
+    s->chunks_cap = cap;
+  }
+  /* Popped from the end: the lowest first, so that the pages in use stay close together. */
+  memmove(s->spare + pages, s->spare, s->nspare * sizeof *spare);
+  for (uint32_t i = 0; i < pages; i++) s->spare[i] = s->nchunks * CHUNK_PAGES + pages - 1 - i;
+  s->nspare += pages;
+  s->npages += pages;
+  s->chunks[s->nchunks++] = chunk;
+  return true;
+}
+
+static uint64_t chunk_bytes(uint32_t index) {
+  return (index ? CHUNK_PAGES : FIRST_PAGES) * (uint64_t)GC_PAGE;
+}
+
+static bool add_chunk(Gc *gc) {
+  Snapshots *s = gc->snapshots;
+  uint64_t bytes = chunk_bytes(s->nchunks);
+  if (s->npages > UINT32_MAX / 2 || !fits_limit(gc, bytes)) return false;
+  uint8_t *chunk = os_map(&gc->os, bytes);
+  if (!chunk) return false;
+  if (s->nchunks) os_advise_huge(chunk, bytes);
+  if (os_populate(&gc->os, chunk, bytes) && list_chunk(s, chunk, (uint32_t)(bytes / GC_PAGE)))
+    return true;
+  os_unmap(chunk, bytes);
+  return false;
+}
+
+/* Makes sure of `n` buffers beside the reserve. */
+static bool have_buffers(Gc *gc, uint64_t n) {
+  Snapshots *s = gc->snapshots;
+  while (s->nspare < n + RESERVE_PAGES)
+    if (!add_chunk(gc)) return false;
+  return true;
+}
+
+static void put_buffer(Snapshots *s, uint32_t buf) {
+  if (buf != NO_BUF) s->spare[s->nspare++] = buf;
+}
+
+/* ---- lists of pages --------------------------------------------------------------------------- */
+
+static bool entries_room(Entries *e, uint64_t more) {
+  if (e->cap - e->n >= more) return true;
+  uint64_t cap = e->cap ? e->cap : 32;
+  while (cap < e->n + more) cap *= 2;
+  Entry *at = cap > UINT32_MAX ? NULL : realloc(e->at, cap * sizeof *at);
+  if (!at) return false;
+  e->at = at;
+  e->cap = (uint32_t)cap;
+  return true;
+}
+
+/* Looks up pages of a list: link[page] is 1 + the index. */
+static void index_entries(Snapshots *s, const Entries *e) {
+  for (uint32_t i = 0; i < e->n; i++) s->link[e->at[i].page] = i + 1;
+}
+static void unindex_entries(Snapshots *s, const Entries *e) {
+  for (uint32_t i = 0; i < e->n; i++) s->link[e->at[i].page] = 0;
+}
+
+static void entries_add(Entries *e, uint64_t page, uint32_t buf) {
+  e->at[e->n++] = (Entry){(uint32_t)page, buf};
+}
+
+static void drop_entries(Snapshots *s, Entries *e) {
+  for (uint32_t i = 0; i < e->n; i++) put_buffer(s, e->at[i].buf);
+  free(e->at);
+  *e = (Entries){0};
+}
+
+static void drop_delta(Snapshots *s, Delta *d) {
+  drop_entries(s, &d->logged);
+  drop_entries(s, &d->fresh);
+}
+
+/* ---- states of pages -------------------------------------------------------------------------- */
+
+/* The metadata that stays open lies in front of the page table. */
+static uint64_t first_frozen(Gc *gc) { return gc->heap->table_off / GC_PAGE; }
+
+static uint64_t end_page(Gc *gc) {
+  return gc->top_page > gc->heap->first_page ? gc->top_page : gc->heap->first_page;
+}
+
+static void guard_range(Gc *gc, uint64_t page, uint64_t count, bool write) {
+  os_protect(page_at(gc, page), count * GC_PAGE, write);
+}
+
+/* For tests: pages that the barrier must be asked about cannot be written to. */
+static void guard_on(Gc *gc) {
+  if (!gc->config.guard) return;
+  uint64_t end = end_page(gc);
+  for (uint64_t page = first_frozen(gc), next; page < end; page = next) {
+    bool frozen = gc->states[page] & PAGE_FROZEN;
+    for (next = page + 1; next < end && !(gc->states[next] & PAGE_FROZEN) == !frozen;) next++;
+    guard_range(gc, page, next - page, !frozen);
+  }
+}
+
+static void guard_off(Gc *gc) {
+  if (gc->config.guard)
+    guard_range(gc, first_frozen(gc), end_page(gc) - first_frozen(gc), true);
+}
+
+/* Pages of units that are not committed are beyond the reach of a pass: bytes of theirs that are
+ * set are harmless, and commitment overwrites them. */
+static void freeze_all(Gc *gc) {
+  uint8_t *state = gc->states;
+  uint64_t end = gc->heap->cage_pages;
+  for (uint64_t unit = 0; unit * UNIT_PAGES < end; unit++) {
+    if (unit * UNIT_PAGES >= gc->heap->first_page && !bits_test(gc->committed, unit)) continue;
+    for (unsigned i = 0; i < UNIT_PAGES; i++) state[unit * UNIT_PAGES + i] |= PAGE_FROZEN;
+  }
+  memset(state, 0, first_frozen(gc));
+}
+
+/* What is free is told by the buddy allocator, since frozen pages do not say. */
+static void thaw_page(Gc *gc, uint64_t page) {
+  gc->states[page] &= (uint8_t)~PAGE_FROZEN;
+  if (page >= gc->heap->first_page && !buddy_run(gc->buddy, (uint32_t)page).used)
+    gc->states[page] |= PAGE_FREE;
+}
+
+static void thaw_unit(Gc *gc, uint64_t unit) {
+  uint64_t page = unit * UNIT_PAGES, end = page + UNIT_PAGES;
+  while (page < end) {
+    BuddyRun run = buddy_run(gc->buddy, (uint32_t)page);
+    for (uint64_t stop = page + run.units; page < end && page < stop; page++) {
+      gc->states[page] &= (uint8_t)~PAGE_FROZEN;
+      if (!run.used) gc->states[page] |= PAGE_FREE;
+    }
+  }
+}
+
+static void thaw_all(Gc *gc) {
+  Heap *h = gc->heap;
+  guard_off(gc);
+  for (uint64_t page = 0; page < h->first_page; page++) gc->states[page] &= (uint8_t)~PAGE_FROZEN;
+  uint64_t unit = h->first_page / UNIT_PAGES, end = h->cage_pages / UNIT_PAGES;
+  while ((unit = bits_next(gc->committed, unit, end)) < end) thaw_unit(gc, unit++);
+}
+
+uint8_t snapshot_free_state(const Gc *gc) {
+  return gc->snapshots && gc->snapshots->current ? PAGE_FREE | PAGE_FROZEN : PAGE_FREE;
+}
+
+uint64_t snapshot_bytes(const Gc *gc) {
+  return gc->snapshots ? gc->snapshots->npages * (uint64_t)GC_PAGE : 0;
+}
+
+/* ---- the barrier's side ----------------------------------------------------------------------- */
+
+static void give_up(Gc *gc);
+
+void snapshot_log(Gc *gc, uint64_t page) {
+  Snapshots *s = gc->snapshots;
+  if (s->nspare < RESERVE_PAGES) add_chunk(gc); /* it is no failure yet */
+  if (s->nspare == 0 || !entries_room(&s->head.logged, 1)) {
+    give_up(gc);
+    return;
+  }
+  uint32_t buf = s->spare[--s->nspare];
+  memcpy(buffer(s, buf), page_at(gc, page), GC_PAGE);
+  entries_add(&s->head.logged, page, buf);
+  s->logged++;
+  gc->states[page] &= (uint8_t)~PAGE_FROZEN;
+  if (gc->config.guard) guard_range(gc, page, 1, true);
+}
+
+static void take_page(Gc *gc, uint64_t page) {
+  uint8_t *state = gc->states + page;
+  if (!(*state & PAGE_FROZEN)) {
+    *state &= (uint8_t)~PAGE_FREE;
+  } else if (*state & PAGE_FREE) {
+    entries_add(&gc->snapshots->head.fresh, page, NO_BUF);
+    *state &= (uint8_t) ~(PAGE_FREE | PAGE_FROZEN);
+    if (gc->config.guard) guard_range(gc, page, 1, true);
+  } else {
+    snapshot_log(gc, page);
+  }
+}
+
+bool snapshot_take(Gc *gc, uint64_t first, uint64_t count) {
+  Snapshots *s = gc->snapshots;
+  uint64_t frozen = 0, unused = 0;
+  for (uint64_t page = first; s && page < first + count; page++) {
+    uint8_t state = gc->states[page] & (PAGE_FREE | PAGE_FROZEN);
+    frozen += state == PAGE_FROZEN;
+    unused += state == (PAGE_FREE | PAGE_FROZEN);
+  }
+  if (unused && !entries_room(&s->head.fresh, unused)) return false;
+  if (frozen && (!entries_room(&s->head.logged, frozen) || !have_buffers(gc, frozen))) return false;
+  for (uint64_t page = first; page < first + count; page++) take_page(gc, page);
+  return true;
+}
+
+/* ---- nodes ------------------------------------------------------------------------------------ */
+
+static uint64_t root_bytes(const Gc *gc) {
+  return gc->config.root_bytes ? (gc->config.root_bytes + 7u) & ~7u : GC_ROOT_BYTES;
+}
+
+static Heap *saved_heap(Node *n) { return (Heap *)n->saved; }
+
+enum { HEAP_WORDS = (sizeof(Heap) + 7) / 8 };
+
+static void save_state(Gc *gc, Node *n) {
+  memcpy(n->saved, gc->heap, sizeof(Heap));
+  memcpy(n->saved + HEAP_WORDS, gc->base + GC_ROOT_OFF, root_bytes(gc));
+}
+
+/* Limits and what lies outside of the cage are of the present. */
+static void load_state(Gc *gc, Node *n) {
+  uint64_t limit = gc->heap->limit_bytes, external = gc->heap->external_bytes;
+  uint64_t peak = gc->heap->peak_bytes;
+  memcpy(gc->heap, n->saved, sizeof(Heap));
+  memcpy(gc->base + GC_ROOT_OFF, n->saved + HEAP_WORDS, root_bytes(gc));
+  gc->heap->limit_bytes = limit;
+  gc->heap->external_bytes = external;
+  gc->heap->peak_bytes = peak;
+}
+
+enum { INDEX_BITS = 24 };
+
+static bool nodes_room(Snapshots *s) {
+  if (s->nnodes < s->nodes_cap) return true;
+  uint32_t cap = s->nodes_cap ? 2 * s->nodes_cap : 16;
+  Node **nodes = cap > 1u << INDEX_BITS ? NULL : realloc(s->nodes, cap * sizeof *nodes);
+  if (!nodes) return false;
+  s->nodes = nodes;
+  s->nodes_cap = cap;
+  return true;
+}
+
+/* Index of a place in `nodes`; -1: memory is out. */
+static int64_t free_index(Snapshots *s) {
+  for (uint32_t tries = 0; tries < 4 && tries < s->nnodes; tries++) {
+    uint32_t i = (s->serial * 0x9E3779B1u + tries) % s->nnodes;
+    if (!s->nodes[i]) return i;
+  }
+  if (!nodes_room(s)) return -1;
+  s->nodes[s->nnodes] = NULL;
+  return s->nnodes++;
+}
+
+static Node *node_new(Gc *gc) {
+  Snapshots *s = gc->snapshots;
+  int64_t index = free_index(s);
+  uint64_t words = HEAP_WORDS + root_bytes(gc) / 8;
+  Node *n = index < 0 ? NULL : malloc(sizeof *n + words * sizeof(uint64_t));
+  if (!n) return NULL;
+  *n = (Node){.id = (uint64_t)++s->serial << INDEX_BITS | (uint64_t)index, .live = true};
+  s->nodes[index] = n;
+  return n;
+}
+
+static Node *node_of(Snapshots *s, GcSnapshot id) {
+  uint64_t index = id & ((1u << INDEX_BITS) - 1);
+  Node *n = s && index < s->nnodes ? s->nodes[index] : NULL;
+  return n && n->id == id ? n : NULL;
+}
+
+static void node_free(Snapshots *s, Node *n) {
+  drop_delta(s, &n->edge);
+  s->nodes[n->id & ((1u << INDEX_BITS) - 1)] = NULL;
+  free(n);
+}
+
+static void add_kid(Node *parent, Node *n) {
+  n->parent = parent;
+  n->next = parent->first_kid;
+  parent->first_kid = n;
+  parent->kids++;
+}
+
+static void remove_kid(Node *parent, Node *n) {
+  Node **at = &parent->first_kid;
+  while (*at != n) at = &(*at)->next;
+  *at = n->next;
+  parent->kids--;
+}
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+static void forget_nodes(Snapshots *s) {
+  for (uint32_t i = 0; i < s->nnodes; i++)
+    if (s->nodes[i]) node_free(s, s->nodes[i]);
+  drop_delta(s, &s->head);
+  s->root = s->current = NULL;
+  s->live = 0;
+  if (s->is_stale) os_decommit(s->stale, s->stale_bytes);
+  s->is_stale = false;
+}
+
+void snapshot_close(Gc *gc) {
+  Snapshots *s = gc->snapshots;
+  if (!s) return;
+  forget_nodes(s);
+  for (uint32_t i = 0; i < s->nchunks; i++) os_unmap(s->chunks[i], chunk_bytes(i));
+  if (s->link) os_unmap(s->link, s->link_pages * sizeof *s->link);
+  if (s->stale) os_unmap(s->stale, s->stale_bytes);
+  free(s->chunks);
+  free(s->spare);
+  free(s->nodes);
+  free(s->past_pages.at);
+  free(s);
+  gc->snapshots = NULL;
+}
+
+static bool open_log(Gc *gc) {
+  if (gc->snapshots) return true;
+  Snapshots *s = gc->snapshots = calloc(1, sizeof *s);
+  if (!s) return false;
+  s->link_pages = gc->heap->cage_pages;
+  s->stale_bytes = s->link_pages * (GC_PAGE / 64);
+  s->link = os_map(&gc->os, s->link_pages * sizeof *s->link);
+  s->stale = os_map(&gc->os, s->stale_bytes);
+  if (s->link && s->stale) return true;
+  snapshot_close(gc);
+  return false;
+}
+
+/* In the middle of a store, without memory to log the page: no snapshot can be kept. */
+static void give_up(Gc *gc) {
+  Snapshots *s = gc->snapshots;
+  s->lost = s->serial;
+  forget_nodes(s);
+  thaw_all(gc);
+}
+
+/* ---- taking ----------------------------------------------------------------------------------- */
+
+static void freeze_entries(Gc *gc, const Entries *e) {
+  for (uint32_t i = 0; i < e->n; i++) gc->states[e->at[i].page] |= PAGE_FROZEN;
+}
+
+GcSnapshot gc_snapshot(Gc *gc) {
+  if (gc->collecting || !open_log(gc)) return 0;
+  Snapshots *s = gc->snapshots;
+  if (!have_buffers(gc, RESERVE_PAGES)) return 0;
+  Node *n = node_new(gc);
+  if (!n) return 0;
+  slab_close_runs(gc);
+  n->edge = s->head;
+  s->head = (Delta){0};
+  if (s->current) {
+    freeze_entries(gc, &n->edge.logged);
+    freeze_entries(gc, &n->edge.fresh);
+    add_kid(s->current, n);
+  } else {
+    freeze_all(gc);
+    s->root = n;
+  }
+  n->onpath = true;
+  save_state(gc, n);
+  s->current = n;
+  s->live++;
+  s->taken++;
+  guard_on(gc);
+  return n->id;
+}
+
+/* ---- moving between nodes ---------------------------------------------------------------------- */
+
+static void swap_page(uint8_t *a, uint8_t *b) {
+  uint64_t piece[64];
+  for (unsigned i = 0; i < GC_PAGE; i += sizeof piece) {
+    memcpy(piece, a + i, sizeof piece);
+    memcpy(a + i, b + i, sizeof piece);
+    memcpy(b + i, piece, sizeof piece);
+  }
+}
+
+static void swap_logged(Gc *gc, Entries *e) {
+  for (uint32_t i = 0; i < e->n; i++) {
+    swap_page(page_at(gc, e->at[i].page), buffer(gc->snapshots, e->at[i].buf));
+    gc->states[e->at[i].page] = PAGE_FROZEN;
+  }
+}
+
+/* Back to the newest node: the head's changes are gone. */
+static void undo_head(Gc *gc) {
+  Snapshots *s = gc->snapshots;
+  Entries *logged = &s->head.logged, *fresh = &s->head.fresh;
+  for (uint32_t i = 0; i < logged->n; i++) {
+    memcpy(page_at(gc, logged->at[i].page), buffer(s, logged->at[i].buf), GC_PAGE);
+    gc->states[logged->at[i].page] = PAGE_FROZEN;
+    put_buffer(s, logged->at[i].buf);
+  }
+  for (uint32_t i = 0; i < fresh->n; i++) gc->states[fresh->at[i].page] = PAGE_FREE | PAGE_FROZEN;
+  logged->n = fresh->n = 0;
+}
+
+/* From a node to its parent, keeping how to come back. What is in use is read before the metadata
+ * goes back. */
+static void go_up(Gc *gc, Node *n) {
+  Snapshots *s = gc->snapshots;
+  Entries *fresh = &n->edge.fresh;
+  for (uint32_t i = 0; i < fresh->n; i++) {
+    uint32_t page = fresh->at[i].page;
+    if (buddy_run(gc->buddy, page).used) {
+      fresh->at[i].buf = s->spare[--s->nspare];
+      memcpy(buffer(s, fresh->at[i].buf), page_at(gc, page), GC_PAGE);
+    }
+    gc->states[page] = PAGE_FREE | PAGE_FROZEN;
+  }
+  swap_logged(gc, &n->edge.logged);
+  n->onpath = false;
+}
+
+static void go_down(Gc *gc, Node *n) {
+  Snapshots *s = gc->snapshots;
+  swap_logged(gc, &n->edge.logged);
+  Entries *fresh = &n->edge.fresh;
+  for (uint32_t i = 0; i < fresh->n; i++) {
+    Entry *e = fresh->at + i;
+    gc->states[e->page] = e->buf == NO_BUF ? PAGE_FREE | PAGE_FROZEN : PAGE_FROZEN;
+    if (e->buf != NO_BUF) memcpy(page_at(gc, e->page), buffer(s, e->buf), GC_PAGE);
+    put_buffer(s, e->buf);
+    e->buf = NO_BUF;
+  }
+  n->onpath = true;
+}
+
+/* How many buffers the way from the current node up to `top` may take. */
+static uint64_t fresh_on_path(Snapshots *s, const Node *top) {
+  uint64_t n = 0;
+  for (Node *at = s->current; at != top; at = at->parent) n += at->edge.fresh.n;
+  return n;
+}
+
+static Node *first_on_path(Node *n) {
+  while (!n->onpath) n = n->parent;
+  return n;
+}
+
+static void descend(Gc *gc, Node *top, Node *to) {
+  to->down = NULL;
+  for (Node *n = to; n != top; n = n->parent) n->parent->down = n;
+  for (Node *n = top; n != to; n = n->down) go_down(gc, n->down);
+}
+
+static void finalize_from(Gc *gc, uint32_t from) {
+  Heap *h = gc->heap;
+  bool was = gc->collecting;
+  gc->collecting = true;
+  for (uint32_t i = from; i < h->final_count && gc->config.finalize; i++) {
+    Value v = ((Value *)gc->base)[(uint64_t)h->finals + 1 + i];
+    gc->config.finalize(gc, gc->config.embedder, (Ref){(uint32_t)v});
+  }
+  gc->collecting = was;
+}
+
+static void move_to(Gc *gc, Node *to) {
+  Snapshots *s = gc->snapshots;
+  Node *top = first_on_path(to);
+  guard_off(gc);
+  slab_close_runs(gc);
+  undo_head(gc);
+  while (s->current != top) {
+    go_up(gc, s->current);
+    s->current = s->current->parent;
+  }
+  descend(gc, top, to);
+  s->current = to;
+  load_state(gc, to);
+  collect_forget(gc);
+  guard_on(gc);
+}
+
+static void prune(Gc *gc, Node *n);
+
+GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot id) {
+  Snapshots *s = gc->snapshots;
+  GcSnapshotStatus status = gc_snapshot_status(gc, id);
+  if (status != GC_SNAPSHOT_OK) return status;
+  Node *to = node_of(s, id), *left = s->current;
+  if (!have_buffers(gc, fresh_on_path(s, first_on_path(to)))) return GC_SNAPSHOT_MEMORY;
+  finalize_from(gc, saved_heap(left)->final_count);
+  move_to(gc, to);
+  s->restored++;
+  if (left != to) prune(gc, left);
+  return GC_SNAPSHOT_OK;
+}
+
+/* ---- a look at another state ------------------------------------------------------------------ */
+
+void snapshot_note_freed(Gc *gc, uint64_t i, uint64_t bits) {
+  Snapshots *s = gc->snapshots;
+  if (!s->current) return;
+  s->stale[i] |= bits;
+  s->is_stale |= bits != 0;
+}
+
+/* Notes where the content of a page is in the past, over what was noted before. */
+static bool past_set(Snapshots *s, uint32_t page, uint32_t buf) {
+  if (!s->link[page]) {
+    if (!entries_room(&s->past_pages, 1)) return false;
+    entries_add(&s->past_pages, page, buf);
+    s->link[page] = s->past_pages.n;
+  }
+  s->past_pages.at[s->link[page] - 1].buf = buf;
+  return true;
+}
+
+static bool past_add(Snapshots *s, const Delta *d, bool down) {
+  for (uint32_t i = 0; i < d->logged.n; i++)
+    if (!past_set(s, d->logged.at[i].page, d->logged.at[i].buf)) return false;
+  for (uint32_t i = 0; i < d->fresh.n; i++)
+    if (!past_set(s, d->fresh.at[i].page, down ? d->fresh.at[i].buf : NO_BUF)) return false;
+  return true;
+}
+
+static bool past_walk(Snapshots *s, Node *to) {
+  Node *top = first_on_path(to);
+  if (!past_add(s, &s->head, false)) return false;
+  for (Node *n = s->current; n != top; n = n->parent)
+    if (!past_add(s, &n->edge, false)) return false;
+  to->down = NULL;
+  for (Node *n = to; n != top; n = n->parent) n->parent->down = n;
+  for (Node *n = top; n != to; n = n->down)
+    if (!past_add(s, &n->down->edge, true)) return false;
+  return true;
+}
+
+bool gc_past_open(Gc *gc, GcSnapshot id) {
+  if (gc_snapshot_status(gc, id) != GC_SNAPSHOT_OK) return false;
+  slab_close_runs(gc); /* alloc bits are exact now */
+  gc->snapshots->past = node_of(gc->snapshots, id);
+  if (past_walk(gc->snapshots, gc->snapshots->past)) return true;
+  gc_past_close(gc);
+  return false;
+}
+
+void gc_past_close(Gc *gc) {
+  Snapshots *s = gc->snapshots;
+  unindex_entries(s, &s->past_pages);
+  s->past_pages.n = 0;
+  s->past = NULL;
+}
+
+/* A word of the cage as it was; 0 in pages that were free. */
+static uint64_t past_word(Gc *gc, uint64_t word) {
+  Snapshots *s = gc->snapshots;
+  uint32_t at = s->link[word >> GC_WORD_PAGE_SHIFT];
+  if (!at) return ((uint64_t *)gc->base)[word];
+  uint32_t buf = s->past_pages.at[at - 1].buf;
+  return buf == NO_BUF ? 0 : ((uint64_t *)buffer(s, buf))[word % GC_PAGE_WORDS];
+}
+
+bool gc_past_same(Gc *gc, Ref r) {
+  Snapshots *s = gc->snapshots;
+  uint64_t *words = (uint64_t *)gc->base, bit = (uint64_t)1 << (r.w & 63);
+  uint64_t bits_word = gc_word(gc->base, gc->bits + (r.w >> 6));
+  if (!(words[bits_word] & past_word(gc, bits_word) & bit)) return false;
+  if ((uint8_t)words[r.w] != (uint8_t)past_word(gc, r.w)) return false; /* the kind */
+  if (!(s->stale[r.w >> 6] & bit)) return true;
+  uint64_t n = gc_block_words(gc, words + r.w);
+  for (uint64_t i = 0; i < n; i++)
+    if (words[r.w + i] != past_word(gc, r.w + i)) return false;
+  return true;
+}
+
+/* ---- pruning ---------------------------------------------------------------------------------- */
+
+/* Merges the later entries into the earlier edge: a page in both keeps the earlier kind, and the
+ * earlier copy if the edge undoes, the later one if it redoes. */
+static void absorb(Snapshots *s, Entries *first, Entries *later, bool undo) {
+  index_entries(s, first);
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < later->n; i++) {
+    Entry e = later->at[i];
+    uint32_t at = s->link[e.page];
+    if (!at) {
+      later->at[kept++] = e;
+    } else if (undo) {
+      put_buffer(s, e.buf);
+    } else if (e.buf != NO_BUF) {
+      put_buffer(s, first->at[at - 1].buf);
+      first->at[at - 1].buf = e.buf;
+    }
+  }
+  later->n = kept;
+  unindex_entries(s, first);
+}
+
+static void append_entries(Entries *to, Entries *from) {
+  for (uint32_t i = 0; i < from->n; i++) entries_add(to, from->at[i].page, from->at[i].buf);
+  from->n = 0;
+}
+
+/* The delta `first`, then `later`, as one, in `later`. False: no memory, nothing changed. */
+static bool join(Snapshots *s, Delta *first, Delta *later, bool undo) {
+  if (!entries_room(&first->logged, later->logged.n) ||
+      !entries_room(&first->fresh, later->fresh.n))
+    return false;
+  absorb(s, &first->logged, &later->logged, undo);
+  absorb(s, &first->logged, &later->fresh, undo);
+  absorb(s, &first->fresh, &later->logged, undo);
+  absorb(s, &first->fresh, &later->fresh, undo);
+  append_entries(&first->logged, &later->logged);
+  append_entries(&first->fresh, &later->fresh);
+  drop_delta(s, later);
+  *later = *first;
+  *first = (Delta){0};
+  return true;
+}
+
+/* A node that nobody needs, between its parent and one child. False: no memory; it stays. */
+static bool splice_out(Gc *gc, Node *n) {
+  Snapshots *s = gc->snapshots;
+  Node *kid = n->first_kid, *parent = n->parent;
+  if (parent) {
+    if (!join(s, &n->edge, &kid->edge, kid->onpath)) return false;
+    remove_kid(parent, n);
+    add_kid(parent, kid);
+  } else {
+    drop_delta(s, &kid->edge);
+    kid->parent = NULL;
+    s->root = kid;
+  }
+  node_free(s, n);
+  return true;
+}
+
+static void thaw_entries(Gc *gc, const Entries *e) {
+  for (uint32_t i = 0; i < e->n; i++) {
+    thaw_page(gc, e->at[i].page);
+    if (gc->config.guard) guard_range(gc, e->at[i].page, 1, true);
+  }
+}
+
+/* The current node, without children, is needed no more: its edge becomes part of the head. */
+static bool join_head(Gc *gc, Node *n) {
+  Snapshots *s = gc->snapshots;
+  Node *parent = n->parent;
+  if (!parent) {
+    forget_nodes(s);
+    thaw_all(gc);
+    return true;
+  }
+  if (!entries_room(&n->edge.logged, s->head.logged.n) ||
+      !entries_room(&n->edge.fresh, s->head.fresh.n))
+    return false;
+  thaw_entries(gc, &n->edge.logged);
+  thaw_entries(gc, &n->edge.fresh);
+  join(s, &n->edge, &s->head, true);
+  s->current = parent;
+  remove_kid(parent, n);
+  node_free(s, n);
+  return true;
+}
+
+/* A leaf off the path: its objects with finalizers are lost with it. */
+static void finalize_leaf(Gc *gc, Node *leaf) {
+  Snapshots *s = gc->snapshots;
+  uint32_t from = saved_heap(leaf->parent)->final_count;
+  if (saved_heap(leaf)->final_count <= from) return;
+  GcSnapshot here = gc_snapshot(gc);
+  if (!here) return; /* without memory they are leaked until the process ends */
+  Node *back = node_of(s, here);
+  if (have_buffers(gc, fresh_on_path(s, first_on_path(leaf)))) {
+    move_to(gc, leaf);
+    finalize_from(gc, from);
+    if (have_buffers(gc, fresh_on_path(s, first_on_path(back)))) move_to(gc, back);
+  }
+  back->live = false;
+  s->live--;
+}
+
+static void prune(Gc *gc, Node *n) {
+  Snapshots *s = gc->snapshots;
+  while (n && !n->live) {
+    Node *parent = n->parent;
+    uint32_t kids = n->kids + (s->current == n);
+    if (kids >= 2) return;
+    if (kids == 0) {
+      finalize_leaf(gc, n);
+      Node *spare = s->current; /* the state that finalize_leaf came back to, if it did */
+      remove_kid(parent, n);
+      node_free(s, n);
+      if (spare != parent && !spare->live && spare->kids == 0 && !join_head(gc, spare)) return;
+      n = parent;
+    } else {
+      if (n->first_kid ? !splice_out(gc, n) : !join_head(gc, n)) return;
+      n = parent;
+    }
+  }
+}
+
+void gc_snapshot_release(Gc *gc, GcSnapshot id) {
+  Node *n = node_of(gc->snapshots, id);
+  if (!n || !n->live || gc->collecting) return;
+  n->live = false;
+  gc->snapshots->live--;
+  prune(gc, n);
+}
+
+GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot id) {
+  Node *n = node_of(gc->snapshots, id);
+  if (n && n->live) return GC_SNAPSHOT_OK;
+  return gc->snapshots && id >> INDEX_BITS <= gc->snapshots->lost ? GC_SNAPSHOT_LOST
+                                                                  : GC_SNAPSHOT_RELEASED;
+}
+
+uint32_t snapshot_finals(const Gc *gc) {
+  const Snapshots *s = gc->snapshots;
+  return s && s->current ? saved_heap(s->current)->final_count : 0;
+}
+
+void gc_snapshot_stats(Gc *gc, GcSnapshotStats *out) {
+  const Snapshots *s = gc->snapshots;
+  *out = (GcSnapshotStats){0};
+  if (!s) return;
+  *out = (GcSnapshotStats){
+      .snapshots = s->live,
+      .log_bytes = snapshot_bytes(gc),
+      .log_pages = s->npages - s->nspare,
+      .head_pages = (uint64_t)s->head.logged.n + s->head.fresh.n,
+      .taken = s->taken,
+      .restored = s->restored,
+      .logged = s->logged,
+  };
+}

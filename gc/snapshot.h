@@ -1,0 +1,27 @@
+/* snapshot.h - the undo log, as the rest of gc/ sees it. The embedder's side is in heap.h; the
+ * algorithm and its invariants are in snapshot.c and docs/snapshots.md. */
+#ifndef OX_GC_SNAPSHOT_H
+#define OX_GC_SNAPSHOT_H
+
+#include "state.h"
+
+/* Before the first store to a page whose state has PAGE_FROZEN: saves its content. */
+void snapshot_log(Gc *gc, uint64_t page);
+/* Pages [first, first + count) leave the buddy allocator: makes them open, and notes what a
+ * rollback has to know. False: no memory for that, nothing changed. */
+bool snapshot_take(Gc *gc, uint64_t first, uint64_t count);
+/* Bytes that the log holds; they count against the heap's limit. */
+uint64_t snapshot_bytes(const Gc *gc);
+/* What a free page of a freshly committed unit is. */
+uint8_t snapshot_free_state(const Gc *gc);
+static inline bool snapshot_any(const Gc *gc) { return gc->snapshots != NULL; }
+void snapshot_close(Gc *gc);
+/* How many of the registered objects must not be finalized: those that the newest snapshot has. */
+uint32_t snapshot_finals(const Gc *gc);
+/* The blocks of these bits of word `i` of the alloc bitmap are freed. */
+void snapshot_note_freed(Gc *gc, uint64_t i, uint64_t bits);
+static inline void snapshot_freed(Gc *gc, uint64_t i, uint64_t bits) {
+  if (__builtin_expect(gc->snapshots != NULL, 0)) snapshot_note_freed(gc, i, bits);
+}
+
+#endif
