@@ -2,7 +2,7 @@
 #
 #   CC=...           the compiler; by default clang 19 or newer where installed, else gcc
 #   CFLAGS=...       optimisation flags (default -O2 -g; the needed ones are always added)
-#   FEATURES=...     optional libraries: any of readline pcre2 utf8proc (default: those installed)
+#   FEATURES=...     optional libraries: any of pcre2 utf8proc (default: those installed)
 #   BUILD=...        where products go (default build)
 #   VARIANT=...      release, debug, asan or tsan
 #
@@ -29,23 +29,25 @@ endif
 export FEATURES
 
 IS_CLANG := $(shell $(CC) --version 2>/dev/null | grep -ci clang)
+# clang's default, DWARF 5, is more than valgrind 3.19 and gdb 12 can read.
+DEBUG_INFO := -g$(if $(filter-out 0,$(IS_CLANG)), -gdwarf-4)
 COMPILER := $(subst /,_,$(subst $() ,_,$(strip $(CC))))
 
 ifeq ($(VARIANT),release)
   OUT := $(BUILD)
-  CFLAGS ?= -O2 -g
+  CFLAGS ?= -O2 $(DEBUG_INFO)
 else ifeq ($(VARIANT),debug)
   OUT := $(BUILD)/debug
-  CFLAGS ?= -O0 -g
+  CFLAGS ?= -O0 $(DEBUG_INFO)
   VARIANT_FLAGS := -DOX_DEBUG
 else ifeq ($(VARIANT),asan)
   OUT := $(BUILD)/asan
-  CFLAGS ?= -O1 -g
+  CFLAGS ?= -O1 $(DEBUG_INFO)
   SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
   VARIANT_FLAGS := -DOX_DEBUG -fno-omit-frame-pointer $(SANITIZE)
 else ifeq ($(VARIANT),tsan)
   OUT := $(BUILD)/tsan
-  CFLAGS ?= -O1 -g
+  CFLAGS ?= -O1 $(DEBUG_INFO)
   SANITIZE := -fsanitize=thread
   VARIANT_FLAGS := -DOX_DEBUG $(SANITIZE)
 else
@@ -59,8 +61,12 @@ CPPFLAGS_ALL := -D_GNU_SOURCE= -Iinclude $(if $(call has,pcre2),-DHAVE_PCRE2) \
 CFLAGS_ALL := -std=gnu11 $(CFLAGS) -fno-strict-aliasing -Wall -Wextra -fvisibility=hidden -fPIC \
   $(VARIANT_FLAGS)
 LIBS := $(if $(call has,pcre2),-lpcre2-8) $(if $(call has,utf8proc),-lutf8proc) -lm -lpthread
-CLI_LIBS := $(if $(call has,readline),-lreadline)
-CLI_CPPFLAGS := $(if $(call has,readline),-DHAVE_READLINE)
+
+# The command takes these two in whole where their archives are installed: each library that the
+# loader has to find and map makes every start slower. Readline it loads itself, when it prompts.
+archive_or_not = $(or $(filter /%,$(shell $(CC) -print-file-name=lib$(1:-l%=%).a)),$(1))
+CLI_LIBS := $(foreach lib,$(filter -lpcre2-8 -lutf8proc,$(LIBS)),$(call archive_or_not,$(lib))) \
+  -lm -lpthread -ldl
 
 LIB_SOURCES := $(wildcard gc/*.c lang/*.c runtime/*.c runtime/lib/*.c)
 CLI_SOURCES := $(wildcard runtime/cli/*.c)
@@ -86,7 +92,7 @@ products: $(OUT)/oxbow $(OUT)/liboxbow.a $(OUT)/liboxbow.so
 
 # ---- stamps: files that change when flags or the set of objects change ----------------------------
 
-FLAGS_NOW := $(CC) $(CPPFLAGS_ALL) $(CLI_CPPFLAGS) $(CFLAGS_ALL)
+FLAGS_NOW := $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)
 LINK_NOW := $(O) $(LIB_OBJECTS) $(CLI_OBJECTS) $(LDFLAGS) $(LIBS) $(CLI_LIBS)
 write_if_changed = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@
 
@@ -101,7 +107,6 @@ $(OUT)/.link: FORCE
 ifeq ($(IS_CLANG),0)
 $(O)/runtime/interp.o: FILE_FLAGS := -fno-gcse
 endif
-$(O)/runtime/cli/%.o: FILE_FLAGS := $(CLI_CPPFLAGS)
 
 $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
@@ -136,7 +141,7 @@ $(OUT)/liboxbow.so: $(LIB_OBJECTS) $(OUT)/.link runtime/mk/exports.map
 $(OUT)/oxbow: $(CLI_OBJECTS) $(OUT)/liboxbow.a $(OUT)/.link
 	@mkdir -p $(@D)
 	$(call say,LD $@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(CLI_OBJECTS) $(OUT)/liboxbow.a $(LIBS) $(CLI_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(CLI_OBJECTS) $(OUT)/liboxbow.a $(CLI_LIBS)
 
 debug asan:
 	@$(MAKE) --no-print-directory VARIANT=$@ products
@@ -208,6 +213,7 @@ bench:
 	@sh tests/deps.sh bench
 	@$(build_all) $(BUILD)/oxbow
 	python3 bench/run.py --oxbow $(BUILD)/oxbow
+	@sh bench/startup.sh $(BUILD)/oxbow
 
 # The reference of the builtins, from the tables that they are registered in.
 reference: $(OUT)/oxbow

@@ -179,7 +179,8 @@ OX_API const char *ox_build_info(void);
 
 /* Runs a text in the VM's session: what it declares at its top level are globals, seen by later
  * ox_eval calls and by ox_get. *out gets the value of its last statement where that is an
- * expression, else nil. `name` is what reports call the text. The text may be anything; a byte
+ * expression, else nil. `name` is what reports call the text; imports of files are relative to its
+ * folder where it is a path with one, else to the current folder. The text may be anything; a byte
  * order mark and CRLF line ends are accepted. */
 OX_API ox_Status ox_eval(ox_VM *vm, const char *text, size_t length, const char *name,
                          ox_Value *out);

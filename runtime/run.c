@@ -127,8 +127,10 @@ VmStatus vm_eval(ox_VM *vm, const char *name, const char *text, size_t len, Valu
   uint32_t mark = vm_roots_mark(vm);
   uint64_t known = list_len(vm, vm->st->globals);
   Value module;
-  LoadRequest r = {name, NULL, text, len, true, true, diags, first};
+  char *path = name && strchr(name, '/') ? import_resolve(NULL, name, strlen(name)) : NULL;
+  LoadRequest r = {name, path, text, len, true, true, diags, first};
   VmStatus status = import_load(vm, &r, &module);
+  free(path);
   if (status != VM_OK) forget_globals(vm, known);
   if (status == VM_OK) *result = run_main(vm, module);
   vm_roots_reset(vm, mark);

@@ -9,19 +9,28 @@ has_header() {
 want_header() { has_header "$1" || missing="$missing $2"; }
 want_command() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 
+# Readline is loaded at run time: the library is enough. Folders of any architecture's name.
+want_library() {
+  for folder in /lib /lib64 /usr/lib /usr/lib64 /usr/local/lib; do
+    for file in "$folder/$1" "$folder"/*-linux-*/"$1"; do [ -e "$file" ] && return; done
+  done
+  missing="$missing $2"
+}
+
 missing=
 want_command cc gcc
 want_command ld binutils
 has_header stdlib.h || missing="$missing libc6-dev"
-want_header readline/readline.h libreadline-dev
 want_header pcre2.h libpcre2-dev
 want_header utf8proc.h libutf8proc-dev
+want_library libreadline.so.8 libreadline8
 case $1 in
   build) ;;
   test)
     want_header criterion/criterion.h libcriterion-dev
     want_command g++ g++
-    want_command pkg-config pkg-config ;;
+    want_command pkg-config pkg-config
+    want_command python3 python3-minimal ;;
   bench)
     want_command lua5.4 lua5.4
     want_command luajit luajit

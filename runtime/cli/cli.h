@@ -13,6 +13,9 @@ enum { EXIT_OK = 0, EXIT_UNCAUGHT = 1, EXIT_USAGE = 2, EXIT_SYNTAX = 65, EXIT_IN
 
 typedef struct Options {
   bool check, interactive, disassemble;
+  bool ended;          /* by `--` */
+  bool test, verbose;  /* `oxbow test`: argv are files and folders */
+  const char *filter;  /* NULL: all tests */
   const char **codes; /* the texts of -e */
   int ncodes;
   const char *file;   /* NULL: none; "-": standard input */
@@ -28,16 +31,28 @@ typedef struct Options {
 void interrupts_begin(ox_VM *vm);
 void interrupts_end(void);
 
+/* ---- options.c ---- */
+/* -1: all is well, else the exit status. */
+int options_read(Options *o, int argc, char **argv);
+/* The name that `name` is likely to be meant for, or NULL. */
+const char *nearest_name(const char *name, const char *const *names, size_t count);
+
 /* ---- run.c ---- */
 /* Runs what the options name; gives the exit status. */
 int run_command(const Options *options);
 /* Shows the last failure on standard error and gives its exit status. */
 int report_failure(ox_VM *vm, ox_Status status);
-/* The bytes of a file, "-" being standard input, from malloc and NUL-terminated; NULL: errno
- * says why. */
-char *read_file(const char *path, size_t *length);
+/* The bytes of a file of source text, "-" being standard input, from malloc and NUL-terminated.
+ * NULL: standard error says why not. */
+char *read_source(const char *path, size_t *length);
+/* The configuration of a VM that the options ask for. */
+ox_Config run_config(const Options *options);
 /* Whether a stream is a terminal that should show colours. */
 bool wants_colour(int fd);
+
+/* ---- test.c ---- */
+/* Runs the tests in the files and folders that the options name; gives the exit status. */
+int test_command(const Options *options);
 
 /* ---- repl.c ---- */
 /* Reads, evaluates and prints until the input ends. Gives the exit status. */

@@ -1,6 +1,6 @@
-/* line.c - the `oxbow` command: reading lines, with GNU readline where it was built in and both
- * ends are a terminal. readline keeps its state in variables of its own and calls back without a
- * context, hence the variable here. */
+/* line.c - the `oxbow` command: reading lines, with GNU readline where it is installed and both ends
+ * are a terminal. readline keeps its state in variables of its own and calls back without a context,
+ * hence the variable here. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,9 +9,12 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "readline.h"
 
 static struct {
   ox_VM *vm;
+  bool editing;                /* readline is there and in use: `rl` is filled in */
+  Readline rl;
   char history[512];           /* its file, "" for none */
   char **completions;          /* of the word being completed */
   size_t count, room, next;
@@ -47,11 +50,6 @@ static char *read_plain(const char *prompt) {
   return text;
 }
 
-#ifdef HAVE_READLINE
-
-#include <readline/history.h>
-#include <readline/readline.h>
-
 /* Reads a key. At Ctrl-C it gives the line up: readline would go on waiting for another key first. */
 static int read_key(FILE *stream) {
   unsigned char key;
@@ -59,9 +57,9 @@ static int read_key(FILE *stream) {
     ssize_t n = read(fileno(stream), &key, 1);
     if (n == 1) return key;
     if (n == 0 || errno != EINTR) return EOF;
-    rl_check_signals(); /* runs our handler, on_cancel */
+    line.rl.rl_check_signals(); /* runs our handler, on_cancel */
     if (!line_cancelled) continue;
-    rl_replace_line("", 0);
+    line.rl.rl_replace_line("", 0);
     return '\n';
   }
 }
@@ -90,10 +88,10 @@ static char **complete(const char *word, int start, int end) {
   (void)word;
   (void)start;
   line.count = line.next = 0;
-  ox_complete(line.vm, rl_line_buffer, (size_t)end, add_completion, NULL);
-  rl_attempted_completion_over = 1;
-  rl_completion_append_character = 0;
-  return line.count ? rl_completion_matches("", next_completion) : NULL;
+  ox_complete(line.vm, *line.rl.rl_line_buffer, (size_t)end, add_completion, NULL);
+  *line.rl.rl_attempted_completion_over = 1;
+  *line.rl.rl_completion_append_character = 0;
+  return line.count ? line.rl.rl_completion_matches("", next_completion) : NULL;
 }
 
 static void find_history(void) {
@@ -104,51 +102,48 @@ static void find_history(void) {
   if (n < 0 || (size_t)n >= sizeof line.history) line.history[0] = 0;
 }
 
+static void set_up_editing(void) {
+  *line.rl.rl_readline_name = "oxbow";
+  *line.rl.rl_attempted_completion_function = complete;
+  *line.rl.rl_basic_word_break_characters = " \t\n\"\\'`@$><=;|&{(.,+-*/%^~:?[!";
+  *line.rl.rl_getc_function = read_key;
+  line.rl.rl_variable_bind("enable-bracketed-paste", "on");
+  /* Entries carry their time, so that several lines stay one entry. */
+  *line.rl.history_comment_char = '#';
+  *line.rl.history_write_timestamps = 1;
+  line.rl.using_history();
+  if (line.history[0]) line.rl.read_history(line.history);
+}
+
 void line_begin(ox_VM *vm) {
   line.vm = vm;
-  if (!line_is_interactive()) return;
+  line.editing = line_is_interactive() && readline_load(&line.rl);
+  if (!line.editing) return;
   find_history();
-  rl_readline_name = "oxbow";
-  rl_attempted_completion_function = complete;
-  rl_basic_word_break_characters = " \t\n\"\\'`@$><=;|&{(.,+-*/%^~:?[!";
-  rl_getc_function = read_key;
-  rl_variable_bind("enable-bracketed-paste", "on");
-  history_comment_char = '#'; /* entries carry their time, so that several lines stay one entry */
-  history_write_timestamps = 1;
-  using_history();
-  if (line.history[0]) read_history(line.history);
+  set_up_editing();
 }
 
 enum { HISTORY_LINES = 5000 };
 
 void line_end(void) {
-  if (!line_is_interactive() || !line.history[0]) return;
-  stifle_history(HISTORY_LINES);
-  write_history(line.history);
+  if (!line.editing || !line.history[0]) return;
+  line.rl.stifle_history(HISTORY_LINES);
+  line.rl.write_history(line.history);
+}
+
+static const char *last_entry(void) {
+  int length = *line.rl.history_length;
+  const ReadlineEntry *last = length ? line.rl.history_get(*line.rl.history_base + length - 1) : NULL;
+  return last ? last->line : "";
 }
 
 void line_remember(const char *text) {
-  if (!line_is_interactive() || !*text) return;
-  HIST_ENTRY *last = history_length ? history_get(history_base + history_length - 1) : NULL;
-  if (!last || strcmp(last->line, text) != 0) add_history(text);
+  if (line.editing && *text && strcmp(text, last_entry()) != 0) line.rl.add_history(text);
 }
-
-static char *read_terminal(const char *prompt) {
-  return line_is_interactive() ? readline(prompt) : read_plain(prompt);
-}
-
-#else
-
-void line_begin(ox_VM *vm) { line.vm = vm; }
-void line_end(void) {}
-void line_remember(const char *text) { (void)text; }
-static char *read_terminal(const char *prompt) { return read_plain(prompt); }
-
-#endif
 
 char *line_read(const char *prompt, bool *cancelled) {
   catch_cancel();
-  char *text = read_terminal(prompt);
+  char *text = line.editing ? line.rl.readline(prompt) : read_plain(prompt);
   *cancelled = line_cancelled != 0;
   signal(SIGINT, SIG_DFL);
   if (!*cancelled) return text;

@@ -75,11 +75,8 @@ static void evaluate_whole(Repl *r, const char *text, size_t length, const char 
 
 static void command_load(Repl *r, const char *path) {
   size_t length;
-  char *text = read_file(path, &length);
-  if (!text) {
-    fprintf(stderr, "cannot read '%s': %s\n", path, strerror(errno));
-    return;
-  }
+  char *text = read_source(path, &length);
+  if (!text) return;
   evaluate_whole(r, text, length, path);
   free(text);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -14,14 +15,16 @@ bool wants_colour(int fd) {
 
 /* ---- reading files --------------------------------------------------------------------------- */
 
+enum { MAX_SOURCE = 1 << 30 }; /* what the compiler takes */
+
 static char *read_stream(FILE *f, size_t *length) {
   size_t room = 1 << 16, n = 0, got;
   char *text = malloc(room);
   while (text && (got = fread(text + n, 1, room - n - 1, f)) > 0) {
     n += got;
     if (n + 1 < room) continue;
-    char *more = room <= SIZE_MAX / 2 ? realloc(text, room *= 2) : NULL;
-    if (!more) free(text);
+    char *more = room <= MAX_SOURCE ? realloc(text, room *= 2) : NULL;
+    if (!more) errno = room <= MAX_SOURCE ? ENOMEM : EFBIG, free(text);
     text = more;
   }
   if (text && ferror(f)) {
@@ -33,14 +36,41 @@ static char *read_stream(FILE *f, size_t *length) {
   return text;
 }
 
-char *read_file(const char *path, size_t *length) {
-  if (strcmp(path, "-") == 0) return read_stream(stdin, length);
+/* Says why a file cannot be read, and what may help. */
+static void explain_unreadable(const char *path, int error) {
+  char *longer = NULL;
+  fprintf(stderr, "oxbow: cannot read '%s': %s\n", path, strerror(error));
+  if (error == EISDIR)
+    fprintf(stderr, "Give a file in it, or run its tests with `oxbow test %s`.\n", path);
+  if (error == ENOENT && asprintf(&longer, "%s.oxb", path) > 0) {
+    if (access(longer, F_OK) == 0) fprintf(stderr, "Did you mean '%s'?\n", longer);
+    else if (path[0] == '-') fputs("Try `oxbow --help` for the options.\n", stderr);
+    free(longer);
+  }
+}
+
+/* Opens a file that may be run; NULL: errno says why not. */
+static FILE *open_source(const char *path) {
+  if (strcmp(path, "-") == 0) return stdin;
+  struct stat info;
   FILE *f = fopen(path, "rb");
   if (!f) return NULL;
-  char *text = read_stream(f, length);
-  int error = errno;
+  int error = fstat(fileno(f), &info) != 0           ? errno
+              : S_ISDIR(info.st_mode)                ? EISDIR
+              : info.st_size > (off_t)MAX_SOURCE     ? EFBIG
+                                                     : 0;
+  if (!error) return f;
   fclose(f);
   errno = error;
+  return NULL;
+}
+
+char *read_source(const char *path, size_t *length) {
+  FILE *f = open_source(path);
+  char *text = f ? read_stream(f, length) : NULL;
+  int error = errno;
+  if (f && f != stdin) fclose(f);
+  if (!text) explain_unreadable(path, error);
   return text;
 }
 
@@ -101,11 +131,8 @@ static int run_codes(ox_VM *vm, const Options *o) {
 
 static int run_path(ox_VM *vm, const Options *o, const char *path) {
   size_t length;
-  char *text = read_file(path, &length);
-  if (!text) {
-    fprintf(stderr, "oxbow: cannot read '%s': %s\n", path, strerror(errno));
-    return EXIT_USAGE;
-  }
+  char *text = read_source(path, &length);
+  if (!text) return EXIT_USAGE;
   const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
   int status = report_failure(vm, chosen_action(o)(vm, text, length, name));
   free(text);
@@ -141,7 +168,7 @@ static int check_heap(ox_VM *vm, int status) {
   return EXIT_UNCAUGHT;
 }
 
-int run_command(const Options *o) {
+ox_Config run_config(const Options *o) {
   ox_Config config = ox_config();
   config.memory_limit = o->max_memory;
   config.fuel = o->fuel;
@@ -149,6 +176,11 @@ int run_command(const Options *o) {
   config.colour = wants_colour(STDERR_FILENO);
   config.argc = o->argc;
   config.argv = o->argv;
+  return config;
+}
+
+int run_command(const Options *o) {
+  ox_Config config = run_config(o);
   ox_VM *vm = ox_new(&config);
   if (!vm) {
     fputs("oxbow: the system refused memory for the interpreter\n", stderr);

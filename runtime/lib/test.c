@@ -140,9 +140,15 @@ static const NativeDef test_defs[] = {
                   "throws, and goes on."),
     NATIVE_SCRIPT("results", "test_results", "results() -> list",
                   "What the tests so far gave: maps of name, ok and error (nil if ok)."),
+    NATIVE_SCRIPT("runner", "test_runner", "runner(fn)",
+                  "From now on test(name, f) calls fn(name, f) instead of running f, and gives what "
+                  "that gives; nil: as before."),
     NATIVE_SCRIPT("report", "test_report", "report() -> bool",
                   "Prints how many tests passed and failed; whether all passed."),
 };
 
-const ModuleDef module_test = {"test", "Checks and tests, as `oxbow test` runs them.", test_defs,
-                               LIB_COUNT(test_defs), -1, NULL};
+static const char test_doc[] =
+    "Checks, and tests for `oxbow test DIR`. It runs those that files make with test(name, fn), and "
+    "in files that make none the functions at the top level whose names begin with test_.";
+
+const ModuleDef module_test = {"test", test_doc, test_defs, LIB_COUNT(test_defs), -1, NULL};

@@ -33,9 +33,9 @@ gzip -9n "$root/usr/share/man/man1/oxbow.1"
 mv "$doc/LICENSE" "$doc/copyright"
 cat >> "$doc/copyright" <<'EOF'
 
-The command /usr/bin/oxbow may be linked with GNU readline, which is under the GNU General Public
-License (/usr/share/common-licenses/GPL-3): then the command may be passed on under its terms only.
-The library does not use readline.
+At its prompt, the command /usr/bin/oxbow loads GNU readline where that is installed, which is under
+the GNU General Public License (/usr/share/common-licenses/GPL-3). It is not linked with it, and the
+library does not use it.
 EOF
 date=$(date -R -d "@${SOURCE_DATE_EPOCH:-$(date +%s)}")
 printf 'oxbow (%s) unstable; urgency=medium\n\n  * Built by make deb.\n\n -- %s  %s\n' \
@@ -54,6 +54,7 @@ Architecture: $architecture
 Maintainer: The Oxbow authors <oxbow@localhost>
 Installed-Size: $(du -sk --exclude=DEBIAN "$root" | cut -f 1)
 Depends: $depends
+Recommends: libreadline8
 Suggests: pkg-config, libpcre2-dev, libutf8proc-dev
 Section: interpreters
 Priority: optional

@@ -1,5 +1,5 @@
 #!/bin/sh
-# features.sh CC...: prints which optional libraries are installed, as words: readline pcre2 utf8proc.
+# features.sh CC...: prints which optional libraries are installed, as words: pcre2 utf8proc.
 # Asks pkg-config first since that is quick, else compiles a probe.
 
 has_library() { # name in pkg-config, header, library
@@ -9,7 +9,6 @@ has_library() { # name in pkg-config, header, library
 }
 
 CC=${*:-cc}
-has_library readline readline/readline.h readline && echo readline
 has_library libpcre2-8 pcre2.h pcre2-8 && echo pcre2
 has_library libutf8proc utf8proc.h utf8proc && echo utf8proc
 true
