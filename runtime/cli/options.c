@@ -43,7 +43,7 @@ static bool parse_number(const char *text, uint64_t *number) {
   char *end;
   errno = 0;
   *number = strtoull(text, &end, 10);
-  return *text >= '0' && *text <= '9' && !*end && errno == 0;
+  return *text >= '0' && *text <= '9' && !*end && errno == 0 && *number > 0;
 }
 
 /* A number of bytes with K, M or G behind it. */
@@ -56,7 +56,7 @@ static bool parse_size(const char *text, uint64_t *bytes) {
   const char *unit = *end ? strchr(units, *end & ~32) : NULL;
   if (errno || (*end && (!unit || end[1]))) return false;
   uint64_t factor = unit ? (uint64_t)1024 << 10 * (unit - units) : 1;
-  return !__builtin_mul_overflow(*bytes, factor, bytes);
+  return *bytes > 0 && !__builtin_mul_overflow(*bytes, factor, bytes);
 }
 
 static void write_stdout(void *context, const char *bytes, size_t length) {

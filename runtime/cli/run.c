@@ -38,15 +38,32 @@ static char *read_stream(FILE *f, size_t *length) {
 
 /* Says why a file cannot be read, and what may help. */
 static void explain_unreadable(const char *path, int error) {
+  static const char *const words[] = {"help", "version", "repl", "check"};
+  static const char *const options[] = {"--help", "--version", "-i", "-c FILE"};
   char *longer = NULL;
-  fprintf(stderr, "oxbow: cannot read '%s': %s\n", path, strerror(error));
+  const char *why = error == EFBIG ? "it is larger than 1 GiB" : strerror(error);
+  fprintf(stderr, "oxbow: cannot read '%s': %s\n", path, why);
   if (error == EISDIR)
     fprintf(stderr, "Give a file in it, or run its tests with `oxbow test %s`.\n", path);
-  if (error == ENOENT && asprintf(&longer, "%s.oxb", path) > 0) {
-    if (access(longer, F_OK) == 0) fprintf(stderr, "Did you mean '%s'?\n", longer);
-    else if (path[0] == '-') fputs("Try `oxbow --help` for the options.\n", stderr);
-    free(longer);
+  if (error != ENOENT || asprintf(&longer, "%s.oxb", path) < 0) return;
+  if (access(longer, F_OK) == 0) fprintf(stderr, "Did you mean '%s'?\n", longer);
+  free(longer);
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (strcmp(path, words[i]) == 0) fprintf(stderr, "Did you mean `oxbow %s`?\n", options[i]);
+}
+
+/* What a file is that can be no source text, by its beginning; NULL: it may be text. */
+static const char *foreign_format(const char *text, size_t length) {
+  static const char binary[] = "it is not text: a program for the processor, a picture, an archive?";
+  size_t controls = 0, seen = length < 512 ? length : 512;
+  if (length >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0))
+    return "it is saved as UTF-16; save it as UTF-8";
+  if (length >= 4 && memcmp(text, "\177ELF", 4) == 0) return binary;
+  for (size_t i = 0; i < seen; i++) {
+    unsigned char c = (unsigned char)text[i];
+    controls += c < 9 || (c > 13 && c < 32);
   }
+  return controls > seen / 8 ? binary : NULL;
 }
 
 /* Opens a file that may be run; NULL: errno says why not. */
@@ -134,6 +151,12 @@ static int run_path(ox_VM *vm, const Options *o, const char *path) {
   char *text = read_source(path, &length);
   if (!text) return EXIT_USAGE;
   const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
+  const char *format = foreign_format(text, length);
+  if (format) {
+    fprintf(stderr, "oxbow: cannot run '%s': %s\n", name, format);
+    free(text);
+    return EXIT_SYNTAX;
+  }
   int status = report_failure(vm, chosen_action(o)(vm, text, length, name));
   free(text);
   return status;
@@ -168,6 +191,14 @@ static int check_heap(ox_VM *vm, int status) {
   return EXIT_UNCAUGHT;
 }
 
+int report_no_vm(const Options *o) {
+  fputs(o->max_memory && o->max_memory < 1 << 20
+            ? "oxbow: --max-memory is too little to start with; 1M is enough for small programs\n"
+            : "oxbow: the system refused memory for the interpreter; is there a limit (ulimit -v)?\n",
+        stderr);
+  return EXIT_UNCAUGHT;
+}
+
 ox_Config run_config(const Options *o) {
   ox_Config config = ox_config();
   config.memory_limit = o->max_memory;
@@ -182,10 +213,7 @@ ox_Config run_config(const Options *o) {
 int run_command(const Options *o) {
   ox_Config config = run_config(o);
   ox_VM *vm = ox_new(&config);
-  if (!vm) {
-    fputs("oxbow: the system refused memory for the interpreter\n", stderr);
-    return EXIT_UNCAUGHT;
-  }
+  if (!vm) return report_no_vm(o);
   int status = run_in(vm, o);
   if (o->verify) status = check_heap(vm, status);
   ox_free(vm);

@@ -248,7 +248,7 @@ static void run_file(Runner *r, const char *path, bool given) {
       r->failed++;
     }
   } else {
-    fputs("oxbow: the system refused memory for the interpreter\n", stderr);
+    report_no_vm(r->options);
     r->failed++;
   }
   ox_free(r->vm);
