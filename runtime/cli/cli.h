@@ -45,8 +45,8 @@ int report_failure(ox_VM *vm, ox_Status status);
 /* The bytes of a file of source text, "-" being standard input, from malloc and NUL-terminated.
  * NULL: standard error says why not. */
 char *read_source(const char *path, size_t *length);
-/* Says that ox_new failed; gives the exit status. */
-int report_no_vm(const Options *options);
+/* A VM, with less address space where the system has no more. NULL: standard error says why not. */
+ox_VM *make_vm(const Options *options, const ox_Config *config);
 /* The configuration of a VM that the options ask for. */
 ox_Config run_config(const Options *options);
 /* Whether a stream is a terminal that should show colours. */

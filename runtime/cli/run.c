@@ -191,12 +191,25 @@ static int check_heap(ox_VM *vm, int status) {
   return EXIT_UNCAUGHT;
 }
 
-int report_no_vm(const Options *o) {
+/* Address space that is tried where the system refuses the usual 4 GiB (ulimit -v). */
+#define MOST_SPACE ((uint64_t)1 << 31)
+#define LEAST_SPACE ((uint64_t)1 << 26)
+
+ox_VM *make_vm(const Options *o, const ox_Config *wanted) {
+  ox_Config config = *wanted;
+  ox_VM *vm = ox_new(&config);
+  if (vm) return vm;
+  for (uint64_t space = MOST_SPACE; !vm && space >= LEAST_SPACE; space /= 2) {
+    config.address_space = space;
+    vm = ox_new(&config);
+  }
+  if (vm) return vm;
+
   fputs(o->max_memory && o->max_memory < 1 << 20
             ? "oxbow: --max-memory is too little to start with; 1M is enough for small programs\n"
             : "oxbow: the system refused memory for the interpreter; is there a limit (ulimit -v)?\n",
         stderr);
-  return EXIT_UNCAUGHT;
+  return NULL;
 }
 
 ox_Config run_config(const Options *o) {
@@ -212,8 +225,8 @@ ox_Config run_config(const Options *o) {
 
 int run_command(const Options *o) {
   ox_Config config = run_config(o);
-  ox_VM *vm = ox_new(&config);
-  if (!vm) return report_no_vm(o);
+  ox_VM *vm = make_vm(o, &config);
+  if (!vm) return EXIT_UNCAUGHT;
   int status = run_in(vm, o);
   if (o->verify) status = check_heap(vm, status);
   ox_free(vm);

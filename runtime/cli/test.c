@@ -200,7 +200,7 @@ static ox_VM *new_vm(Runner *r) {
   config.context = r;
   config.argc = 0;
   config.colour = wants_colour(1);
-  return ox_new(&config);
+  return make_vm(r->options, &config);
 }
 
 /* How the file itself ended, apart from its tests. os.exit(0) at its end is fine. */
@@ -248,7 +248,6 @@ static void run_file(Runner *r, const char *path, bool given) {
       r->failed++;
     }
   } else {
-    report_no_vm(r->options);
     r->failed++;
   }
   ox_free(r->vm);

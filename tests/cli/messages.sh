@@ -62,6 +62,7 @@ check 'a size with a strange unit' 2 '' "'64X' is not" "$oxbow" --max-memory 64X
 check 'fuel of nothing' 2 '' "'0' is not" "$oxbow" --fuel=0 hello.oxb
 check 'options behind run' 0 'hi' '' "$oxbow" run --fuel=1000 hello.oxb
 check 'run without a file' 2 '' 'run needs a file: oxbow run FILE' "$oxbow" run
+check 'little address space' 0 'hi' '' sh -c 'ulimit -v 1500000; "$1" hello.oxb' - "$oxbow"
 check 'tiny memory' 1 '' '--max-memory is too little' "$oxbow" --max-memory=1 hello.oxb
 
 # ---- exit statuses ----
