@@ -1,115 +1,91 @@
 #!/usr/bin/env python3
-"""Times Oxbow against Lua on the programs of bench/programs and bench/peers/lua.
+"""Times Oxbow against Lua on the programs of bench/programs, or those of bench/more.
 
-    run.py --oxbow build/oxbow                 all programs
+    run.py --oxbow build/oxbow                 the 22 programs
+    run.py --oxbow build/oxbow --set more      the ten others
     run.py --oxbow build/oxbow --programs fib,sieve --rounds 9
-    run.py --oxbow build/oxbow --against lua5.4,luajit,luajit-joff
+    run.py --oxbow build/oxbow --against luajit,node
+    run.py --oxbow build/oxbow --before old/oxbow        an older build beside it
 
-The figure is CPU time (user and system) of the whole process, start-up included. Machines drift, so
-in every round Lua 5.4 runs directly before the others, and a ratio is formed within the round; the
-table shows the medians of the rounds. Each pair of programs does the same work and prints the same
-line of checksums; a program whose line differs is shown as BAD and makes the run fail.
+Machines drift, so in every round all commands run one after the other, Lua 5.4 first, and a ratio
+is formed within the round; the table shows the medians of the rounds. What runs right after Lua may
+read a little high: Oxbow comes last. A program whose checksums differ is shown as BAD and makes the
+run fail.
 
 The last line is `geomean vs lua5.4: X (N programs)`: below 1 is faster than Lua 5.4.
 """
 import argparse
-import math
 import os
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-BASE = "lua5.4"
-COMMANDS = {"lua5.4": ["lua5.4"], "luajit": ["luajit"], "luajit-joff": ["luajit", "-joff"]}
+import timing
+from timing import BASE
 
 
-class Runner:
-    """Runs a command through spawn.c, which measures the child alone."""
-
-    def __init__(self, folder, cpu, timeout):
-        self.spawn = os.path.join(folder, "spawn")
-        self.result = os.path.join(folder, "result")
-        self.cpu, self.timeout = cpu, timeout
-        source = os.path.join(HERE, "spawn.c")
-        subprocess.run(["cc", "-O2", "-o", self.spawn, source], check=True)
-
-    def run(self, command):
-        """Seconds of CPU time, the output, and what went wrong or None."""
-        args = [self.spawn, self.result, str(self.cpu), str(self.timeout)] + command
-        done = subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-        with open(self.result, encoding="ascii") as f:
-            _wall, user, system, _rss, status = f.read().split()
-        error = None
-        if status != "0":
-            error = "exit status %s: %s" % (status, done.stderr.decode(errors="replace")[-300:].strip())
-        return float(user) + float(system), done.stdout.decode(errors="replace").strip(), error
+def commands_of(args, program):
+    commands = {BASE: timing.peer_command(BASE, program)}
+    for name in args.peers:
+        command = timing.peer_command(name, program)
+        if command:
+            commands[name] = command
+    source = timing.oxbow_source(program)
+    if args.before:
+        commands["before"] = [args.before, source]
+    commands["oxbow"] = [args.oxbow, source]
+    return commands
 
 
-def measure(runner, program, peers, oxbow, rounds):
+def measure(args, runner, program):
     """Median seconds of the base, {name: median ratio}, [complaints]."""
-    lua = os.path.join(HERE, "peers", "lua", program + ".lua")
-    commands = {name: COMMANDS[name] + [lua] for name in peers}
-    commands["oxbow"] = [oxbow, os.path.join(HERE, "programs", program + ".oxb")]
-    seconds, ratios, bad = [], {name: [] for name in commands}, []
-    for _ in range(rounds):
-        base, expected, error = runner.run([BASE, lua])
-        if error:
-            sys.exit("%s fails in %s: %s" % (program, BASE, error))
-        seconds.append(base)
-        for name, command in commands.items():
-            if any(name in complaint for complaint in bad):
-                continue
-            cpu, output, error = runner.run(command)
-            if not error and output != expected:
-                error = "printed %r, not %r" % (output[:80], expected)
-            if error:
-                bad.append("%s %s: %s" % (program, name, error))
-            else:
-                ratios[name].append(cpu / base)
-    medians = {name: statistics.median(r) for name, r in ratios.items() if len(r) == rounds}
-    return statistics.median(seconds), medians, bad
+    seconds, bad = timing.rounds_of(runner, commands_of(args, program), args.rounds)
+    if BASE not in seconds:
+        sys.exit("%s %s" % (program, bad[0]))
+    base = seconds.pop(BASE)
+    ratios = {name: timing.median_ratio(s, base) for name, s in seconds.items()}
+    return statistics.median(base), ratios, ["%s %s" % (program, b) for b in bad]
 
 
-def geomean(values):
-    return math.exp(sum(map(math.log, values)) / len(values)) if values else float("nan")
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--oxbow", required=True, help="the command to time")
-    parser.add_argument("--programs", help="names, separated by commas; default: all")
+    parser.add_argument("--before", help="another build of it, for a column of its own")
+    parser.add_argument("--set", choices=sorted(timing.SETS), default="programs")
+    parser.add_argument("--programs", help="names, separated by commas; default: all of the set")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--against", default="luajit-joff,luajit", help="further columns")
+    parser.add_argument("--against", default="luajit-joff,luajit", help="further columns, or none")
     parser.add_argument("--cpu", type=int, default=0, help="processor to run on; -1: any")
     parser.add_argument("--timeout", type=int, default=60, help="seconds for one run")
     args = parser.parse_args()
+    args.oxbow = os.path.abspath(args.oxbow)
+    args.before = args.before and os.path.abspath(args.before)
+    args.peers = [n for n in args.against.split(",")
+                  if n in timing.PEERS and n != BASE and timing.installed(n)]
+    return args
 
-    peers = [n for n in args.against.split(",") if n in COMMANDS and n != BASE and shutil.which(COMMANDS[n][0])]
-    names = sorted(f[:-4] for f in os.listdir(os.path.join(HERE, "programs")) if f.endswith(".oxb"))
-    if args.programs:
-        names = args.programs.split(",")
-    columns = ["oxbow"] + peers
+
+def main():
+    args = parse_arguments()
+    names = args.programs.split(",") if args.programs else timing.programs_of(args.set)
+    columns = args.peers + (["before"] if args.before else []) + ["oxbow"]
+    runner = timing.Runner(args.cpu, args.timeout)
     print("%-16s %10s" % ("program", BASE + " s") + "".join("%13s" % c for c in columns))
     ratios, complaints = {c: [] for c in columns}, []
-    with tempfile.TemporaryDirectory(prefix="oxbow-bench-") as folder:
-        runner = Runner(folder, args.cpu, args.timeout)
-        for name in names:
-            seconds, medians, bad = measure(runner, name, peers, os.path.abspath(args.oxbow), args.rounds)
-            complaints += bad
-            cells = []
-            for column in columns:
-                cells.append("%13s" % ("%.3f" % medians[column] if column in medians else "BAD"))
-                ratios[column] += [medians[column]] if column in medians else []
-            print("%-16s %10.3f" % (name, seconds) + "".join(cells), flush=True)
+    for name in names:
+        seconds, medians, bad = measure(args, runner, name)
+        complaints += bad
+        cells = ["%13s" % ("%.3f" % medians[c] if c in medians else "BAD") for c in columns]
+        print("%-16s %10.3f" % (name, seconds) + "".join(cells), flush=True)
+        for c in medians:
+            ratios[c].append(medians[c])
     for complaint in complaints:
         print("BAD", complaint)
-    for peer in peers:
-        print("geomean of %s: %.3f (%d programs)" % (peer, geomean(ratios[peer]), len(ratios[peer])))
-    print("geomean vs %s: %.3f (%d programs)" % (BASE, geomean(ratios["oxbow"]), len(ratios["oxbow"])))
-    return 1 if complaints or len(ratios["oxbow"]) < len(names) else 0
+    for c in columns[:-1]:
+        print("geomean of %s: %.3f (%d programs)" % (c, timing.geomean(ratios[c]), len(ratios[c])))
+    count = len(ratios["oxbow"])
+    print("geomean vs %s: %.3f (%d programs)" % (BASE, timing.geomean(ratios["oxbow"]), count))
+    return 1 if complaints or count < len(names) else 0
 
 
 sys.exit(main())
