@@ -74,14 +74,15 @@ PRELUDE := $(wildcard runtime/lib/prelude.oxb)
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(O)/%.o) $(if $(PRELUDE),$(O)/gen/prelude.o)
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(O)/%.o)
 
-.PHONY: all run test check bench clean debug asan help products tests check-dispatch reference FORCE
+.PHONY: all run test check clean debug asan help products tests check-dispatch reference FORCE
 all: products
 
 help:
 	@echo 'make          build the command and the libraries under $(OUT)/'
 	@echo 'make run      the main example: a tour of the language over a real text'
 	@echo 'make test     all tests; installs what they need on Debian'
-	@echo 'make bench    times Oxbow against Lua 5.4'
+	@echo 'make bench    times Oxbow against Lua 5.4; bench-more: ten other programs, bench-peers: other'
+	@echo '              languages, bench-memory: start-up and memory, bench-frames: scope frames'
 	@echo 'make bench-gc times the collector against Boehm'\''s, glibc, mimalloc and jemalloc'
 	@echo 'make debug    build/debug: no optimisation, checks of the API preconditions'
 	@echo 'make asan     build/asan: AddressSanitizer and UndefinedBehaviorSanitizer'
@@ -209,12 +210,6 @@ run:
 	@$(build_all) $(BUILD)/oxbow
 	$(BUILD)/oxbow examples/tour.oxb
 
-bench:
-	@sh tests/deps.sh bench
-	@$(build_all) $(BUILD)/oxbow
-	python3 bench/run.py --oxbow $(BUILD)/oxbow
-	@sh bench/startup.sh $(BUILD)/oxbow
-
 # The reference of the builtins, from the tables that they are registered in.
 reference: $(OUT)/oxbow
 	$(Q)$(OUT)/oxbow --reference > docs/reference.md
@@ -225,5 +220,6 @@ clean:
 include runtime/mk/install.mk
 include runtime/mk/robust.mk
 include runtime/mk/bench_gc.mk
+include runtime/mk/bench.mk
 
 -include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(wildcard $(O)/*.d)

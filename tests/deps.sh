@@ -1,5 +1,6 @@
 #!/bin/sh
-# deps.sh build|test|bench|bench-gc: installs what this goal lacks, on Debian and its relatives, as root.
+# deps.sh build|test|bench|bench-peers|bench-gc: installs what this goal lacks, on Debian and its
+# relatives, as root.
 # Does nothing, quickly and offline, where all is there. Elsewhere it says what is missing and fails.
 
 has_header() {
@@ -31,16 +32,17 @@ case $1 in
     want_command g++ g++
     want_command pkg-config pkg-config
     want_command python3 python3-minimal ;;
-  bench)
+  bench | bench-peers)
     want_command lua5.4 lua5.4
     want_command luajit luajit
-    want_command python3 python3 ;;
+    want_command python3 python3
+    [ "$1" = bench ] || want_command node nodejs ;;
   bench-gc)
     want_header gc/gc.h libgc-dev
     want_header mimalloc.h libmimalloc-dev
     want_header jemalloc/jemalloc.h libjemalloc-dev
     want_command python3 python3 ;;
-  *) echo "usage: deps.sh build|test|bench|bench-gc" >&2; exit 2 ;;
+  *) echo "usage: deps.sh build|test|bench|bench-peers|bench-gc" >&2; exit 2 ;;
 esac
 
 [ -z "$missing" ] && exit 0
