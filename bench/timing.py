@@ -36,6 +36,10 @@ def programs_of(name):
     return sorted(f[:-4] for f in os.listdir(folder) if f.endswith(".oxb"))
 
 
+def all_programs():
+    return [p for name in SETS for p in programs_of(name)]
+
+
 def oxbow_source(program):
     for folder in SETS.values():
         path = os.path.join(HERE, folder, program + ".oxb")

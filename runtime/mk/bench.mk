@@ -22,6 +22,7 @@ bench-peers:
 bench-memory:
 	@sh tests/deps.sh bench
 	@$(build_all) $(BUILD)/oxbow
+	@sh bench/startup.sh $(BUILD)/oxbow
 	python3 bench/memory.py --oxbow $(BUILD)/oxbow
 
 # A scope frame beside a bump pointer, malloc and free of glibc and mimalloc, and Boehm's collector.
