@@ -4,7 +4,7 @@
 #   CFLAGS=...       optimisation flags (default -O2 -g; the needed ones are always added)
 #   FEATURES=...     optional libraries: any of pcre2 utf8proc (default: those installed)
 #   BUILD=...        where products go (default build)
-#   VARIANT=...      release, debug, asan or tsan
+#   VARIANT=...      release, debug, asan, tsan, fuzz (libFuzzer, needs clang) or cov (gcov, needs gcc)
 #
 # Products lie in $(OUT); objects in a folder per variant and compiler, so that switching between
 # compilers rebuilds only what changed. Switching flags rebuilds everything of that folder.
@@ -20,8 +20,14 @@ say = $(if $(V),@:,@echo '  $(1)')
 BUILD ?= build
 VARIANT ?= release
 
+# What a variant wants of the compiler beyond C.
+WANT_OF_asan := sanitize
+WANT_OF_tsan := sanitize
+WANT_OF_fuzz := fuzzer
+WANT_OF_cov := gcov
+
 ifeq ($(origin CC),default)
-  CC := $(shell sh runtime/mk/compiler.sh $(if $(filter asan tsan,$(VARIANT)),sanitize))
+  CC := $(shell sh runtime/mk/compiler.sh $(WANT_OF_$(VARIANT)))
 endif
 ifeq ($(origin FEATURES),undefined)
   FEATURES := $(shell sh runtime/mk/features.sh $(CC))
@@ -50,8 +56,17 @@ else ifeq ($(VARIANT),tsan)
   CFLAGS ?= -O1 $(DEBUG_INFO)
   SANITIZE := -fsanitize=thread
   VARIANT_FLAGS := -DOX_DEBUG $(SANITIZE)
+else ifeq ($(VARIANT),fuzz)
+  OUT := $(BUILD)/fuzz
+  CFLAGS ?= -O1 -g
+  SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+  VARIANT_FLAGS := -DOX_DEBUG -fno-omit-frame-pointer $(SANITIZE) -fsanitize=fuzzer-no-link
+else ifeq ($(VARIANT),cov)
+  OUT := $(BUILD)/cov
+  CFLAGS ?= -O0 -g
+  VARIANT_FLAGS := --coverage -fprofile-abs-path -Dalways_inline=noinline -Wno-attributes
 else
-  $(error VARIANT is release, debug, asan or tsan, not "$(VARIANT)")
+  $(error VARIANT is release, debug, asan, tsan, fuzz or cov, not "$(VARIANT)")
 endif
 O := $(BUILD)/obj/$(VARIANT)-$(COMPILER)
 
@@ -87,6 +102,8 @@ help:
 	@echo 'make debug    build/debug: no optimisation, checks of the API preconditions'
 	@echo 'make asan     build/asan: AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make install  installs under PREFIX (/usr/local); also: uninstall, deb (a Debian package)'
+	@echo 'make fuzz     fuzz targets guided by coverage (libFuzzer), to be run by hand'
+	@echo 'make coverage lines and branches that the tests reach, per folder'
 	@echo 'make clean    removes $(BUILD)/'
 
 products: $(OUT)/oxbow $(OUT)/liboxbow.a $(OUT)/liboxbow.so

@@ -156,7 +156,9 @@ const ModuleDef methods_map = {
 /* [key, value] from a list of pairs. */
 static bool pair_of(ox_VM *vm, Value item, Value *key, Value *value) {
   if (!v_is(item, KIND_LIST) || list_len(vm, item) != 2) {
-    vm_throw(vm, ERR_TYPE, "map.from needs pairs [key, value], not %s", vm_type_name(vm, item));
+    bool list = v_is(item, KIND_LIST);
+    vm_throw(vm, ERR_TYPE, "map.from needs pairs [key, value], not %s%s", vm_type_name(vm, item),
+             !list ? "" : list_len(vm, item) < 2 ? " of fewer than two" : " of more than two");
     return false;
   }
   *key = list_get(vm, item, 0);

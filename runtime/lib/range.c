@@ -19,18 +19,6 @@ static Value range_m_len(ox_VM *vm, Value *args, int nargs) {
   return vm_throw(vm, ERR_OVERFLOW, "integer overflow: the range has too many ints to count");
 }
 
-static Value range_m_start(ox_VM *vm, Value *args, int nargs) {
-  (void)nargs;
-  Range *r = range_self(vm, args[0]);
-  return r ? r->start : V_ERROR;
-}
-
-static Value range_m_end(ox_VM *vm, Value *args, int nargs) {
-  (void)nargs;
-  Range *r = range_self(vm, args[0]);
-  return r ? r->end : V_ERROR;
-}
-
 static Value range_m_is_inclusive(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
   Range *r = range_self(vm, args[0]);
@@ -53,9 +41,6 @@ static Value range_m_list(ox_VM *vm, Value *args, int nargs) {
 
 static const NativeDef method_defs[] = {
     NATIVE("len", range_m_len, "len(self) -> int", "How many ints it has; throws beyond 64 bits."),
-    NATIVE("start", range_m_start, "start(self) -> int", "Where it starts."),
-    NATIVE("end", range_m_end, "end(self) -> int",
-           "Where it ends, that int not included for `..`."),
     NATIVE("is_inclusive", range_m_is_inclusive, "is_inclusive(self) -> bool",
            "Whether it was written `..=`."),
     NATIVE("contains", range_m_contains, "contains(self, x) -> bool",
@@ -70,5 +55,6 @@ static const NativeDef method_defs[] = {
     NATIVE_SCRIPT("each", "each", "each(self, f)", "Calls f(i) for each int; gives nil."),
 };
 
-const ModuleDef methods_range = {"range", "Methods of ranges.", method_defs, LIB_COUNT(method_defs),
-                                 KIND_RANGE, NULL};
+const ModuleDef methods_range = {"range",
+                                "Methods of ranges; the fields `start` and `end` are its bounds.",
+                                method_defs, LIB_COUNT(method_defs), KIND_RANGE, NULL};

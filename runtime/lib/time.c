@@ -270,8 +270,9 @@ static bool format_numbers(Buf *b, char c, const Date *d, double t) {
 }
 
 static Value unknown_letter(ox_VM *vm, char c, const char *where) {
+  if (!c) return vm_throw(vm, ERR_VALUE, "%s: a letter is missing behind %%", where);
   return vm_throw(vm, ERR_VALUE, "%s: unknown format letter %%%c (write %%%% for a percent sign)",
-                  where, c ? c : ' ');
+                  where, c);
 }
 
 static Value format_date(ox_VM *vm, const String *format, const Date *d, double t) {
@@ -404,6 +405,17 @@ static bool scan_date(Scan *p) {
          scan_int(p, 2, 1, 31, &p->d.day);
 }
 
+static bool scan_short_year(Scan *p) {
+  if (!scan_int(p, 2, 0, 99, &p->d.year)) return false;
+  p->d.year += p->d.year < 69 ? 2000 : 1900;
+  return true;
+}
+
+static bool scan_american_date(Scan *p) {
+  return scan_int(p, 2, 1, 12, &p->d.month) && scan_char(p, '/') &&
+         scan_int(p, 2, 1, 31, &p->d.day) && scan_char(p, '/') && scan_short_year(p);
+}
+
 static bool scan_clock(Scan *p, bool seconds) {
   return scan_int(p, 2, 0, 23, &p->d.hour) && scan_char(p, ':') &&
          scan_int(p, 2, 0, 59, &p->d.minute) &&
@@ -415,12 +427,6 @@ static bool scan_half(Scan *p) {
   p->pm = same_letters(p->s, "pm", 2);
   p->s += 2 * (p->am || p->pm);
   return p->am || p->pm;
-}
-
-static bool scan_short_year(Scan *p) {
-  if (!scan_int(p, 2, 0, 99, &p->d.year)) return false;
-  p->d.year += p->d.year < 69 ? 2000 : 1900;
-  return true;
 }
 
 /* 1 scanned, 0 does not fit, -1 unknown letter. */
@@ -445,6 +451,7 @@ static int scan_letter(Scan *p, char c) {
     case 'z': return scan_offset(p);
     case 's': return scan_epoch(p);
     case 'F': return scan_date(p);
+    case 'D': return scan_american_date(p);
     case 'T': return scan_clock(p, true);
     case 'R': return scan_clock(p, false);
     case 'n': case 't': scan_blanks(p); return 1;

@@ -23,7 +23,7 @@ static char *load_nothing(void *context, const char *path, size_t *length) {
 ox_VM *fuzz_vm(uint64_t fuel) {
   ox_Config config = ox_config();
   config.memory_limit = 16 << 20;
-  config.address_space = 64 << 20;
+  config.address_space = 16 << 20;
   config.capabilities = 0;
   config.write = drop;
   config.load = load_nothing;

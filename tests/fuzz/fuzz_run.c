@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { FUEL = 150000 };
+enum { FUEL = 50000 };
 
 static void run(ox_VM *vm, const char *text, size_t size, bool session) {
   ox_Status status = session ? ox_eval(vm, text, size, "input", NULL)
