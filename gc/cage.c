@@ -3,9 +3,10 @@
  * Everything starts as address space without access. A unit of 64 pages is committed when the first
  * page run reaches into it, together with its parts of the page table, the alloc bitmap, the marks
  * and page_state. Each step populates more than the run needs, half as much as there was before (at
- * least one unit, at most 8 MiB), since populating in bulk costs a twentieth of single faults; from
- * a few MiB on, steps are whole huge pages. Which units are committed is no part of the heap's
- * state (a copy of it elsewhere commits what it needs), so the map of them lies outside the cage.
+ * least one unit), since populating in bulk costs a twentieth of single faults; from 2 MiB on, a step
+ * is one huge page (some 0.2 ms; more at a time is a longer pause and memory that is never used).
+ * Which units are committed is no part of the heap's state (a copy of it elsewhere commits what it
+ * needs), so the map of them lies outside the cage.
  */
 #include "cage.h"
 
@@ -19,7 +20,7 @@ enum {
   HUGE_PAGE = 2 << 20,
   UNITS_PER_HUGE = HUGE_PAGE / UNIT_BYTES,
   HUGE_FROM_UNITS = 1 * UNITS_PER_HUGE, /* below, huge pages would waste more than they save */
-  STEP_MAX_UNITS = 4 * UNITS_PER_HUGE,
+  STEP_MAX_UNITS = 1 * UNITS_PER_HUGE,
 };
 
 static uint64_t round_up(uint64_t n, uint64_t to) { return (n + to - 1) / to * to; }

@@ -38,7 +38,6 @@ enum {
   CLEAR_PAGES = 8192,       /* a step of clearing: 512 KiB of bitmap */
   STEP_LEAST_WORDS = 4096,
   STEP_MOST_WORDS = 64 << 10,
-  MARK_RATE = 4,
   FINAL_WORDS = 64 << 10,   /* what the last round may still have to mark */
 };
 
@@ -108,12 +107,12 @@ static void settle_counts(Gc *gc) {
   gc->heap->allocated_before = gc->heap->allocated_bytes;
 }
 
-static void major_done(Gc *gc, uint64_t live_words, bool full) {
+static void major_done(Gc *gc, uint64_t live_words, uint64_t work, bool full) {
   Heap *h = gc->heap;
   gc->majors++;
   h->live_bytes = live_words * 8;
   settle_counts(gc);
-  policy_major(&h->policy, h->live_bytes + h->external_bytes, full);
+  policy_major(&h->policy, h->live_bytes + h->external_bytes, work, full);
 }
 
 /* ---- full collections ------------------------------------------------------------------------ */
@@ -157,7 +156,7 @@ void collect_full(Gc *gc) {
   final_report(gc, FINALS_DEAD);
   sweep_begin(gc);
   sweep_young(gc);
-  major_done(gc, gc->marker.words, true);
+  major_done(gc, gc->marker.words, gc->marker.work, true);
   gc->collecting = false;
   if (gc->config.stress) sweep_finish(gc);
   count_pause(gc, start);
@@ -168,7 +167,7 @@ void collect_full(Gc *gc) {
 static void begin_major(Gc *gc) {
   gc->phase = PHASE_CLEAR;
   gc->clear_page = (uint32_t)gc->heap->first_page;
-  gc->marker.slow_words = 0;
+  gc->marker.slow_words = gc->marker.slow_work = 0;
 }
 
 static void clear_step(Gc *gc) {
@@ -193,10 +192,11 @@ static void finish_major(Gc *gc) {
   sweep_begin(gc);
 }
 
-/* Words to look at in a step: MARK_RATE for each word handed out since the last one. So marking a
- * heap takes as long as handing out a quarter of its size. */
+/* Words to look at in a step: so many for each word handed out since the last one that marking ends
+ * before the heap has used up its room. */
 static uint64_t step_budget(Gc *gc) {
-  uint64_t words = (gc->heap->allocated_bytes - gc->stepped_at) / 8 * MARK_RATE;
+  uint64_t rate = policy_step_rate(&gc->heap->policy);
+  uint64_t words = (gc->heap->allocated_bytes - gc->stepped_at) / 8 * rate;
   gc->stepped_at = gc->heap->allocated_bytes;
   if (words < STEP_LEAST_WORDS) return STEP_LEAST_WORDS;
   return words < STEP_MOST_WORDS ? words : STEP_MOST_WORDS;
@@ -216,14 +216,16 @@ void collect_step(Gc *gc) {
 /* Can the major collection end with this minor one? */
 static bool nothing_left(Gc *gc) { return gc->marker.shade && mark_step(gc, FINAL_WORDS); }
 
-static void minor_done(Gc *gc) {
+static void minor_done(Gc *gc, uint64_t fixed, uint64_t work) {
   Heap *h = gc->heap;
   uint64_t promoted = gc->marker.words * 8;
   gc->minors++;
   h->live_bytes += promoted;
   if (gc->marker.shade) gc->marker.slow_words += gc->marker.words;
+  if (gc->marker.shade) gc->marker.slow_work += work - fixed;
   settle_counts(gc);
-  policy_minor(&h->policy, h->live_bytes + h->external_bytes, promoted, gc->marker.work);
+  PolicyMinor minor = {h->live_bytes + h->external_bytes, promoted, fixed, work};
+  policy_minor(&h->policy, &minor);
 }
 
 void collect_minor(Gc *gc) {
@@ -238,15 +240,17 @@ void collect_minor(Gc *gc) {
   mark_roots(gc);
   mark_dirty_pages(gc);
   if (!gc->config.notes_stacks) mark_stacks(gc);
+  uint64_t fixed = gc->marker.work;
   mark_drain(gc);
+  uint64_t work = gc->marker.work;
   bool final = gc->marker.final = nothing_left(gc);
   gc->minor = !final;
   mark_weak(gc);
   final_report(gc, final ? FINALS_DEAD : FINALS_YOUNG);
   if (final) finish_major(gc);
   sweep_young(gc);
-  minor_done(gc);
-  if (final) major_done(gc, gc->marker.slow_words, false);
+  minor_done(gc, fixed, work);
+  if (final) major_done(gc, gc->marker.slow_words, gc->marker.slow_work, false);
   gc->marker.final = gc->marker.shade = false;
   gc->collecting = gc->minor = false;
   if (gc->config.stress) sweep_finish(gc);
@@ -291,7 +295,7 @@ void collect_due(Gc *gc) {
     case GC_GENERATIONAL: major ? major_due(gc, false) : collect_minor(gc); break;
     case GC_INCREMENTAL: major ? major_due(gc, true) : collect_minor(gc); break;
     case GC_ADAPTIVE:
-      if (major) major_due(gc, !policy_is_small(p));
+      if (major) major_due(gc, policy_wants_steps(p));
       else collect_minor(gc);
       break;
   }

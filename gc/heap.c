@@ -39,7 +39,8 @@ Gc *gc_new_on(const GcConfig *config, const Os *os) {
     free(gc);
     return NULL;
   }
-  policy_init(&gc->heap->policy, config->heap_percent);
+  policy_init(&gc->heap->policy, config->heap_percent, config->goal_bytes);
+  gc_set_mode(gc, config->mode);
   gc->heap->meta_pages = buddy_units(gc->buddy) - gc->buddy.state->free_units;
   gc_set_limit(gc, config->limit_bytes);
   *gc_host(gc->base) = (HostPage){gc, config->embedder};
@@ -69,7 +70,16 @@ void gc_set_stress(Gc *gc, bool on) {
   gc->config.stress = on;
 }
 
-void gc_set_mode(Gc *gc, GcMode mode) { gc->config.mode = mode; }
+void gc_set_mode(Gc *gc, GcMode mode) {
+  static const PolicyKinds kinds[] = {
+      [GC_ADAPTIVE] = POLICY_ADAPTS,       [GC_OFF] = POLICY_FULL_ONLY,
+      [GC_STOP_WORLD] = POLICY_FULL_ONLY,  [GC_GENERATIONAL] = POLICY_GENERATIONS,
+      [GC_INCREMENTAL] = POLICY_STEPS};
+  gc->config.mode = mode;
+  policy_set_kinds(&gc->heap->policy, kinds[mode]);
+}
+
+void gc_set_goal(Gc *gc, uint64_t bytes) { policy_set_goal(&gc->heap->policy, bytes); }
 
 /* ---- allocation ------------------------------------------------------------------------------ */
 

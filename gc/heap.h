@@ -104,6 +104,10 @@ typedef struct GcConfig {
   /* How large a heap may get before the next full collection, in percent of what survived the last
    * one; 0: the policy's choice. */
   uint32_t heap_percent;
+  /* A soft limit, 0: none. As the heap comes near it, it may grow less between full collections,
+   * down to nothing; but never so little that collecting takes more than about half of the time,
+   * so that a heap whose live data do not fit grows beyond. */
+  uint64_t goal_bytes;
   /* The embedder calls gc_note_stack for each LAYOUT_STACK object before it writes to it, and again
    * in mark_roots for the one that is in use. Otherwise all stacks are scanned every time. */
   bool notes_stacks;
@@ -128,6 +132,7 @@ uint8_t *gc_base(Gc *gc);
 void gc_set_limit(Gc *gc, uint64_t bytes);
 void gc_set_stress(Gc *gc, bool on);
 void gc_set_mode(Gc *gc, GcMode mode);
+void gc_set_goal(Gc *gc, uint64_t bytes); /* GcConfig.goal_bytes */
 
 /* A block of `words` words (>= 1) of any size, 0 when the limit is reached even after a collection.
  * May collect: everything needed must be reachable from the roots. Not zeroed. */

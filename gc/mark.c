@@ -42,6 +42,7 @@
 #include "segfit.h"
 
 enum { WINDOW = 8, EDGES = 16, CHUNK_WORDS = 4096, DENSE = 24 };
+enum { PAGE_WORK = 64 }; /* what a visit to a page costs, in words to look at */
 _Static_assert(CHUNK_WORDS >= MID_MAX_WORDS, "a long block is a large one, alone on its page");
 typedef enum Mode { PLAIN, SHADE, MAJOR } Mode;
 
@@ -323,7 +324,7 @@ static uint64_t block_words(Gc *gc, const PageDesc *d, uint64_t at) {
 
 INLINE void scan_page(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode) {
   uint64_t *pending = t->pending + bitword_of_page(page), first = word_of_page(page);
-  uint64_t words = 0, blocks = 0;
+  uint64_t words = 0, blocks = 0, work = PAGE_WORK;
   const PageDesc *d = t->gc->table + page;
   uint64_t slot = d->kind == SPAN_SLAB ? gc_class_words[d->run % GC_CLASSES] : 0;
   q->link[page] = 0;
@@ -332,14 +333,18 @@ INLINE void scan_page(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode
     for (uint64_t bits; (bits = pending[i]) != 0;) {
       uint64_t at = first + (unsigned)__builtin_ctzll(bits);
       pending[i] = bits & (bits - 1);
-      if (!slot) words += block_words(t->gc, d, at);
+      if (!slot) {
+        uint64_t size = block_words(t->gc, d, at);
+        words += size;
+        work += (((const Header *)(t->cage + at))->layout & LAYOUT_MASK) == LAYOUT_RAW ? 0 : size / 2;
+      }
       blocks++;
       scan_block(t, e, at, mode);
     }
   }
   words += blocks * slot;
   q->blocks += (uint32_t)blocks;
-  t->gc->marker.work += words + 64;
+  t->gc->marker.work += work + blocks * slot;
   if (++q->visits == stage_visits[q->stage]) next_stage(q);
   if (mode == MAJOR) t->gc->marker.slow_words += words;
   else t->gc->marker.words += words;
@@ -400,8 +405,9 @@ INLINE void drain(Gc *gc, Mode mode, uint64_t limit) {
 bool mark_slow_is_idle(Gc *gc) { return !gc->marker.slow.head && !gc->marker.wide; }
 
 bool mark_step(Gc *gc, uint64_t budget) {
-  uint64_t limit = gc->marker.work + budget;
+  uint64_t start = gc->marker.work, limit = start + budget;
   drain(gc, MAJOR, limit < budget ? UINT64_MAX : limit);
+  gc->marker.slow_work += gc->marker.work - start;
   return mark_slow_is_idle(gc);
 }
 

@@ -1,69 +1,109 @@
 #include "policy.h"
 
+enum {
+  LEAST_RATE = 2, MOST_RATE = 16, /* words marked per word handed out */
+  GOAL_RATE = 4, /* likewise, where the goal asks for a collection as often as possible */
+};
+
+static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
 static uint64_t least_budget(const Policy *p) {
   if (p->percent) return POLICY_LEAST_BUDGET;
   uint64_t share = p->total / POLICY_SETTLE_SHARE;
-  if (share < POLICY_FIRST_BUDGET) return POLICY_FIRST_BUDGET;
-  return share < POLICY_SETTLED_BUDGET ? share : POLICY_SETTLED_BUDGET;
+  return most(POLICY_FIRST_BUDGET, least(share, POLICY_SETTLED_BUDGET));
 }
 
-static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
+/* ---- the room -------------------------------------------------------------------------------- */
 
-/* Bytes that may be handed out until the heap has its full size. */
-static uint64_t growth(const Policy *p) {
+static uint64_t free_room(const Policy *p) {
   if (p->percent) return p->percent > 100 ? p->live / 100 * (p->percent - 100) : 0;
-  return 2 * p->live;
+  return most(p->live / 2, least(2 * p->live, POLICY_EASY_ROOM));
 }
 
-/* Only minor collections until the old generation gets there. */
-static uint64_t limit_of_old(const Policy *p, uint64_t before) {
-  if (p->percent) return p->live + most(growth(p), POLICY_LEAST_BUDGET) / 2;
-  if (policy_is_small(p)) return p->live + most(p->live, least_budget(p));
-  uint64_t garbage = before > p->live ? before - p->live : 0;
-  uint64_t share = garbage > p->live / 8 ? p->live / 4 : p->live / 2;
-  return p->live + most(share, p->live < POLICY_EASY ? p->live : POLICY_EASY);
+/* Bytes by which the heap may grow above what survived. */
+static uint64_t room(const Policy *p) {
+  uint64_t r = most(free_room(p), least_budget(p));
+  if (!p->goal) return r;
+  uint64_t left = p->goal > p->live ? p->goal - p->live : 0;
+  return least(r, most(left, most(p->work * 8 / GOAL_RATE, POLICY_LEAST_BUDGET)));
 }
+
+/* What of it the young generation may take, at most. */
+static uint64_t most_nursery(const Policy *p) { return most(room(p) / 4, least_budget(p)); }
+
+static bool is_small(const Policy *p) { return p->work < POLICY_SMALL_WORK; }
 
 static bool wants_minors(const Policy *p) {
-  return !policy_is_small(p) || p->survival < POLICY_FEW;
+  if (p->kinds == POLICY_FULL_ONLY) return false;
+  return p->kinds != POLICY_ADAPTS || !is_small(p) || p->survival < POLICY_FEW;
+}
+
+bool policy_wants_steps(const Policy *p) {
+  return p->kinds == POLICY_STEPS || (p->kinds == POLICY_ADAPTS && !is_small(p));
+}
+
+/* Only minor collections until the old generation gets there. Marking in steps takes time, in which
+ * it grows on. */
+static uint64_t limit_of_old(const Policy *p) {
+  uint64_t r = room(p);
+  return p->live + (policy_wants_steps(p) ? r / 4 : r / 2);
+}
+
+uint64_t policy_step_rate(const Policy *p) {
+  uint64_t bytes = room(p) / 4;
+  uint64_t rate = bytes ? p->work * 8 / bytes + 1 : MOST_RATE;
+  return most(LEAST_RATE, least(rate, MOST_RATE));
 }
 
 static void set_budget(Policy *p) {
   p->total += p->debt;
   p->debt = 0;
-  if (!policy_is_small(p)) p->budget = p->nursery;
-  else if (p->percent) p->budget = most(growth(p) / (wants_minors(p) ? 2 : 1), POLICY_LEAST_BUDGET);
-  else if (wants_minors(p)) p->budget = least_budget(p);
-  else p->budget = most(growth(p), least_budget(p));
+  if (!wants_minors(p)) p->budget = room(p);
+  else if (!is_small(p)) p->budget = p->nursery = least(p->nursery, most_nursery(p));
+  else if (p->percent || p->goal) p->budget = most(room(p) / 2, POLICY_LEAST_BUDGET);
+  else p->budget = least_budget(p);
 }
 
-void policy_init(Policy *p, uint32_t percent) {
+/* ---------------------------------------------------------------------------------------------- */
+
+void policy_init(Policy *p, uint32_t percent, uint64_t goal) {
   *p = (Policy){.budget = POLICY_FIRST_BUDGET, .nursery = POLICY_SETTLED_BUDGET,
-                .old_limit = POLICY_FIRST_BUDGET, .percent = percent};
+                .old_limit = POLICY_FIRST_BUDGET, .percent = percent, .goal = goal};
+}
+
+void policy_set_kinds(Policy *p, PolicyKinds kinds) { p->kinds = kinds; }
+
+void policy_set_goal(Policy *p, uint64_t goal) {
+  p->goal = goal;
+  p->old_limit = limit_of_old(p);
+  p->budget = least(p->budget, most(room(p), POLICY_LEAST_BUDGET));
 }
 
 PolicyChoice policy_choose(const Policy *p) {
-  if (p->old >= p->old_limit) return POLICY_MAJOR;
+  if (p->kinds == POLICY_FULL_ONLY || p->old >= p->old_limit) return POLICY_MAJOR;
   if (wants_minors(p)) return POLICY_MINOR;
   return p->fulls >= POLICY_LOOK_AGAIN ? POLICY_MINOR : POLICY_MAJOR;
 }
 
-void policy_major(Policy *p, uint64_t live, bool full) {
-  uint64_t before = p->old;
+void policy_major(Policy *p, uint64_t live, uint64_t work, bool full) {
   p->live = p->old = live;
-  p->old_limit = limit_of_old(p, before);
+  p->work = work;
+  p->old_limit = limit_of_old(p);
   p->fulls += full;
   set_budget(p);
 }
 
-void policy_minor(Policy *p, uint64_t old, uint64_t promoted, uint64_t work) {
-  uint64_t share = p->debt ? promoted * 256 / p->debt : 0;
-  if (share > 256) share = 256;
+void policy_minor(Policy *p, const PolicyMinor *minor) {
+  uint64_t share = p->debt ? least(minor->promoted * 256 / p->debt, 256) : 0;
   p->survival = (uint32_t)((p->survival + share + 1) / 2);
-  p->old = old;
+  uint64_t young = minor->work - minor->fixed;
+  p->old = minor->old;
+  p->work += young;
   p->fulls = 0;
-  if (work > POLICY_MINOR_WORK && p->nursery > POLICY_LEAST_NURSERY) p->nursery -= p->nursery / 4;
-  if (work < POLICY_MINOR_WORK / 2 && p->nursery < POLICY_MOST_NURSERY) p->nursery += p->nursery / 4;
+  if (minor->fixed > young + p->debt / 64) p->nursery += p->nursery / 2;
+  else if (minor->fixed < young / 4) p->nursery -= p->nursery / 8;
+  p->nursery = most(p->nursery, POLICY_LEAST_NURSERY);
   set_budget(p);
 }
 

@@ -1,20 +1,31 @@
-/* policy.h - when to collect, and how. A small object of its own, free of pointers, so that it may
- * lie in the cage and be replayed in tests.
+/* policy.h - when to collect, and how. A small object of its own, free of pointers and clocks, so
+ * that it may lie in the cage, is rolled back with it, and can be replayed in tests.
  *
- * Every byte handed out is a debt; a collection is due when the debt reaches the budget. Blocks that
- * survive are old; the old generation may grow to a multiple of what survived the last major
- * collection before the next one.
+ * Every byte handed out is a debt; a collection is due when the debt reaches the budget. The heap may
+ * grow to its `room` above what survived the last major collection:
  *
- * Small heaps (up to POLICY_SMALL) are collected whole, at once, where that is cheaper: a minor
- * collection marks the share `survival` of what was handed out and leaves the garbage of the old
- * generation to a major one later, so it pays where few young blocks survive. The policy watches the
- * share and looks again now and then. With full collections the heap may grow to three times the
- * survivors (measured: a factor 3 instead of 2 is worth 30-45 % where most of the heap is live).
+ *   up to 4 MiB alive   threefold (at least 1 MiB, and 4 MiB when the program has allocated much)
+ *   from there          8 MiB more, or half of what is alive
+ *   heap_percent        what it says
+ *   memory goal         never beyond it, but at least so much that collecting takes no more than
+ *                       about half of the time
  *
- * In large heaps minor collections bound the pauses: the budget follows the words that the last ones
- * had to look at. Major collections are done in steps there. They begin when the old generation has
- * grown by a share of the survivors, which is larger when the last one found little garbage, since a
- * heap that only grows is not worth marking often.
+ * (Where most of the heap is alive, a factor 3 instead of 2 is worth 30-45 % to a collector that
+ * marks all of it each time; minor collections make up for it.)
+ *
+ * Full collections only: the budget is the room. With minor collections the room is shared between
+ * the old generation, which grows by what is promoted, and the young one. When the old one has used
+ * up its share, a major collection is due; in steps it begins earlier, so that it ends in time.
+ *
+ * Where marking everything is a matter of a millisecond (POLICY_SMALL_WORK), collections are full and
+ * at once if that is cheaper: a minor collection marks the share `survival` of what was handed out
+ * and leaves the garbage of the old generation to a major one later, so it pays where few young
+ * blocks survive. The policy watches the share and looks again now and then.
+ *
+ * Beyond, minor collections bound the pauses. What they have to look at besides the young (roots,
+ * pages stored to) is the same whatever the young generation's size, so that is made larger while it
+ * is more than the young themselves, up to a quarter of the room; collections that get long for
+ * it are done in rounds (collect.c).
  *
  * The least budget starts at 1 MiB and grows with what the program has allocated in all, an eighth
  * of it, up to 4 MiB. Fresh pages cost a short program more than collections do (10 MB of frames:
@@ -31,19 +42,25 @@
 #define POLICY_SETTLED_BUDGET ((uint64_t)4 << 20)
 #define POLICY_LEAST_BUDGET ((uint64_t)256 << 10) /* where the size of the heap is prescribed */
 enum { POLICY_SETTLE_SHARE = 8 };
-#define POLICY_SMALL ((uint64_t)8 << 20)
-#define POLICY_EASY ((uint64_t)32 << 20) /* so much the old generation may always grow, or double */
+#define POLICY_EASY_ROOM ((uint64_t)8 << 20) /* a small heap may grow threefold up to this */
+#define POLICY_SMALL_WORK ((uint64_t)1 << 20) /* words to look at for a full mark */
 /* So many collections in a row may gain next to nothing at the limit before memory counts as
  * exhausted: else a heap 99 % full would crawl for ever instead of failing. */
 enum { POLICY_POOR_MAX = 8, POLICY_POOR_SHARE = 32 };
 /* Minor collections pay below this share of survivors, in 1/256. */
 enum { POLICY_FEW = 64, POLICY_LOOK_AGAIN = 16 };
-/* What a minor collection in a large heap should look at, in words; and the bounds of its budget. */
-enum { POLICY_MINOR_WORK = 192 << 10 };
-#define POLICY_LEAST_NURSERY ((uint64_t)512 << 10)
-#define POLICY_MOST_NURSERY ((uint64_t)8 << 20)
+/* The young generation of a large heap. */
+#define POLICY_LEAST_NURSERY ((uint64_t)1 << 20)
 
 typedef enum PolicyChoice { POLICY_MINOR, POLICY_MAJOR } PolicyChoice;
+
+/* What a policy may choose from. */
+typedef enum PolicyKinds {
+  POLICY_ADAPTS,      /* minor, full at once, major in steps */
+  POLICY_FULL_ONLY,
+  POLICY_GENERATIONS, /* minor ones, major ones at once */
+  POLICY_STEPS,       /* minor ones, major ones in steps */
+} PolicyKinds;
 
 typedef struct Policy {
   uint64_t budget; /* bytes that may be handed out between two collections */
@@ -53,24 +70,40 @@ typedef struct Policy {
   uint64_t live;   /* bytes alive after the last major collection */
   uint64_t old;    /* the same, and what was promoted since */
   uint64_t old_limit; /* a major collection is due when `old` gets there */
+  uint64_t work;      /* words that marking everything would look at */
   uint64_t nursery;   /* the budget of minor collections in a large heap */
+  uint64_t goal;      /* soft limit, 0: none */
   uint32_t survival;  /* share of bytes that survive a minor collection, in 1/256, smoothed */
   uint32_t fulls;     /* full collections since the last minor one */
   uint32_t percent;   /* how large the heap may get, of the survivors, if that is prescribed, or 0 */
+  uint32_t kinds;     /* PolicyKinds */
 } Policy;
 
-void policy_init(Policy *p, uint32_t percent);
+/* What a minor collection did. */
+typedef struct PolicyMinor {
+  uint64_t old;      /* bytes in the old generation with the promoted */
+  uint64_t promoted; /* bytes */
+  uint64_t fixed;    /* words looked at that a larger young generation would not make more */
+  uint64_t work;     /* all words looked at */
+} PolicyMinor;
+
+void policy_init(Policy *p, uint32_t percent, uint64_t goal);
+/* For the next collections. */
+void policy_set_kinds(Policy *p, PolicyKinds kinds);
+void policy_set_goal(Policy *p, uint64_t goal);
 /* A collection is due: which? */
 PolicyChoice policy_choose(const Policy *p);
-/* A major collection ended with so many bytes alive; it was `full` if done at once, by itself. */
-void policy_major(Policy *p, uint64_t live, bool full);
-/* A minor collection promoted so many bytes, with which there are `old` ones, and looked at so many
- * words. */
-void policy_minor(Policy *p, uint64_t old, uint64_t promoted, uint64_t work);
+/* Is a major one to be done in steps? */
+bool policy_wants_steps(const Policy *p);
+/* Words to look at per word handed out so that a major collection ends within the room. */
+uint64_t policy_step_rate(const Policy *p);
+/* A major collection ended with so many bytes alive, for which it looked at so many words; it was
+ * `full` if done at once, by itself. */
+void policy_major(Policy *p, uint64_t live, uint64_t work, bool full);
+void policy_minor(Policy *p, const PolicyMinor *minor);
 /* The limit is reached: is another collection worth it? False: report exhaustion. */
 bool policy_may_force(Policy *p, uint64_t limit);
 
 static inline bool policy_due(const Policy *p) { return p->debt >= p->budget; }
-static inline bool policy_is_small(const Policy *p) { return p->old < POLICY_SMALL; }
 
 #endif

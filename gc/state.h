@@ -97,6 +97,7 @@ typedef struct Marker {
   uint32_t wide, wide_from; /* a long object that the major collection has scanned up to there */
   uint64_t words;           /* in blocks scanned, of the collection that runs */
   uint64_t slow_words;      /* the same of the major one */
+  uint64_t slow_work;       /* words it has looked at */
   uint64_t work;            /* words looked at, for budgets */
   bool shade;               /* a major collection is marking: old objects found are its business */
   bool final;               /* the last round of the major one: everything is followed to the end */

@@ -136,6 +136,15 @@ enum {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* How garbage is collected. Programs behave the same in all modes; the choice is about time. */
+typedef enum ox_GcMode {
+  OX_GC_ADAPTIVE = 0,     /* the library chooses between the others as the heap changes */
+  OX_GC_OFF = 1,          /* only at the memory limit, or by ox_collect */
+  OX_GC_STOP_WORLD = 2,   /* every collection looks at the whole heap, at once */
+  OX_GC_GENERATIONAL = 3, /* most look at new objects only; the others at the whole heap, at once */
+  OX_GC_INCREMENTAL = 4   /* most look at new objects only; the others work in short steps */
+} ox_GcMode;
+
 typedef struct ox_Config {
   size_t size;              /* sizeof(ox_Config): set by ox_config */
   uint64_t memory_limit;    /* bytes the heap may take, its buffers included; 0: address_space */
@@ -149,12 +158,17 @@ typedef struct ox_Config {
   void *context;            /* handed to `write` and `load`; see also ox_context */
   int argc;                 /* the program's arguments, os.args: the strings must outlive the VM */
   char **argv;
+  ox_GcMode gc_mode;
+  uint32_t heap_percent;    /* how large the heap may grow, in percent of what was alive after the
+                             * last full collection; 0: the library's choice, about 150 */
+  uint64_t memory_goal;     /* soft limit: as the heap comes near, it is collected more often, up to
+                             * half of the time; it may still grow beyond. 0: none */
 } ox_Config;
 
 /* The default configuration, to be changed and given to ox_new. */
 static inline ox_Config ox_config(void) {
   ox_Config config = {sizeof(ox_Config), 0, 0, 0, OX_CAN_ALL, false, false,
-                      NULL, NULL, NULL, 0, NULL};
+                      NULL, NULL, NULL, 0, NULL, OX_GC_ADAPTIVE, 0, 0};
   return config;
 }
 

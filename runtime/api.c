@@ -47,6 +47,9 @@ static VmConfig config_of_vm(const ox_Config *c) {
   vc.cage_bytes = c->address_space;
   vc.limit_bytes = c->memory_limit;
   vc.gc_stress = c->gc_stress;
+  vc.gc_mode = (GcMode)c->gc_mode;
+  vc.heap_percent = c->heap_percent;
+  vc.memory_goal = c->memory_goal;
   vc.fuel = c->fuel;
   vc.write = c->write;
   vc.write_ctx = c->context;

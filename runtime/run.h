@@ -14,6 +14,9 @@ typedef struct VmConfig {
   uint64_t cage_bytes;   /* address space, 0: 4 GiB */
   uint64_t limit_bytes;  /* hard limit of the heap, 0: the cage */
   bool gc_stress;        /* collect at every allocation */
+  GcMode gc_mode;
+  uint32_t heap_percent; /* see GcConfig */
+  uint64_t memory_goal;
   uint64_t max_stack;    /* registers per fiber, 0: 1 << 20 */
   uint64_t fuel;         /* calls and loop turns in all, 0: no budget */
   void (*write)(void *ctx, const char *bytes, size_t n); /* NULL: stdout, buffered */

@@ -99,7 +99,9 @@ static bool init(ox_VM *vm, const VmConfig *config) {
   GcConfig gc = {.cage_bytes = config->cage_bytes,
                  .limit_bytes = config->limit_bytes,
                  .embedder = vm,
-                 .mode = GC_STOP_WORLD,
+                 .mode = config->gc_mode,
+                 .heap_percent = config->heap_percent,
+                 .goal_bytes = config->memory_goal,
                  .mark_roots = mark_roots,
                  .after_mark = after_mark,
                  .finalize = finalize};

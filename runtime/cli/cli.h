@@ -21,7 +21,8 @@ typedef struct Options {
   const char *file;   /* NULL: none; "-": standard input */
   int argc;           /* arguments of the program */
   char **argv;
-  uint64_t max_memory, fuel;
+  uint64_t max_memory, memory_goal, fuel;
+  ox_GcMode gc_mode;
   bool gc_stress, verify; /* for tests: collect always; check the heap at the end */
 } Options;
 

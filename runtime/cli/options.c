@@ -21,6 +21,8 @@ static const char usage[] =
     "  -i                 afterwards read, evaluate and print, with what the program declared\n"
     "      --disasm       show the bytecode, run nothing\n"
     "      --max-memory=N bytes the heap may take; K, M and G may follow the number\n"
+    "      --memory-goal=N  collect more often as the heap comes near N bytes\n"
+    "      --gc=MODE      adaptive (the default), generational, incremental, stop-world or off\n"
     "      --fuel=N       stop after N calls and loop turns\n"
     "      --filter TEXT  oxbow test: only tests with TEXT in their names\n"
     "  -v, --verbose      oxbow test: show each test, and all that is known of failures\n"
@@ -57,6 +59,17 @@ static bool parse_size(const char *text, uint64_t *bytes) {
   if (errno || (*end && (!unit || end[1]))) return false;
   uint64_t factor = unit ? (uint64_t)1024 << 10 * (unit - units) : 1;
   return *bytes > 0 && !__builtin_mul_overflow(*bytes, factor, bytes);
+}
+
+static bool parse_gc_mode(const char *text, ox_GcMode *mode) {
+  static const char *const names[] = {"adaptive", "off", "stop-world", "generational",
+                                      "incremental"};
+  for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+    if (strcmp(text, names[i]) != 0) continue;
+    *mode = (ox_GcMode)i;
+    return true;
+  }
+  return false;
 }
 
 static void write_stdout(void *context, const char *bytes, size_t length) {
@@ -113,7 +126,8 @@ static int wrong_size(const char *option, const char *value, const char *example
 
 static int unknown_option(const char *arg) {
   static const char *const names[] = {"-e", "-c", "--check", "-i", "--interactive", "--disasm",
-                                      "--max-memory", "--fuel", "--filter", "-v", "--verbose",
+                                      "--max-memory", "--memory-goal", "--gc", "--fuel", "--filter",
+                                      "-v", "--verbose",
                                       "--reference", "--version", "-h", "--help"};
   char name[32];
   snprintf(name, sizeof name, "%.*s", (int)strcspn(arg, "="), arg);
@@ -135,6 +149,11 @@ static int read_option(Options *o, int argc, char **argv, int *i) {
     o->codes[o->ncodes++] = argv[++*i];
     return -1;
   }
+  if ((value = option_value("--gc", argc, argv, i)))
+    return parse_gc_mode(value, &o->gc_mode) ? -1 : wrong_usage("--gc: no such mode:", value);
+  if ((value = option_value("--memory-goal", argc, argv, i)))
+    return parse_size(value, &o->memory_goal) ? -1
+                                              : wrong_size("--memory-goal", value, "--memory-goal=64M");
   if ((value = option_value("--max-memory", argc, argv, i)))
     return parse_size(value, &o->max_memory) ? -1
                                              : wrong_size("--max-memory", value, "--max-memory=64M");

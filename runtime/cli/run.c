@@ -216,7 +216,9 @@ ox_Config run_config(const Options *o) {
   ox_Config config = ox_config();
   config.memory_limit = o->max_memory;
   config.fuel = o->fuel;
+  config.memory_goal = o->memory_goal;
   config.gc_stress = o->gc_stress;
+  config.gc_mode = o->gc_mode;
   config.colour = wants_colour(STDERR_FILENO);
   config.argc = o->argc;
   config.argv = o->argv;

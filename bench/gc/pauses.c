@@ -1,0 +1,131 @@
+/* pauses.c - pauses with a large heap: rows of nodes make up a live heap, of which a few nodes are
+ * replaced all the time, so that the heap neither grows nor shrinks, and every allocation is timed,
+ * with the stores that go with it.
+ *
+ *   pauses [MB [SECONDS [MODE]]]   MODE of ours: adaptive (the default), stop, generational or
+ *                                  incremental; 1024 MB, 10 s
+ *
+ * A turn allocates a short-lived list of nodes and puts one node of each hundred in the place of an
+ * old one, whose memory is garbage then. Prints `name: value` lines: turns (of 64 nodes) a second,
+ * the percentiles of the time of one allocation in microseconds, and the longest.
+ */
+#include "backend.h"
+
+enum { ROW = 512, NODES_PER_TURN = 64, KEEP_EVERY = 4, BUCKETS = 40 * 16 };
+
+/* Log-linear: 16 buckets to each power of two of nanoseconds. */
+static uint64_t counts[BUCKETS], longest, samples;
+
+static void count(uint64_t ns) {
+  unsigned log = ns < 16 ? 3 : 63 - (unsigned)__builtin_clzll(ns);
+  unsigned at = ns < 16 ? (unsigned)ns : 16 * (log - 3) + (unsigned)(ns >> (log - 4) & 15);
+  counts[at < BUCKETS ? at : BUCKETS - 1]++;
+  samples++;
+  if (ns > longest) longest = ns;
+}
+
+static double percentile(double share) {
+  uint64_t left = (uint64_t)((double)samples * share);
+  for (unsigned i = 0; i < BUCKETS; i++) {
+    if (left < counts[i]) return i < 16 ? i / 1e3 : (double)((16 + (i & 15) + 1ull) << (i / 16 - 1)) / 1e3;
+    left -= counts[i];
+  }
+  return (double)longest / 1e3;
+}
+
+#ifdef OURS
+static GcMode mode_of(const char *name) {
+  static const char *const names[] = {"adaptive", "off", "stop", "generational", "incremental"};
+  for (int i = 0; i < 5; i++)
+    if (strcmp(name, names[i]) == 0) return (GcMode)i;
+  fprintf(stderr, "no such mode: %s\n", name);
+  exit(2);
+}
+static void open_heap(const char *mode) {
+  backend_open_with((GcConfig){.cage_bytes = (uint64_t)8 << 30, .mode = mode_of(mode)});
+}
+typedef uint32_t Row;
+static Row rows;
+static Value *cells_of(uint32_t row) { return (Value *)gc_ptr(heap.base, (Ref){row}) + 1; }
+static uint32_t cells_new(uint64_t n) {
+  Header *h = gc_alloc(heap.gc, n + 1, GC_SPACE_OBJECT);
+  if (!h) out_of_memory();
+  *h = (Header){.layout = LAYOUT_WIDE, .aux = (uint32_t)n};
+  memset(h + 1, 0, n * 8);
+  return gc_ref(heap.base, h).w;
+}
+static void put(uint32_t cells, uint64_t i, uint32_t what) {
+  gc_store(heap.base, (uint64_t)cells + 1 + i, (uint64_t)VALUE_REF_HIGH << 48 | what);
+}
+static uint32_t get(uint32_t cells, uint64_t i) { return (uint32_t)cells_of(cells)[i]; }
+static uint32_t leaf_new(NodeRef list) { return node_new(list, 0); }
+#else
+static void open_heap(const char *mode) {
+  (void)mode;
+  backend_open();
+}
+typedef void **Row;
+static Row volatile rows;
+static Row cells_new(uint64_t n) { return memset(block_new(n * 8), 0, n * 8); }
+static void put(Row cells, uint64_t i, void *what) { cells[i] = what; }
+static void *get(Row cells, uint64_t i) { return cells[i]; }
+static NodeRef leaf_new(NodeRef list) { return node_new(list, NULL); }
+#endif
+
+static uint64_t random_state = 88172645463325252u;
+
+/* One row of the live heap: ROW nodes. */
+static void fill(uint64_t nrows) {
+  rows = cells_new(nrows);
+  keep(rows);
+  for (uint64_t i = 0; i < nrows; i++) {
+    Row row = cells_new(ROW);
+    put(rows, i, row);
+    for (uint64_t k = 0; k < ROW; k++) put(row, k, leaf_new(0));
+  }
+}
+
+/* The list hangs on one kept reference, so that only the node just made is young. */
+static void turn(uint64_t nrows, bool timed) {
+  NodeRef list = 0;
+  keep(list);
+  for (unsigned i = 0; i < NODES_PER_TURN; i++) {
+    uint64_t start = timed ? ns_now() : 0;
+    NodeRef n = leaf_new(list);
+    if (i % KEEP_EVERY == 0) {
+      uint64_t r = next_random(&random_state);
+      put(get(rows, r % nrows), (r >> 40) % ROW, n);
+      list = 0;
+    } else {
+      list = n;
+    }
+    if (timed) count(ns_now() - start);
+    unkeep(1);
+    keep(list);
+  }
+  unkeep(1);
+}
+
+static double turns_per_second(uint64_t nrows, double seconds, bool timed) {
+  uint64_t start = ns_now(), end = start + (uint64_t)(seconds * 1e9), turns = 0;
+  double cpu = cpu_now();
+  for (; ns_now() < end; turns++) turn(nrows, timed);
+  return (double)turns / (cpu_now() - cpu);
+}
+
+int main(int argc, char **argv) {
+  uint64_t mb = argc > 1 ? strtoull(argv[1], NULL, 10) : 1024;
+  double seconds = argc > 2 ? atof(argv[2]) : 10;
+  uint64_t nrows = (mb << 20) / (ROW * (sizeof(Node) + 8));
+  open_heap(argc > 3 ? argv[3] : "adaptive");
+  fill(nrows ? nrows : 1);
+  double speed = turns_per_second(nrows, seconds, false);
+  turns_per_second(nrows, seconds, true);
+  printf("turns a second: %.0f\n", speed);
+  printf("allocation p50 us: %.2f\np99 us: %.2f\np99.9 us: %.2f\np99.99 us: %.2f\nlongest us: %.1f\n",
+         percentile(0.5), percentile(0.99), percentile(0.999), percentile(0.9999),
+         (double)longest / 1e3);
+  printf("peak MB: %.1f\n", peak_mb());
+  backend_report();
+  return 0;
+}

@@ -1,0 +1,114 @@
+/* The policy by itself: what it chooses, and how much the heap may grow. */
+#include <criterion/criterion.h>
+
+#include "gc/policy.h"
+
+static const uint64_t MB = 1 << 20;
+
+static Policy new_policy(PolicyKinds kinds, uint32_t percent, uint64_t goal) {
+  Policy p;
+  policy_init(&p, percent, goal);
+  policy_set_kinds(&p, kinds);
+  return p;
+}
+
+static void minor(Policy *p, uint64_t old, uint64_t promoted, uint64_t fixed, uint64_t work) {
+  p->debt = MB;
+  PolicyMinor m = {old, promoted, fixed, work};
+  policy_minor(p, &m);
+}
+
+/* Only full collections: the budget is the room. */
+Test(gc_policy, room) {
+  static const struct { uint64_t total, live, work; uint32_t percent; uint64_t goal, budget; } cases[] = {
+      {0, 0, 0, 0, 0, 1 << 20},
+      {16 << 20, 0, 0, 0, 0, 2 << 20},
+      {(uint64_t)1 << 40, 0, 0, 0, 0, 4 << 20},
+      {0, 3 << 20, 0, 0, 0, 6 << 20},
+      {0, 8 << 20, 0, 0, 0, 8 << 20},
+      {0, 64 << 20, 0, 0, 0, 32 << 20},
+      {0, (uint64_t)1 << 30, 0, 0, 0, 512 << 20},
+      {0, 64 << 20, 0, 300, 0, (128 << 20) - 128 + 64}, /* percent of whole hundreds of bytes */
+      {0, 64 << 20, 0, 100, 0, 256 << 10},
+      {0, 64 << 20, 0, 50, 0, 256 << 10},
+      {0, 64 << 20, 0, 0, 80 << 20, 16 << 20},          /* up to the goal */
+      {0, 64 << 20, 0, 0, 200 << 20, 32 << 20},         /* which is far away */
+      {0, 64 << 20, 4 << 20, 0, 64 << 20, 8 << 20},     /* beyond it: half of the time */
+      {0, 64 << 20, 0, 0, 64 << 20, 256 << 10},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    Policy p = new_policy(POLICY_FULL_ONLY, cases[i].percent, cases[i].goal);
+    cr_assert(!policy_due(&p));
+    p.debt = cases[i].total;
+    policy_major(&p, cases[i].live, cases[i].work, true);
+    uint64_t slack = cases[i].percent ? 200 : 0; /* of rounding */
+    cr_assert(p.budget + slack >= cases[i].budget && p.budget <= cases[i].budget + slack, "case %d: %lu",
+              (int)i, (unsigned long)p.budget);
+    cr_assert(p.debt == 0 && policy_choose(&p) == POLICY_MAJOR);
+    p.debt = p.budget;
+    cr_assert(policy_due(&p));
+  }
+}
+
+/* Few survivors: minor collections; many: full ones while marking is short, with a look now and then;
+ * an old generation that has grown by its share: a major one. */
+Test(gc_policy, chooses) {
+  Policy p = new_policy(POLICY_ADAPTS, 0, 0);
+  cr_assert(policy_choose(&p) == POLICY_MINOR);
+  for (int i = 0; i < 10; i++) minor(&p, 0, 900 << 10, 10, 1000);
+  cr_assert(policy_choose(&p) == POLICY_MAJOR && !policy_wants_steps(&p));
+  for (int i = 0; i < POLICY_LOOK_AGAIN; i++) p.debt = MB, policy_major(&p, MB, 1000, true);
+  cr_assert(policy_choose(&p) == POLICY_MINOR);
+  for (int i = 0; i < 11; i++) minor(&p, MB, 0, 10, 1000);
+  cr_assert(policy_choose(&p) == POLICY_MINOR && p.fulls == 0);
+  policy_major(&p, 100 * MB, 10 * MB, true);
+  cr_assert(policy_choose(&p) == POLICY_MINOR && policy_wants_steps(&p));
+  minor(&p, 160 * MB, MB, 10, 1000);
+  cr_assert(policy_choose(&p) == POLICY_MAJOR);
+  policy_major(&p, 100 * MB, 1000, true); /* 100 MB of text */
+  cr_assert(!policy_wants_steps(&p));
+}
+
+/* In the kinds that were asked for alone. */
+Test(gc_policy, obeys) {
+  for (PolicyKinds kinds = POLICY_ADAPTS; kinds <= POLICY_STEPS; kinds++) {
+    Policy p = new_policy(kinds, 0, 0);
+    policy_major(&p, MB, 1000, true);
+    for (int i = 0; i < 10; i++) minor(&p, MB, 900 << 10, 10, 1000);
+    bool full = kinds == POLICY_FULL_ONLY || kinds == POLICY_ADAPTS;
+    cr_assert_eq(policy_choose(&p), full ? POLICY_MAJOR : POLICY_MINOR);
+    cr_assert_eq(policy_wants_steps(&p), kinds == POLICY_STEPS);
+  }
+}
+
+/* The young generation grows while it is not what collections look at, within its share; and old and
+ * young together never exceed the room by more than what is promoted meanwhile. */
+Test(gc_policy, nursery) {
+  Policy p = new_policy(POLICY_ADAPTS, 0, 0);
+  policy_major(&p, 1024 * MB, 100 * MB, false);
+  for (int i = 0; i < 50; i++) minor(&p, 1024 * MB, 1000, 900000, 1000000);
+  cr_assert(p.budget == 128 * MB, "%lu", (unsigned long)p.budget);
+  cr_assert(p.old_limit + p.budget <= (uint64_t)1024 * MB * 3 / 2);
+  for (int i = 0; i < 50; i++) minor(&p, 1024 * MB, 1000, 1000, 1000000);
+  cr_assert(p.budget == POLICY_LEAST_NURSERY, "%lu", (unsigned long)p.budget);
+  cr_assert(policy_step_rate(&p) >= 4);
+}
+
+Test(gc_policy, goal_can_be_moved) {
+  Policy p = new_policy(POLICY_FULL_ONLY, 0, 0);
+  policy_major(&p, 64 * MB, 1000, true);
+  cr_assert(p.budget == 32 * MB);
+  policy_set_goal(&p, 68 * MB);
+  cr_assert(p.budget == 4 * MB && p.old_limit == 66 * MB);
+}
+
+/* Forced collections that gain nothing: so many in a row, then exhaustion, then afresh. */
+Test(gc_policy, gives_up_at_the_limit) {
+  Policy p = new_policy(POLICY_ADAPTS, 0, 0);
+  for (int round = 0; round < 3; round++) {
+    for (int i = 0; i < POLICY_POOR_MAX; i++) cr_assert(policy_may_force(&p, MB));
+    cr_assert(!policy_may_force(&p, MB));
+  }
+  p.debt = MB;
+  for (int i = 0; i < 100; i++) cr_assert(policy_may_force(&p, MB), "much was gained");
+}
