@@ -220,7 +220,7 @@ check: products $(OUT)/tests/run_lang $(EMBED_EXAMPLES) check-dispatch
 
 # Each opcode must end in its own indirect jump: compilers like to join them, and that is slow.
 check-dispatch: $(OUT)/oxbow
-	@sh runtime/mk/check_dispatch.sh $(O)/runtime/interp.o
+	@sh runtime/mk/check_dispatch.sh $(O)/runtime/interp.o $(CC) $(CPPFLAGS_ALL) -std=gnu11
 
 run:
 	@sh tests/deps.sh build

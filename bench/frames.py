@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """What a scope frame of 48 bytes costs, allocation and collection included: bench/gc/frames.c for
-our collector beside a bump pointer, malloc and free of glibc and mimalloc, and Boehm's collector with
-its inline free lists.
+our collector beside a bump pointer, malloc and free of glibc and mimalloc, and Boehm's collector
+with its inline free lists.
 
     frames.py --programs build/bench-gc [--rounds 5] [--live 65536]
 
-`fifo`: the oldest frame dies for each new one, as when calls return in turn; `random`: any. Our heap
-and Boehm's may hold three times what lives; the bump pointer frees nothing and runs round an area of
-that size. They take turns; the figures are medians of CPU time, the ratios are formed in a round.
+`fifo`: the oldest frame dies for each new one, as when calls return in turn; `random`: any. Our
+heap and Boehm's may hold three times what lives; the bump pointer frees nothing and runs round an
+area of that size. They take turns; the figures are medians of CPU time, the ratios are formed in a round.
 """
 import argparse
 import os

@@ -5,10 +5,11 @@
     peers.py --oxbow build/oxbow --build "gcc=build/gccrel/oxbow" --rounds 3
     peers.py --oxbow build/oxbow --programs fib,sieve
 
-The figures are medians of CPU time, user and system, start-up included. Oxbow's is in seconds; those
-of the others say how many times as long they took, a ratio formed within the round: above 1, Oxbow is
-faster. Everything runs in turns, Lua 5.4 first, whose checksums the others must print. The column
-"/ Lua" is what `make bench` prints. A version that is missing is shown as "-", a wrong result as BAD.
+The figures are medians of CPU time, user and system, start-up included. Oxbow's is in seconds;
+those of the others say how many times as long they took, a ratio formed within the round: above 1,
+Oxbow is faster. Everything runs in turns, Lua 5.4 first, whose checksums the others must print. The
+column "/ Lua" is what `make bench` prints. A version that is missing is shown as "-", a wrong result
+as BAD.
 """
 import argparse
 import datetime

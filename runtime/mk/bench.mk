@@ -1,6 +1,6 @@
-# bench.mk - `make bench` and its relatives; docs/performance.md says what they show. ROUNDS=... runs
-# each program that often. The collector has its own: bench_gc.mk, whose programs of scope frames
-# are used here as well.
+# bench.mk - `make bench` and its relatives; docs/performance.md says what they show. ROUNDS=N runs
+# each program N times. The collector has its own, bench_gc.mk, whose programs of scope frames are
+# used here as well.
 
 .PHONY: bench bench-more bench-peers bench-frames bench-memory
 ROUNDS ?= 5
