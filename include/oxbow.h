@@ -110,11 +110,11 @@ typedef enum ox_Type {
   OX_TYPE_FOREIGN /* an object of the host or of a module written in C */
 } ox_Type;
 
-/* A function of the host that programs can call. `argv` holds `argc` arguments and is valid
- * until the function calls back into the VM; copy what is needed later (the values themselves
- * stay alive until the function returns). Optional parameters that were not given are OX_NONE.
- * Returns a value, or what ox_throw returned. May call anything in this header, with the same
- * vm, except ox_free. */
+/* A function of the host that programs can call. `argv` holds `argc` arguments, in the order of its
+ * signature: as many as it has parameters (those not given are OX_NONE), and for a function with a
+ * rest parameter as many more as the call had. `argv` and the values in it stay as they are until
+ * the function returns. Returns a value, or what ox_throw, ox_rethrow or ox_suspend returned. May
+ * call anything in this header, with the same vm, except ox_free. */
 typedef ox_Value (*ox_Function)(ox_VM *vm, void *context, int argc, const ox_Value *argv);
 
 /* Takes text that the VM produces, in pieces. Must not call back into the VM. */
@@ -125,13 +125,20 @@ typedef void (*ox_Write)(void *context, const char *bytes, size_t length);
  * such module. */
 typedef char *(*ox_Load)(void *context, const char *path, size_t *length);
 
-/* What programs may do to the world outside. Importing a module without its capability throws. */
+/* What programs may do to the world outside. A program that imports a module or file which it may
+ * not does not compile; a function without its capability throws an error of the kind "import" where
+ * it is used. Whatever the capabilities, programs can print (to ox_Config.write) and call os.exit
+ * (which ends only the running call: OX_EXITED). */
 enum {
-  OX_CAN_FILES = 1,  /* the module fs */
-  OX_CAN_RUN = 2,    /* the module process */
-  OX_CAN_SYSTEM = 4, /* the modules os (environment, exit) and io (standard input and error) */
-  OX_CAN_IMPORT = 8, /* import of source files */
-  OX_CAN_ALL = 15
+  OX_CAN_READ = 1,    /* fs: looking at files and folders */
+  OX_CAN_WRITE = 2,   /* fs: making, changing and removing them */
+  OX_CAN_FILES = 3,   /* both */
+  OX_CAN_RUN = 4,     /* process: starting other programs */
+  OX_CAN_ENV = 8,     /* os: arguments, environment, names of host and folder; path.absolute */
+  OX_CAN_STDIO = 16,  /* io: standard input and standard error */
+  OX_CAN_CLOCK = 32,  /* time: the clocks and sleep (dates can be computed with without) */
+  OX_CAN_IMPORT = 64, /* import of source files; modules of the host (ox_module) need nothing */
+  OX_CAN_ALL = 127
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -208,7 +215,14 @@ OX_API ox_Status ox_run(ox_VM *vm, const char *text, size_t length, const char *
  * are. OX_NOT_FOUND: it cannot be read (ox_error says why). */
 OX_API ox_Status ox_run_file(ox_VM *vm, const char *path, ox_Value *out);
 
-/* Compiles a program without running it: OX_OK, OX_SYNTAX or OX_INCOMPLETE. */
+/* Compiles a program, with what it imports, without running it. *out gets a function without
+ * parameters that runs it from its first line at each call, with variables of its own each time, and
+ * returns the value of its last statement where that is an expression, else nil. For a text with
+ * parameters, ox_eval a function: "fn(x, y) => x * y". */
+OX_API ox_Status ox_compile(ox_VM *vm, const char *text, size_t length, const char *name,
+                            ox_Value *out);
+
+/* Compiles a program and drops it: OX_OK, OX_SYNTAX or OX_INCOMPLETE. */
 OX_API ox_Status ox_check(ox_VM *vm, const char *text, size_t length, const char *name);
 
 /* Calls a function, a class, or anything else that can be called. `argv` may be NULL if argc is 0.
@@ -232,6 +246,12 @@ OX_API ox_Status ox_set(ox_VM *vm, const char *name, ox_Value value);
  * folder). It runs if it has not run before. */
 OX_API ox_Status ox_import(ox_VM *vm, const char *name, ox_Value *out);
 
+/* Gives programs that are compiled from now on a module: `import NAME` finds `members`, a map from
+ * names to values, as they are now. Comes before a standard module of the same name, so that a host
+ * can put a tame `fs` in the place of the real one. OX_MISUSE: `name` or a key is not a name, or
+ * `members` is no map. */
+OX_API ox_Status ox_module(ox_VM *vm, const char *name, ox_Value members);
+
 /* Writes out what the VM still holds of the program's output. Done by ox_free, and by the functions
  * above before they return to a host that is not itself called by a program. A native function that
  * writes to the same place calls this first. */
@@ -242,7 +262,7 @@ OX_API void ox_flush(ox_VM *vm);
 typedef struct ox_Frame {
   const char *function; /* "total", "Point.init", "(main)" */
   const char *file;     /* "" for functions written in C */
-  int line;             /* from 1; 0: not known */
+  int line, column;     /* from 1, the column in code points; 0: not known */
 } ox_Frame;
 
 typedef struct ox_Error {
@@ -252,7 +272,7 @@ typedef struct ox_Error {
   const char *message;     /* one sentence, without place */
   const char *file;        /* where: NULL if not known */
   int line, column;        /* from 1, the column in code points; 0: not known */
-  const ox_Frame *frames;  /* innermost first */
+  const ox_Frame *frames;  /* the calls that led there, innermost first; at most 64 */
   int frame_count;
   const char *report;      /* all of it for people: the place, the source line with a caret, hints,
                               the trace; for OX_SYNTAX all errors found. Ends with a newline. */
@@ -265,12 +285,18 @@ typedef struct ox_Error {
  * in. */
 OX_API const ox_Error *ox_error(ox_VM *vm);
 
+/* "OX_THROWN": the name of a status, a constant. */
+OX_API const char *ox_status_name(ox_Status status);
+
 /* The code that the program gave to os.exit, after OX_EXITED. */
 OX_API int ox_exit_code(ox_VM *vm);
 
 /* For native functions: throws an error of the given kind ("value", "type", "io", ...; NULL:
  * "error") with a message made as by printf. Write `return ox_throw(...)`. */
 OX_API ox_Value ox_throw(ox_VM *vm, const char *kind, const char *format, ...) OX_PRINTF(3, 4);
+
+/* An error as a value, made like ox_throw does, without throwing it. */
+OX_API ox_Value ox_new_error(ox_VM *vm, const char *kind, const char *format, ...) OX_PRINTF(3, 4);
 
 /* For native functions: throws any value. */
 OX_API ox_Value ox_throw_value(ox_VM *vm, ox_Value value);
@@ -357,9 +383,13 @@ OX_API ox_Value ox_map(ox_VM *vm); /* empty: see ox_set_index */
 
 /* A function of the host as a value. `signature` gives its name and parameters, as in
  * "area(width, height = 1)" or "log(...parts)": calls with other numbers of arguments throw, and
- * named arguments work. `doc` is what help shows, NULL: nothing. When the function is no longer
- * reachable, `finalize(context)` is called, unless NULL; also if this call fails. OX_NONE: out of
- * memory, or the signature is malformed. */
+ * named arguments work. Parameters may have types, "plot(x: int, y: int, ink: string? = nil)", and
+ * then `function` is called only with arguments of these types (or OX_NONE where one that has a
+ * default was not given): any, bool, int, float, number (int or float), string, list, map, set,
+ * range, function (whatever can be called), fiber, class, error, module, or the name of a foreign
+ * type; with `?` nil as well. `doc` is what help shows, NULL: nothing. When the function is no longer
+ * reachable, `finalize(context)` is called, unless NULL; also if this call fails. It must not call
+ * into the VM. OX_NONE: out of memory, or the signature is malformed. */
 OX_API ox_Value ox_function(ox_VM *vm, const char *signature, const char *doc, ox_Function function,
                             void *context, void (*finalize)(void *context));
 
@@ -409,26 +439,93 @@ OX_API ox_Status ox_push(ox_VM *vm, ox_Value list, ox_Value value);
 OX_API ox_Status ox_member(ox_VM *vm, ox_Value value, const char *name, ox_Value *out);
 OX_API ox_Status ox_set_member(ox_VM *vm, ox_Value value, const char *name, ox_Value member);
 
-/* Goes through the entries of a map or set in their order: *position starts at 0; false at the end.
- * The map must not gain or lose keys meanwhile. `value` may be NULL. */
+/* Goes through the entries of a map or set in their order, or through a list, whose keys are its
+ * indexes: *position starts at 0; false at the end, and for anything else. The values given out live
+ * as long as the container holds them. It must not gain or lose keys meanwhile. `value` may be
+ * NULL. */
 OX_API bool ox_next(ox_VM *vm, ox_Value map, uint32_t *position, ox_Value *key, ox_Value *value);
+
+/* A new list of what `for x in iterable` would go through: ranges, fibers and objects with a method
+ * `iter` included. May run the program. */
+OX_API ox_Status ox_elements(ox_VM *vm, ox_Value iterable, ox_Value *out);
 
 /* ---- objects of the host --------------------------------------------------------------------- */
 
-/* A kind of foreign object. Must outlive every VM it is used in: best a constant. */
+/* What programs can do with objects of a foreign type, by the signature:
+ *   "plot(self, x: int, y: int)"  a method; also operators and what the language calls itself:
+ *                                 "+(self, other)", "==(self, other)", "<(self, other)",
+ *                                 "[](self, i)", "[]=(self, i, value)", "call(self)", "len(self)",
+ *                                 "str(self)", "iter(self)" (gives a list, fiber, ...), "hash(self)"
+ *   "get width(self)"             a property: what object.width gives
+ *   "set width(self, value)"      what object.width = value does
+ *   "init(width, height = 1)"     what calling the class does (see ox_class): it has no self, gets
+ *                                 the context of the configuration, and returns an ox_foreign
+ * All but init are called with the object itself as their `context`, which has been checked: it is
+ * not NULL and of this type. argv[0] is self as a value. */
+typedef struct ox_Method {
+  const char *signature;
+  const char *doc; /* NULL: none */
+  ox_Function call;
+} ox_Method;
+
+/* A kind of foreign object, known by its address. Must outlive every VM it is used in, with all it
+ * points to: best a constant. */
 typedef struct ox_ForeignType {
   size_t size;                    /* sizeof(ox_ForeignType) */
   const char *name;               /* what type() gives */
   void (*finalize)(void *object); /* called once when unreachable, or by ox_free; NULL: nothing
                                      to do. Must not call into the VM. */
+  const ox_Method *methods;       /* the last has a NULL signature; NULL: none */
 } ox_ForeignType;
 
-/* An object of the host as a value: programs can hold it and hand it back. The VM owns `object`
- * from now on, also if this call fails (OX_NONE: out of memory; then finalize has been called). */
+/* An object of the host as a value: programs can hold it, hand it back, and call its methods. The VM
+ * owns `object`, which is not NULL, from now on, also if this call fails (OX_NONE: out of memory, or
+ * a method's signature is malformed; then finalize has been called). */
 OX_API ox_Value ox_foreign(ox_VM *vm, const ox_ForeignType *type, void *object);
 
-/* The host's object in a value, or NULL if the value is not a foreign object of this very type. */
+/* The host's object in a value, or NULL if the value is not a foreign object of this very type. It
+ * lives as long as the value does. */
 OX_API void *ox_foreign_object(ox_VM *vm, ox_Value value, const ox_ForeignType *type);
+
+/* The class of a foreign type, for `x is Canvas`, and, if the type has an init, for Canvas(...).
+ * Programs see it by the name that ox_set or ox_module gives it. OX_NONE as for ox_foreign. */
+OX_API ox_Value ox_class(ox_VM *vm, const ox_ForeignType *type);
+
+/* Values that a foreign object keeps for the host: callbacks, parents. They live as long as it does
+ * (a pin would keep them for ever where they refer back to it). index is at most 255. OX_NO_MEMORY,
+ * OX_MISUSE. ox_slot gives nil for one never set, OX_NONE where `object` is no foreign object. */
+OX_API ox_Status ox_set_slot(ox_VM *vm, ox_Value object, unsigned index, ox_Value value);
+OX_API ox_Value ox_slot(ox_VM *vm, ox_Value object, unsigned index);
+
+/* Says how many bytes a foreign object holds outside of the heap: they count against the memory
+ * limit, and hasten collections, until another number is given or the object is finalized.
+ * OX_NO_MEMORY: not that many; the old number stays. */
+OX_API ox_Status ox_charge(ox_VM *vm, ox_Value object, uint64_t bytes);
+
+/* ---- fibers and event loops ------------------------------------------------------------------ */
+
+/* A fiber that will call `function` without arguments, at the first ox_resume. With the function of
+ * ox_compile a whole program becomes one. OX_NONE: out of memory, or it cannot be called. */
+OX_API ox_Value ox_fiber(ox_VM *vm, ox_Value function);
+
+/* Starts a fiber or goes on with it: what it waits for (a `yield`, or a function that did
+ * ox_suspend) gives `sent`. Returns when the fiber yields, with that value in *out, or ends, with
+ * what its function returned: ox_is_done tells. A status other than OX_OK: it ended so. OX_THROWN as
+ * well if it is finished already or is running. */
+OX_API ox_Status ox_resume(ox_VM *vm, ox_Value fiber, ox_Value sent, ox_Value *out);
+
+/* The same, but what the fiber waits for throws `error` (see ox_new_error). */
+OX_API ox_Status ox_resume_throwing(ox_VM *vm, ox_Value fiber, ox_Value error, ox_Value *out);
+
+/* Whether a value is a fiber that has ended. */
+OX_API bool ox_is_done(ox_VM *vm, ox_Value fiber);
+
+/* For native functions, which `return ox_suspend(...)`: the running fiber yields `value` to whoever
+ * resumed it. When it is resumed, the call of the native function gives what was sent; or, unless
+ * `then` is OX_NONE, `then` is called with what was sent, and its result counts: a function that may
+ * suspend again. Throws where nothing can be suspended: outside of fibers, and where a function in C
+ * stands between (a comparison called by a sort, an ox_call). */
+OX_API ox_Value ox_suspend(ox_VM *vm, ox_Value value, ox_Value then);
 
 /* ---- looking inside -------------------------------------------------------------------------- */
 

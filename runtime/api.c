@@ -17,29 +17,33 @@ static bool config_read(const ox_Config *given, ox_Config *config) {
   return true;
 }
 
-/* The modules that some capability stands for. */
+/* What some capability stands for: modules, members of modules, and `import` of files. Any of
+ * several capabilities will do; where all are needed there is a line for each. */
 static const struct {
   uint32_t capability;
-  const char *module;
+  const char *name;
 } guarded[] = {
-    {OX_CAN_FILES, "fs"}, {OX_CAN_RUN, "process"}, {OX_CAN_SYSTEM, "os"}, {OX_CAN_SYSTEM, "io"},
+    {OX_CAN_FILES, "fs"},         {OX_CAN_READ, "fs.read"},       {OX_CAN_READ, "fs.lines"},
+    {OX_CAN_READ, "fs.read_bytes"}, {OX_CAN_READ, "fs.exists"},   {OX_CAN_READ, "fs.is_file"},
+    {OX_CAN_READ, "fs.is_dir"},   {OX_CAN_READ, "fs.size"},       {OX_CAN_READ, "fs.stat"},
+    {OX_CAN_READ, "fs.list"},     {OX_CAN_READ, "fs.walk"},       {OX_CAN_READ, "fs.copy"},
+    {OX_CAN_WRITE, "fs.copy"},    {OX_CAN_WRITE, "fs.write"},     {OX_CAN_WRITE, "fs.append"},
+    {OX_CAN_WRITE, "fs.write_bytes"}, {OX_CAN_WRITE, "fs.make_dir"}, {OX_CAN_WRITE, "fs.remove"},
+    {OX_CAN_WRITE, "fs.remove_dir"}, {OX_CAN_WRITE, "fs.rename"}, {OX_CAN_WRITE, "fs.temp_dir"},
+    {OX_CAN_RUN, "process"},      {OX_CAN_ENV, "os.env"},         {OX_CAN_ENV, "os.cwd"},
+    {OX_CAN_ENV, "os.pid"},       {OX_CAN_ENV, "os.hostname"},    {OX_CAN_ENV, "os.home"},
+    {OX_CAN_ENV, "os.cpus"},      {OX_CAN_ENV, "path.absolute"},  {OX_CAN_STDIO, "io"},
+    {OX_CAN_CLOCK, "time.now"},   {OX_CAN_CLOCK, "time.monotonic"}, {OX_CAN_CLOCK, "time.sleep"},
+    {OX_CAN_IMPORT, "import"},
 };
 enum { GUARDED = sizeof guarded / sizeof *guarded };
-_Static_assert((int)GUARDED < (int)DENIED_ROOM, "the list of denied modules ends with NULL");
+_Static_assert((int)GUARDED < (int)DENIED_ROOM, "the list of what is denied ends with NULL");
 
 static void deny_modules(ox_VM *vm, Api *api) {
   int n = 0;
   for (int i = 0; i < GUARDED; i++)
-    if (!(api->config.capabilities & guarded[i].capability)) api->denied[n++] = guarded[i].module;
+    if (!(api->config.capabilities & guarded[i].capability)) api->denied[n++] = guarded[i].name;
   vm->denied = api->denied;
-}
-
-/* The loader of a VM that must not import source files. */
-static char *load_nothing(void *context, const char *path, size_t *length) {
-  (void)context;
-  (void)path;
-  (void)length;
-  return NULL;
 }
 
 static VmConfig config_of_vm(const ox_Config *c) {
@@ -53,7 +57,7 @@ static VmConfig config_of_vm(const ox_Config *c) {
   vc.fuel = c->fuel;
   vc.write = c->write;
   vc.write_ctx = c->context;
-  vc.load = c->capabilities & OX_CAN_IMPORT ? c->load : load_nothing;
+  vc.load = c->load;
   vc.load_ctx = c->context;
   vc.argc = c->argc;
   vc.argv = c->argv;
@@ -96,6 +100,7 @@ void *ox_context(ox_VM *vm) { return api_of(vm)->config.context; }
 uint32_t api_enter(ox_VM *vm) {
   api_of(vm)->depth++;
   if (error_pending(vm)) error_take(vm); /* of an ox_throw that was not returned */
+  vm->suspending = false;                /* of an ox_suspend */
   return vm_roots_mark(vm);
 }
 
@@ -212,7 +217,8 @@ static void describe_frames(ox_VM *vm, Value thrown) {
     const char *file = frame.file ? frame.file : "";
     if (!e->file && frame.line > 0) e->file = file, e->line = frame.line, e->column = frame.column;
     if (!api->frames) break;
-    api->frames[i] = (ox_Frame){frame.function ? frame.function : "", file, frame.line};
+    api->frames[i] = (ox_Frame){frame.function ? frame.function : "", file, frame.line,
+                                 frame.column};
     e->frame_count = i + 1;
   }
 }
@@ -271,6 +277,13 @@ const ox_Error *ox_error(ox_VM *vm) {
   return &api->error;
 }
 
+const char *ox_status_name(ox_Status status) {
+  static const char *const names[] = {"OX_OK",        "OX_THROWN",      "OX_SYNTAX", "OX_INCOMPLETE",
+                                      "OX_NO_MEMORY", "OX_NO_FUEL",     "OX_INTERRUPTED",
+                                      "OX_EXITED",    "OX_NOT_FOUND",   "OX_MISUSE"};
+  return (unsigned)status < sizeof names / sizeof *names ? names[status] : "unknown status";
+}
+
 int ox_exit_code(ox_VM *vm) { return vm->exit_code; }
 
 /* ---- running programs ------------------------------------------------------------------------ */
@@ -323,6 +336,14 @@ ox_Status ox_run(ox_VM *vm, const char *text, size_t length, const char *name, o
   return compile_end(vm, &c, status, module, result);
 }
 
+ox_Status ox_compile(ox_VM *vm, const char *text, size_t length, const char *name,
+                     ox_Value *result) {
+  Compiling c = compile_begin(vm);
+  Value main = V_NIL;
+  VmStatus status = vm_compile(vm, name, name, text, length, &main, &c.report, &c.place);
+  return compile_end(vm, &c, status, main, result);
+}
+
 ox_Status ox_run_file(ox_VM *vm, const char *path, ox_Value *result) {
   Compiling c = compile_begin(vm);
   Value module = V_NIL;
@@ -371,7 +392,7 @@ void ox_flush(ox_VM *vm) { vm_flush(vm); }
 
 /* ---- globals --------------------------------------------------------------------------------- */
 
-static bool is_name(const char *name) {
+bool api_is_name(const char *name) {
   size_t n = strlen(name);
   if (n == 0 || (name[0] >= '0' && name[0] <= '9')) return false;
   for (size_t i = 0; i < n; i++) {
@@ -388,7 +409,7 @@ ox_Status ox_get(ox_VM *vm, const char *name, ox_Value *result) {
   Value value = index >= 0 ? global_get(vm, index) : V_ABSENT;
   if (value != V_ABSENT) return api_leave(vm, api_enter(vm), value, result);
   ox_Status status = OX_SYNTAX;
-  if (index < 0 && is_name(name)) status = ox_eval(vm, name, strlen(name), "ox_get", result);
+  if (index < 0 && api_is_name(name)) status = ox_eval(vm, name, strlen(name), "ox_get", result);
   if (status == OX_OK) return OX_OK; /* a core name: what it evaluates to */
   if (result) *result = ox_none();
   return api_not_found(vm, "global", name);
@@ -397,7 +418,7 @@ ox_Status ox_get(ox_VM *vm, const char *name, ox_Value *result) {
 ox_Status ox_set(ox_VM *vm, const char *name, ox_Value value) {
   bool is_const = false;
   if (in(value) == V_ABSENT) return api_misuse(vm, "ox_set: OX_NONE is no value");
-  if (!is_name(name)) return api_misuse(vm, "ox_set: this is not a name");
+  if (!api_is_name(name)) return api_misuse(vm, "ox_set: this is not a name");
   int index = global_find(vm, name, strlen(name), &is_const);
   if (index >= 0 && is_const) return api_misuse(vm, "ox_set: the name belongs to a constant");
   uint32_t mark = api_enter(vm);

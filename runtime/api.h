@@ -12,15 +12,16 @@
 #include "str.h"
 
 /* Places in VmState.spare. 0 bits until first used. */
-enum { API_THROWN = 8, API_PINS = 9 };
+enum { API_THROWN = 8, API_PINS, API_TYPES };
 
 typedef struct HostFunction HostFunction;
+typedef struct HostType HostType;
 
-enum { DENIED_ROOM = 8 };
+enum { DENIED_ROOM = 40 };
 
 typedef struct Api {
   ox_Config config;
-  const char *denied[DENIED_ROOM]; /* modules that the capabilities leave out; NULL at the end */
+  const char *denied[DENIED_ROOM]; /* what the capabilities leave out; NULL at the end */
   uint32_t depth;          /* calls from the host into the VM that have not returned */
   uint64_t failures;       /* counted, so that a native function's own are told from older ones */
   bool stopping;           /* an uncatchable stop is on its way out through native functions */
@@ -33,7 +34,7 @@ typedef struct Api {
   /* functions of the host */
   HostFunction **functions;
   uint32_t nfunctions, functions_cap;
-  struct HostType *types;  /* foreign types met, a list */
+  HostType *types;         /* foreign types met, a list; the newest first */
   uint32_t npins;          /* different values pinned: entries in the table at API_PINS */
   uint64_t pinned;         /* times pinned, in all */
 } Api;
@@ -67,7 +68,22 @@ ox_Status api_not_found(ox_VM *vm, const char *what, const char *name);
 /* Takes the pending error for ox_error; gives its status. */
 ox_Status api_take(ox_VM *vm);
 
+bool api_is_name(const char *text);
+
+/* What a function of the host is made of; see ox_function. owner: of a method, else NULL. */
+typedef struct HostCall {
+  ox_Function function;
+  void *context;
+  void (*finalize)(void *context);
+  const HostType *owner;
+} HostCall;
+/* A Native; takes the context over, also on failure. Rooted. V_ERROR: pending. */
+Value api_function(ox_VM *vm, const char *signature, const char *doc, const HostCall *call);
+/* The object in `self` if that is of type `t`; else NULL, with an error pending. */
+void *api_self(ox_VM *vm, ox_Value self, const HostType *t, const char *method);
+
 /* Frees the host's functions and types, after the heap is gone. */
 void api_free_host(Api *api);
+void api_free_types(Api *api);
 
 #endif

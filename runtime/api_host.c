@@ -1,31 +1,47 @@
-/* api_host.c - the C API: what a host gives to programs. Functions of the host are Natives whose
- * numbers lie above those of the builtins; objects of the host are Foreigns. Contracts in oxbow.h.
+/* api_host.c - the C API: what a host gives to programs: functions, modules, errors. Contracts in
+ * oxbow.h.
  *
- * A function belongs to its Native object: when the collector finds that unreachable, the finalizer
- * gives the function's number free and tells the host. */
+ * Functions of the host are Natives whose numbers lie above those of the builtins. A function belongs
+ * to its Native object: when the collector finds that unreachable, the finalizer gives the function's
+ * number free and tells the host. Types in a signature are read once, when the function is made, into
+ * one ArgType for each parameter; calls then compare tags. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api.h"
-#include "list.h"
+#include "import.h"
+#include "map.h"
 #include "native.h"
+#include "number.h"
+#include "signature.h"
 #include "str.h"
+
+/* What a parameter takes. WANT_FOREIGN: an object of the type called `name`. */
+typedef enum Want {
+  WANT_ANY, WANT_BOOL, WANT_INT, WANT_FLOAT, WANT_NUMBER, WANT_STRING, WANT_FUNCTION, WANT_LIST,
+  WANT_MAP, WANT_SET, WANT_RANGE, WANT_FIBER, WANT_CLASS, WANT_ERROR, WANT_MODULE, WANT_FOREIGN
+} Want;
+
+typedef struct ArgType {
+  Want want;
+  bool or_nil;
+  const char *param, *name; /* not ended by NUL */
+  uint32_t param_len, name_len;
+} ArgType;
 
 struct HostFunction {
   NativeDef def;          /* first: vm->host_natives points here */
   ox_Function call;
   void *context;
   void (*finalize)(void *context);
+  const HostType *owner;  /* of a method: its self is the context. Else NULL */
+  int count, named;       /* parameters before a rest, and behind it */
+  bool typed;
+  ArgType rest, *types;   /* types: for count + named parameters; NULL if none has any */
   char texts[];           /* name, signature, doc: each with its NUL */
 };
-
-typedef struct HostType {
-  ForeignType type;
-  const ox_ForeignType *host;
-  struct HostType *next;
-} HostType;
 
 /* ---- throwing -------------------------------------------------------------------------------- */
 
@@ -47,6 +63,16 @@ ox_Value ox_throw(ox_VM *vm, const char *kind, const char *format, ...) {
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
   return out_of(vm_throw(vm, kind_named(kind), "%s", message));
+}
+
+ox_Value ox_new_error(ox_VM *vm, const char *kind, const char *format, ...) {
+  char message[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  Value text = string_from_c(vm, message);
+  return api_made(vm, text == V_ERROR ? V_ERROR : error_new(vm, kind_named(kind), text, V_NIL));
 }
 
 ox_Value ox_throw_value(ox_VM *vm, ox_Value value) {
@@ -74,31 +100,154 @@ static Value stop_again(ox_VM *vm) {
 
 static Value host_result(ox_VM *vm, const HostFunction *f, Value result, uint64_t failures) {
   Api *api = api_of(vm);
+  bool suspends = vm->suspending && result == V_ABSENT;
+  vm->suspending = false;
   if (api->stopping) return stop_again(vm);
   if (result != V_ABSENT) {
     if (error_pending(vm)) error_take(vm);
     return result;
+  }
+  if (suspends && !error_pending(vm)) {
+    vm->suspending = true;
+    return V_ERROR;
   }
   if (error_pending(vm)) return V_ERROR;
   if (api->failures != failures) return in(ox_rethrow(vm));
   return vm_throw(vm, ERR_SYSTEM, "%s() of the host gave no value", f->def.name);
 }
 
+/* ---- types of arguments ---------------------------------------------------------------------- */
+
+static const struct {
+  const char *name, *phrase;
+} wants[] = {
+    [WANT_ANY] = {"any", "anything"},        [WANT_BOOL] = {"bool", "a bool"},
+    [WANT_INT] = {"int", "an int"},          [WANT_FLOAT] = {"float", "a float"},
+    [WANT_NUMBER] = {"number", "a number"},  [WANT_STRING] = {"string", "a string"},
+    [WANT_FUNCTION] = {"function", "a function"}, [WANT_LIST] = {"list", "a list"},
+    [WANT_MAP] = {"map", "a map"},           [WANT_SET] = {"set", "a set"},
+    [WANT_RANGE] = {"range", "a range"},     [WANT_FIBER] = {"fiber", "a fiber"},
+    [WANT_CLASS] = {"class", "a class"},     [WANT_ERROR] = {"error", "an error"},
+    [WANT_MODULE] = {"module", "a module"},
+};
+
+static ArgType arg_type(const SigParam *p) {
+  uint32_t len = p->type_len;
+  bool or_nil = len > 0 && p->type[len - 1] == '?';
+  ArgType t = {WANT_ANY, or_nil, p->name, p->type, p->len, len - or_nil};
+  if (len == 0) return t;
+  for (t.want = WANT_ANY; t.want < WANT_FOREIGN; t.want++)
+    if (strlen(wants[t.want].name) == t.name_len && !memcmp(wants[t.want].name, t.name, t.name_len))
+      break;
+  return t;
+}
+
+/* False: no memory. */
+static bool read_types(HostFunction *f) {
+  Signature sig;
+  signature_parse(f->def.signature, &sig);
+  if (sig.malformed) return true; /* is found when the Native is made */
+  f->count = sig.count;
+  f->named = sig.named;
+  f->rest = arg_type(&sig.rest_param);
+  f->typed = sig.rest_param.type_len > 0;
+  for (int i = 0; i < sig.count + sig.named; i++) f->typed |= sig.params[i].type_len > 0;
+  if (!f->typed) return true;
+  f->types = calloc((size_t)(sig.count + sig.named) + 1, sizeof *f->types);
+  for (int i = 0; f->types && i < sig.count + sig.named; i++) f->types[i] = arg_type(&sig.params[i]);
+  return f->types != NULL;
+}
+
+static bool is_callable(ox_VM *vm, Value v) {
+  return v_is(v, KIND_CLOSURE) || v_is(v, KIND_NATIVE) || v_is(v, KIND_BOUND) ||
+         v_is(v, KIND_CLASS) || vm_has_op(vm, v, OPM_CALL);
+}
+
+static bool is_foreign_named(ox_VM *vm, Value v, const ArgType *t) {
+  if (!v_is(v, KIND_FOREIGN)) return false;
+  const char *name = vm_type_name(vm, v);
+  return strlen(name) == t->name_len && memcmp(name, t->name, t->name_len) == 0;
+}
+
+static bool fits(ox_VM *vm, Value v, const ArgType *t) {
+  if (v == V_ABSENT || (t->or_nil && v == V_NIL)) return true;
+  switch (t->want) {
+    case WANT_ANY: return true;
+    case WANT_BOOL: return v_is_bool(v);
+    case WANT_INT: return num_is_int(v);
+    case WANT_FLOAT: return v_is_float(v);
+    case WANT_NUMBER: return num_is(v);
+    case WANT_STRING: return v_is_string(v);
+    case WANT_FUNCTION: return is_callable(vm, v);
+    case WANT_LIST: return v_is(v, KIND_LIST);
+    case WANT_MAP: return v_is(v, KIND_MAP);
+    case WANT_SET: return v_is(v, KIND_SET);
+    case WANT_RANGE: return v_is(v, KIND_RANGE);
+    case WANT_FIBER: return v_is(v, KIND_FIBER);
+    case WANT_CLASS: return v_is(v, KIND_CLASS);
+    case WANT_ERROR: return v_is(v, KIND_ERROR);
+    case WANT_MODULE: return v_is(v, KIND_MODULE);
+    case WANT_FOREIGN: return is_foreign_named(vm, v, t);
+  }
+  return false;
+}
+
+static bool wrong_type(ox_VM *vm, const HostFunction *f, const ArgType *t, Value v) {
+  char got[64];
+  snprintf(got, sizeof got, "%s", vm_type_name(vm, v));
+  if (t->want == WANT_FOREIGN)
+    vm_throw(vm, ERR_TYPE, "`%.*s` of %s must be a %.*s%s, not %s", (int)t->param_len, t->param,
+             f->def.name, (int)t->name_len, t->name, t->or_nil ? " or nil" : "", got);
+  else
+    vm_throw(vm, ERR_TYPE, "`%.*s` of %s must be %s%s, not %s", (int)t->param_len, t->param,
+             f->def.name, wants[t->want].phrase, t->or_nil ? " or nil" : "", got);
+  return false;
+}
+
+/* `argv` as host_call has laid it out: the parameters, the rest, the parameters behind it. */
+static bool check_types(ox_VM *vm, const HostFunction *f, int argc, const ox_Value *argv) {
+  for (int i = 0; i < argc; i++) {
+    int behind = i - (argc - f->named);
+    const ArgType *t = i < f->count ? &f->types[i]
+                       : behind >= 0 ? &f->types[f->count + behind] : &f->rest;
+    if (!fits(vm, in(argv[i]), t)) return wrong_type(vm, f, t, in(argv[i]));
+  }
+  return true;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
 enum { ARGS_ON_STACK = 16 };
 
-/* Arguments are copied, since the stack they lie on may move when the function calls back. */
+static Value call_with(ox_VM *vm, const HostFunction *f, int argc, const ox_Value *argv) {
+  void *context = f->context;
+  if (f->typed && !check_types(vm, f, argc, argv)) return V_ERROR;
+  if (f->owner && !(context = api_self(vm, argv[0], f->owner, f->def.name))) return V_ERROR;
+  uint64_t failures = api_of(vm)->failures;
+  return host_result(vm, f, in(f->call(vm, context, argc, argv)), failures);
+}
+
+/* Arguments are copied, since the stack they lie on may move when the function calls back. Those not
+ * given of the parameters before a rest are added. */
 static Value host_call(ox_VM *vm, Value *args, int nargs) {
   const Native *native = vm_deref(vm, vm->callee);
   const HostFunction *f = api_of(vm)->functions[native->h.aux - NATIVE_HOST];
   ox_Value few[ARGS_ON_STACK], *argv = few;
-  int argc = native->max == UINT16_MAX ? nargs : native->max;
+  int given = native->max == UINT16_MAX ? nargs : native->max;
+  int first = given > f->count ? given : f->count, argc = first + f->named;
   if (argc > ARGS_ON_STACK && !(argv = malloc((size_t)argc * sizeof *argv)))
     return vm_throw_oom(vm);
-  memcpy(argv, args, (size_t)argc * sizeof *argv);
-  uint64_t failures = api_of(vm)->failures;
-  Value result = in(f->call(vm, f->context, argc, argv));
+  for (int i = 0; i < argc; i++)
+    argv[i] = out_of(i < given ? args[i] : i < first ? V_ABSENT : args[given + i - first]);
+  Value result = call_with(vm, f, argc, argv);
   if (argv != few) free(argv);
-  return host_result(vm, f, result, failures);
+  return result;
+}
+
+static void function_drop(HostFunction *f) {
+  if (!f) return;
+  free(f->types);
+  free(f);
 }
 
 static HostFunction *function_new(const char *signature, const char *doc) {
@@ -110,7 +259,9 @@ static HostFunction *function_new(const char *signature, const char *doc) {
   memcpy(f->texts + name + 1, signature, sig);
   if (doc) memcpy(f->texts + name + 1 + sig, doc, about);
   f->def = (NativeDef)NATIVE(f->texts, host_call, f->texts + name + 1, f->texts + name + 1 + sig);
-  return f;
+  if (read_types(f)) return f;
+  function_drop(f);
+  return NULL;
 }
 
 /* A free number, or UINT32_MAX when memory is out. */
@@ -136,7 +287,7 @@ static void function_free(Api *api, uint32_t number) {
   if (!f) return;
   api->functions[number] = NULL;
   if (f->finalize) f->finalize(f->context);
-  free(f);
+  function_drop(f);
 }
 
 static void finalize_native(ox_VM *vm, Ref object) {
@@ -153,56 +304,56 @@ static Value function_value(ox_VM *vm, HostFunction *f, uint32_t number) {
   return gc_add_final(vm->gc, v_ref(v)) ? v : vm_throw_oom(vm);
 }
 
-ox_Value ox_function(ox_VM *vm, const char *signature, const char *doc, ox_Function function,
-                     void *context, void (*finalize)(void *context)) {
+Value api_function(ox_VM *vm, const char *signature, const char *doc, const HostCall *call) {
   HostFunction *f = function_new(signature, doc);
   uint32_t number = f ? function_number(vm) : UINT32_MAX;
   if (number == UINT32_MAX) {
-    free(f);
-    if (finalize) finalize(context);
-    return api_made(vm, vm_throw_oom(vm));
+    function_drop(f);
+    if (call->finalize) call->finalize(call->context);
+    return vm_throw_oom(vm);
   }
-  f->call = function;
-  f->context = context;
-  f->finalize = finalize;
+  f->call = call->function;
+  f->context = call->context;
+  f->finalize = call->finalize;
+  f->owner = call->owner;
   Value v = function_value(vm, f, number);
   if (v == V_ERROR) function_free(api_of(vm), number);
-  return api_made(vm, v);
+  return v;
 }
 
-/* ---- objects --------------------------------------------------------------------------------- */
-
-static const ForeignType *type_for(Api *api, const ox_ForeignType *host) {
-  for (HostType *t = api->types; t; t = t->next)
-    if (t->host == host) return &t->type;
-  HostType *t = calloc(1, sizeof *t);
-  if (!t) return NULL;
-  t->type = (ForeignType){host->name, host->finalize, NULL, 0, -1};
-  t->host = host;
-  t->next = api->types;
-  api->types = t;
-  return &t->type;
+ox_Value ox_function(ox_VM *vm, const char *signature, const char *doc, ox_Function function,
+                     void *context, void (*finalize)(void *context)) {
+  HostCall call = {function, context, finalize, NULL};
+  return api_made(vm, api_function(vm, signature, doc, &call));
 }
 
-ox_Value ox_foreign(ox_VM *vm, const ox_ForeignType *type, void *object) {
-  const ForeignType *known = type_for(api_of(vm), type);
-  if (!known && type->finalize) type->finalize(object);
-  return api_made(vm, known ? foreign_new(vm, known, object) : vm_throw_oom(vm));
+/* ---- modules --------------------------------------------------------------------------------- */
+
+static bool only_names(ox_VM *vm, Value members) {
+  uint32_t i = 0;
+  Value key, value;
+  while (map_next(vm, as_map(vm, members), &i, &key, &value)) {
+    String *name = v_is_string(key) ? string_flat(vm, key) : NULL;
+    if (!name || !api_is_name(name->chars)) return false;
+  }
+  return true;
 }
 
-void *ox_foreign_object(ox_VM *vm, ox_Value value, const ox_ForeignType *type) {
-  if (!v_is(in(value), KIND_FOREIGN)) return NULL;
-  const Foreign *f = vm_deref(vm, in(value));
-  const Handle *handle = &vm->handles[f->handle];
-  const ForeignType *known = type_for(api_of(vm), type);
-  return known && handle->type == known ? handle->ptr : NULL;
+ox_Status ox_module(ox_VM *vm, const char *name, ox_Value members) {
+  if (!v_is(in(members), KIND_MAP)) return api_misuse(vm, "ox_module: members must be a map");
+  if (!api_is_name(name) || strlen(name) > IMPORT_NAME_MAX)
+    return api_misuse(vm, "ox_module: this is no name for a module");
+  if (!only_names(vm, in(members)))
+    return api_misuse(vm, "ox_module: the keys of the members must be names");
+  uint32_t mark = api_enter(vm);
+  bool done = import_give(vm, name, in(members));
+  return api_leave(vm, mark, done ? V_NIL : V_ERROR, NULL);
 }
+
+/* ---- the end --------------------------------------------------------------------------------- */
 
 void api_free_host(Api *api) {
   for (uint32_t i = 0; i < api->nfunctions; i++) function_free(api, i);
   free(api->functions);
-  for (HostType *t = api->types, *next; t; t = next) {
-    next = t->next;
-    free(t);
-  }
+  api_free_types(api);
 }

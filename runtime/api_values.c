@@ -8,6 +8,7 @@
 #include "ops.h"
 #include "list.h"
 #include "map.h"
+#include "native.h"
 #include "number.h"
 #include "repr.h"
 #include "str.h"
@@ -232,6 +233,12 @@ ox_Status ox_set_index(ox_VM *vm, ox_Value container, ox_Value key, ox_Value val
   return api_leave(vm, mark, done ? V_NIL : V_ERROR, NULL);
 }
 
+ox_Status ox_elements(ox_VM *vm, ox_Value iterable, ox_Value *result) {
+  if (in(iterable) == V_ABSENT) return api_misused(vm, "ox_elements: OX_NONE was given", result);
+  uint32_t mark = api_enter(vm);
+  return api_leave(vm, mark, list_from_iterable(vm, in(iterable), "ox_elements"), result);
+}
+
 ox_Status ox_push(ox_VM *vm, ox_Value list, ox_Value value) {
   if (!v_is(in(list), KIND_LIST)) return api_misuse(vm, "ox_push: this is no list");
   if (in(value) == V_ABSENT) return api_misuse(vm, "ox_push: OX_NONE is no value");
@@ -239,8 +246,18 @@ ox_Status ox_push(ox_VM *vm, ox_Value list, ox_Value value) {
   return api_leave(vm, mark, list_push(vm, in(list), in(value)) ? V_NIL : V_ERROR, NULL);
 }
 
+static bool next_of_list(ox_VM *vm, Value list, uint32_t *position, ox_Value *key,
+                         ox_Value *value) {
+  if (*position >= list_len(vm, list)) return false;
+  uint32_t at = (*position)++;
+  *key = out_of(v_from_int(at));
+  if (value) *value = out_of(list_get(vm, list, at));
+  return true;
+}
+
 bool ox_next(ox_VM *vm, ox_Value map, uint32_t *position, ox_Value *key, ox_Value *value) {
   Value k, v;
+  if (v_is(in(map), KIND_LIST)) return next_of_list(vm, in(map), position, key, value);
   if (!v_is(in(map), KIND_MAP) && !v_is(in(map), KIND_SET)) return false;
   if (!map_next(vm, as_map(vm, in(map)), position, &k, &v)) return false;
   *key = out_of(k);

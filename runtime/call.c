@@ -185,7 +185,7 @@ static bool call_native(ox_VM *vm, unsigned at, unsigned nargs, const Named *nam
   vm->callee = f;
   Value v = def->fn(vm, args, (int)nargs);
   vm->st->extra = extra;
-  if (v == V_ERROR) return false;
+  if (v == V_ERROR) return vm->suspending && fiber_suspend(vm, ret, def->name);
   return call_deliver(vm, ret, NULL, v);
 }
 
@@ -349,7 +349,7 @@ bool call_deliver(ox_VM *vm, uint64_t link, Value *N, Value result) {
     case RET_ITER: return ops_iter_result(vm, result);
     case RET_NEXT: return deliver_next(vm, result);
     case RET_DROP: return true;
-    case RET_FIBER: return fiber_finish(vm);
+    case RET_FIBER: return fiber_finish(vm, result);
     case RET_C: st->exit_value = result; return true;
   }
   return true;

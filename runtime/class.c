@@ -273,6 +273,10 @@ static bool place_init_args(ox_VM *vm, unsigned at, unsigned nargs, const Named 
 
 bool class_construct(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, uint64_t ret) {
   Value cls = vm_regs(vm)[at];
+  if (as_class(vm, cls)->flags & CLASS_BUILTIN && as_class(vm, cls)->init != V_NIL) {
+    vm_regs(vm)[at] = as_class(vm, cls)->init; /* of a foreign type: it makes the object itself */
+    return call_at(vm, at, nargs, named, ret);
+  }
   if (!check_constructible(vm, as_class(vm, cls), nargs + (named ? named->n : 0))) return false;
   Value o = instance_new(vm, cls);
   if (o == V_ERROR) return false;

@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 
+#include "class.h"
 #include "hash.h"
 #include "list.h"
 #include "map.h"
@@ -64,7 +65,10 @@ static int pairs_add(PairSet *set, uint64_t pair) {
 /* Outcomes of one step: the first three are those of value_equal. */
 enum { FAILED = -1, DIFFERENT = 0, SAME = 1, DEEP = 2, PAIR = 3, DONE = 4 };
 
+static bool has_class(Value v) { return v_is(v, KIND_INSTANCE) || v_is(v, KIND_FOREIGN); }
+
 static Class *instance_class(ox_VM *vm, Value v) {
+  if (v_is(v, KIND_FOREIGN)) return as_class(vm, ((Foreign *)vm_deref(vm, v))->cls);
   return gc_ptr(vm->cage, (Ref){((Instance *)vm_deref(vm, v))->h.aux});
 }
 
@@ -81,7 +85,7 @@ static int equal_strings(ox_VM *vm, Value a, Value b) {
 
 /* One level; DEEP for two containers whose contents decide. */
 static int equal_step(ox_VM *vm, Value a, Value b) {
-  if (v_is(a, KIND_INSTANCE)) return equal_instance(vm, a, b);
+  if (has_class(a)) return equal_instance(vm, a, b);
   if (num_is(a)) return num_is(b) && num_compare(vm, a, b) == 0;
   if (a == b) return SAME;
   if (!v_is_ref(a) || !v_is_ref(b)) return DIFFERENT;
@@ -207,7 +211,7 @@ int value_compare(ox_VM *vm, Value a, Value b) {
   while (v_is(a, KIND_LIST) && v_is(b, KIND_LIST)) /* lists: by the first elements that differ */
     if (!first_difference(vm, &a, &b, &order)) return error_pending(vm) ? NO_ORDER : order;
   if (num_is(a) && num_is(b)) return num_compare(vm, a, b);
-  if (v_is(a, KIND_INSTANCE)) return compare_instances(vm, a, b);
+  if (has_class(a)) return compare_instances(vm, a, b);
   if (!v_is_string(a) || !v_is_string(b)) return no_order(vm, a, b);
   int c = string_compare(vm, a, b);
   return error_pending(vm) ? NO_ORDER : (c > 0) - (c < 0);
@@ -257,7 +261,7 @@ bool value_hash(ox_VM *vm, Value v, uint32_t *out) {
     *out = string_hash(vm, s);
   } else if (v_is(v, KIND_RANGE)) {
     *out = hash_range(vm, v);
-  } else if (v_is(v, KIND_INSTANCE)) {
+  } else if (has_class(v)) {
     return hash_instance(vm, v, out);
   } else if (v_is(v, KIND_LIST) || v_is(v, KIND_MAP) || v_is(v, KIND_SET)) {
     return no_key(vm, v_is(v, KIND_LIST) ? "a list" : v_is(v, KIND_MAP) ? "a map" : "a set");

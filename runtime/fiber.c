@@ -97,10 +97,10 @@ bool stack_grow(ox_VM *vm, uint64_t n) {
 }
 
 Value fiber_new(ox_VM *vm, Value fn) {
-  Fiber *f = vm_alloc(vm, sizeof(Fiber) / 8, KIND_FIBER, LAYOUT_VALUES, 5, 0);
+  Fiber *f = vm_alloc(vm, sizeof(Fiber) / 8, KIND_FIBER, LAYOUT_VALUES, 6, 0);
   if (f == NULL) return V_ERROR;
   f->fn = fn;
-  f->stack = f->parent = V_NIL;
+  f->stack = f->parent = f->then = V_NIL;
   f->if_done = V_ABSENT;
   f->resumer = f->resumed = 0;
   f->state = FIBER_NEW;
@@ -179,26 +179,57 @@ static bool start(ox_VM *vm, Value fiber) {
   return call_above(vm, fn, 0, NULL, link_make(f->pc, 0, RET_FIBER));
 }
 
+/* The running fiber waits for `fiber` from now on. False: too many do already. */
+static bool wait_for(ox_VM *vm, Value fiber, Value if_done, uint64_t resumer) {
+  if (vm_fiber(vm)->depth >= MAX_FIBER_DEPTH) {
+    vm_throw(vm, ERR_STACK, "stack overflow: too many fibers wait for one another");
+    return false;
+  }
+  leave(vm, FIBER_WAITING);
+  Fiber *f = (Fiber *)vm_deref(vm, fiber);
+  touch(vm, f);
+  f->depth = vm_fiber(vm)->depth + 1;
+  f->parent = vm->st->fiber;
+  f->if_done = if_done;
+  f->resumer = resumer;
+  return true;
+}
+
+/* In the fiber just switched to: what was sent arrives. */
+static bool go_on(ox_VM *vm, Fiber *f, Value sent) {
+  Value then = f->then;
+  if (then == V_NIL) return call_deliver(vm, f->resumed, NULL, sent);
+  f->then = V_NIL;
+  return vm_root(vm, then) && call_above(vm, then, 1, &sent, f->resumed);
+}
+
 bool fiber_resume(ox_VM *vm, Value fiber, Value sent, Value if_done, uint64_t resumer) {
   Fiber *f = (Fiber *)vm_deref(vm, fiber);
   FiberState state = f->state;
   if (state == FIBER_DONE) return deliver_done(vm, if_done, resumer);
   if (state == FIBER_RUNNING || state == FIBER_WAITING) return refuse(vm, f);
   if (state == FIBER_NEW && !add_stack(vm, fiber, STACK_FIBER, RET_FIBER)) return false;
-  f = (Fiber *)vm_deref(vm, fiber);
-  if (vm_fiber(vm)->depth >= MAX_FIBER_DEPTH) {
-    vm_throw(vm, ERR_STACK, "stack overflow: too many fibers wait for one another");
-    return false;
-  }
-  leave(vm, FIBER_WAITING);
-  touch(vm, f);
-  f->depth = vm_fiber(vm)->depth + 1;
-  f->parent = vm->st->fiber;
-  f->if_done = if_done;
-  f->resumer = resumer;
+  if (!wait_for(vm, fiber, if_done, resumer)) return false;
   if (state == FIBER_NEW) return start(vm, fiber);
   switch_to(vm, fiber);
-  return call_deliver(vm, f->resumed, NULL, sent);
+  return go_on(vm, f, sent);
+}
+
+/* Throws where the fiber waits: always false, with the fiber the running one if it waited. */
+static bool resume_throwing(ox_VM *vm, Value fiber, Value error, uint64_t resumer) {
+  Fiber *f = (Fiber *)vm_deref(vm, fiber);
+  if (f->state == FIBER_RUNNING || f->state == FIBER_WAITING) return refuse(vm, f);
+  if (f->state == FIBER_SUSPENDED) {
+    if (!wait_for(vm, fiber, V_NIL, resumer)) return false;
+    switch_to(vm, fiber);
+    f->then = V_NIL;
+  } else { /* it never ran, and never will */
+    touch(vm, f);
+    f->state = FIBER_DONE;
+    f->fn = V_NIL;
+  }
+  vm_throw_value(vm, error);
+  return false;
 }
 
 /* Back to the resumer of the running fiber, whose position has been noted. Gives the fiber left. */
@@ -218,12 +249,33 @@ static Fiber *end_fiber(ox_VM *vm) {
   return switch_back(vm);
 }
 
-bool fiber_finish(ox_VM *vm) {
+bool fiber_finish(ox_VM *vm, Value result) {
   Fiber *f = end_fiber(vm);
+  if (link_mode(f->resumer) == RET_C) return call_deliver(vm, f->resumer, NULL, result);
   return deliver_done(vm, f->if_done, f->resumer);
 }
 
 uint64_t fiber_fail(ox_VM *vm) { return end_fiber(vm)->resumer; }
+
+static bool cannot_suspend(ox_VM *vm, const char *name) {
+  vm_throw(vm, ERR_FIBER, vm_fiber(vm)->parent == V_NIL
+           ? "%s() has to wait, which only a fiber can do"
+           : "%s() has to wait, but was called by way of a function written in C", name);
+  return false;
+}
+
+bool fiber_suspend(ox_VM *vm, uint64_t ret, const char *name) {
+  VmState *st = vm->st;
+  Value yielded = st->yielded, then = st->then;
+  vm->suspending = false;
+  st->yielded = st->then = V_NIL;
+  if (st->fiber == vm->entry_fiber) return cannot_suspend(vm, name);
+  leave(vm, FIBER_SUSPENDED);
+  vm_fiber(vm)->resumed = ret;
+  vm_fiber(vm)->then = then;
+  Fiber *f = switch_back(vm);
+  return call_deliver(vm, f->resumer, NULL, yielded);
+}
 
 bool slow_yield(ox_VM *vm, uint32_t ins) {
   if (vm->st->fiber == vm->entry_fiber) {
@@ -238,7 +290,9 @@ bool slow_yield(ox_VM *vm, uint32_t ins) {
   return call_deliver(vm, f->resumer, NULL, v);
 }
 
-Value fiber_step(ox_VM *vm, Value f, Value sent, bool *done) {
+/* One of `sent` and `error` is V_ABSENT. */
+static Value step(ox_VM *vm, Value f, Value sent, Value error, bool *done) {
+  *done = false;
   if (vm->c_depth >= vm->max_c_depth) return vm_throw(vm, ERR_STACK, "stack overflow");
   VmState *st = vm->st;
   uint64_t pc = st->pc, extra = st->extra;
@@ -246,9 +300,15 @@ Value fiber_step(ox_VM *vm, Value f, Value sent, bool *done) {
   Value entry = vm->entry_fiber, callee = vm->callee;
   vm->entry_fiber = st->fiber;
   uint64_t exit_pc = proto_code(vm, proto_of(vm, st->stub));
-  bool ok = vm_root(vm, f) && fiber_resume(vm, f, sent, V_NIL, link_make(exit_pc, 0, RET_C));
-  if (!ok && st->fiber != vm->entry_fiber) vm_unwind(vm);
-  if (st->pc != exit_pc && ok) interp_run(vm);
+  uint64_t link = link_make(exit_pc, 0, RET_C);
+  bool ok = vm_root(vm, f);
+  if (ok) ok = error == V_ABSENT ? fiber_resume(vm, f, sent, V_NIL, link)
+                                 : resume_throwing(vm, f, error, link);
+  if (!ok && st->fiber != vm->entry_fiber) {
+    vm_unwind(vm); /* to a handler in the fiber, or to here */
+    ok = st->error == V_ABSENT;
+  }
+  if (ok && st->pc != exit_pc) interp_run(vm);
   vm->entry_fiber = entry;
   vm->callee = callee;
   st->pc = pc;
@@ -257,6 +317,14 @@ Value fiber_step(ox_VM *vm, Value f, Value sent, bool *done) {
   *done = ((Fiber *)vm_deref(vm, f))->state == FIBER_DONE;
   if (!ok || st->error != V_ABSENT) return V_ERROR;
   return vm_root(vm, st->exit_value) ? st->exit_value : V_ERROR;
+}
+
+Value fiber_step(ox_VM *vm, Value f, Value sent, bool *done) {
+  return step(vm, f, sent, V_ABSENT, done);
+}
+
+Value fiber_step_throwing(ox_VM *vm, Value f, Value error, bool *done) {
+  return step(vm, f, V_ABSENT, error, done);
 }
 
 /* ---- methods ---- */

@@ -25,14 +25,21 @@ bool fiber_init_main(ox_VM *vm);
 bool fiber_resume(ox_VM *vm, Value f, Value sent, Value if_done, uint64_t resumer);
 /* The same for the methods next and send. */
 bool fiber_resume_special(ox_VM *vm, int special, Value *args, uint64_t ret);
-/* The running fiber's function has returned: goes on in the resumer. */
-bool fiber_finish(ox_VM *vm);
+/* The running fiber's function has returned: goes on in the resumer. `result` reaches resumers in
+ * C only. */
+bool fiber_finish(ox_VM *vm, Value result);
+/* A native asked to suspend the running fiber: st->yielded goes to the resumer. What is sent later
+ * becomes the result of the native's call, which `ret` says where to put; if st->then is a function,
+ * it is called with what was sent, and its result counts. `name`: of the native, for errors. */
+bool fiber_suspend(ox_VM *vm, uint64_t ret, const char *name);
 /* It has thrown: goes on in the resumer, at the place where it waits. Gives the link it waits
  * by. */
 uint64_t fiber_fail(ox_VM *vm);
-/* Resumes from C. *done: it was finished or finishes now; the result is nil then. V_ERROR:
- * pending. */
+/* Resumes from C. *done: it was finished (the result is nil) or finishes now (it is what the
+ * fiber's function returned). V_ERROR: pending. */
 Value fiber_step(ox_VM *vm, Value f, Value sent, bool *done);
+/* The same, but where the fiber waits `error` is thrown. */
+Value fiber_step_throwing(ox_VM *vm, Value f, Value error, bool *done);
 
 /* Before a collection: st->base is noted in the running stack. */
 void fiber_note_used(ox_VM *vm);

@@ -28,7 +28,7 @@ static uint32_t handle_new(ox_VM *vm, void *ptr, const ForeignType *type) {
     if (vm->nhandles >= vm->handles_cap && !handles_grow(vm)) return UINT32_MAX;
     h = vm->nhandles++;
   }
-  vm->handles[h] = (Handle){ptr, type, 0};
+  vm->handles[h] = (Handle){ptr, type, 0, 0};
   return h;
 }
 
@@ -51,7 +51,7 @@ static bool foreign_methods(ox_VM *vm, const ForeignType *type, Value methods) {
   return true;
 }
 
-static Value foreign_build_class(ox_VM *vm, const ForeignType *type, Value name) {
+Value foreign_build_class(ox_VM *vm, const ForeignType *type, Value name) {
   Value methods = map_new(vm, 0), fields = methods != V_ERROR ? map_new(vm, 0) : V_ERROR;
   if (fields == V_ERROR || !foreign_methods(vm, type, methods)) return V_ERROR;
   Class *c = vm_alloc(vm, sizeof(Class) / 8, KIND_CLASS, LAYOUT_VALUES, 7, 0);
@@ -85,14 +85,14 @@ static Value foreign_class(ox_VM *vm, const ForeignType *type) {
 }
 
 /* Every foreign object is finalized, if only to free its handle. */
-static Value foreign_make(ox_VM *vm, const ForeignType *type, void *ptr) {
-  Value cls = foreign_class(vm, type);
+static Value foreign_make(ox_VM *vm, const ForeignType *type, Value cls, void *ptr) {
   if (cls == V_ERROR) return V_ERROR;
   uint32_t handle = handle_new(vm, NULL, type);
   if (handle == UINT32_MAX) return vm_throw_oom(vm);
-  Foreign *f = vm_alloc(vm, sizeof(Foreign) / 8, KIND_FOREIGN, LAYOUT_VALUES | LAYOUT_FINAL, 1, 0);
+  Foreign *f = vm_alloc(vm, sizeof(Foreign) / 8, KIND_FOREIGN, LAYOUT_VALUES | LAYOUT_FINAL, 2, 0);
   if (!f) return V_ERROR;
   f->cls = cls;
+  f->slots = V_NIL;
   f->handle = handle;
   Value v = v_from_ptr(vm->cage, KIND_FOREIGN, f);
   if (!vm_root(vm, v)) return V_ERROR;
@@ -102,7 +102,11 @@ static Value foreign_make(ox_VM *vm, const ForeignType *type, void *ptr) {
 }
 
 Value foreign_new(ox_VM *vm, const ForeignType *type, void *ptr) {
-  Value v = foreign_make(vm, type, ptr);
+  return foreign_new_of(vm, type, foreign_class(vm, type), ptr);
+}
+
+Value foreign_new_of(ox_VM *vm, const ForeignType *type, Value cls, void *ptr) {
+  Value v = foreign_make(vm, type, cls, ptr);
   if (v == V_ERROR && type->finalize && ptr) type->finalize(ptr);
   return v;
 }
@@ -126,6 +130,7 @@ void foreign_finalize(ox_VM *vm, Ref object) {
   Handle *h = &vm->handles[f->handle];
   const ForeignType *type = h->type;
   if (h->ptr && type->finalize) type->finalize(h->ptr);
-  *h = (Handle){NULL, NULL, vm->free_handle};
+  if (h->bytes) gc_external(vm->gc, -(int64_t)h->bytes);
+  *h = (Handle){NULL, NULL, 0, vm->free_handle};
   vm->free_handle = (uint32_t)f->handle;
 }

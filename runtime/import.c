@@ -189,11 +189,30 @@ static Value module_new(ox_VM *vm, const LoadRequest *r) {
   return vm_root(vm, v) ? v : V_ERROR;
 }
 
+/* "std:math", "host:game". */
+static Value tagged_key(ox_VM *vm, const char *tag, const char *name, size_t len) {
+  char key[IMPORT_NAME_MAX + 8];
+  snprintf(key, sizeof key, "%s:%.*s", tag, (int)(len < IMPORT_NAME_MAX ? len : IMPORT_NAME_MAX),
+           name);
+  return module_key(vm, key);
+}
+
+bool import_give(ox_VM *vm, const char *name, Value members) {
+  Value key = tagged_key(vm, "host", name, strlen(name)), own = string_from_c(vm, name);
+  if (key == V_ERROR || own == V_ERROR || !vm_root(vm, members)) return false;
+  Value module = native_make_module(vm, own, members);
+  return module != V_ERROR && map_set(vm, vm->st->modules, key, module);
+}
+
+/* A module of the host, or V_ABSENT. */
+static Value import_given(ox_VM *vm, const char *name, size_t len) {
+  Value k = tagged_key(vm, "host", name, len);
+  return k == V_ERROR ? V_ERROR : map_get_str(vm, as_map(vm, vm->st->modules), k);
+}
+
 static Value import_table(ox_VM *vm, int table, const char *name, size_t len) {
   if (table < 0) return V_ABSENT;
-  char key[80];
-  snprintf(key, sizeof key, "std:%.*s", (int)(len < 64 ? len : 64), name);
-  Value k = module_key(vm, key);
+  Value k = tagged_key(vm, "std", name, len);
   if (k == V_ERROR) return V_ERROR;
   Value m = map_get_str(vm, as_map(vm, vm->st->modules), k);
   if (m != V_ABSENT) return m;
@@ -202,6 +221,8 @@ static Value import_table(ox_VM *vm, int table, const char *name, size_t len) {
 }
 
 Value import_standard(ox_VM *vm, const char *name, size_t len) {
+  Value given = import_given(vm, name, len);
+  if (given != V_ABSENT || error_pending(vm)) return given;
   return import_table(vm, native_find_module(name, len), name, len);
 }
 
@@ -263,6 +284,14 @@ static VmStatus load_text(ox_VM *vm, const LoadRequest *r, const Loading *parent
 
 /* ---- imports of a text ---- */
 
+static void suggest_given(ox_VM *vm, Suggest *near) {
+  uint32_t i = 0;
+  Value key, module;
+  while (map_next(vm, as_map(vm, vm->st->modules), &i, &key, &module))
+    if (strncmp(string_flat(vm, key)->chars, "host:", 5) == 0)
+      suggest_try(near, string_flat(vm, ((Module *)vm_deref(vm, module))->name));
+}
+
 static void unknown_standard(Job *job, const ImportRef *ref) {
   Diag *d = diag_error(&job->diags, &job->source, (Span){ref->from, ref->to},
                        "there is no module '%.*s'", (int)ref->path.len, ref->path.chars);
@@ -276,6 +305,7 @@ static void unknown_standard(Job *job, const ImportRef *ref) {
     Value v = string_from_c(job->vm, name);
     if (v != V_ERROR) suggest_try(&near, string_flat(job->vm, v));
   }
+  suggest_given(job->vm, &near);
   if (near.best_len)
     diag_hint(&job->diags, d, "did you mean `%.*s`?", (int)near.best_len, near.best);
 }
@@ -329,6 +359,10 @@ static VmStatus load_path(Job *job, const ImportRef *ref, const char *path, Valu
   if (*out != V_ABSENT) return VM_OK;
   if (job->chain->depth >= MAX_IMPORT_DEPTH)
     return bad_import(job, ref, "imports are nested too deep at '%.*s'", NULL);
+  if (!vm_allows(vm, "import")) {
+    error_take(vm);
+    return bad_import(job, ref, "the host does not allow files to be imported: '%.*s'", NULL);
+  }
   size_t len;
   char *text = read_text(vm, path, &len);
   if (!text) return bad_import(job, ref, "cannot find the module '%.*s'", path);
@@ -363,6 +397,26 @@ static VmStatus check_names(Job *job, const ImportRef *ref, Value module) {
   return ok ? VM_OK : show_errors(job);
 }
 
+/* A module of the host or a standard one. The prelude has the standard ones whatever the host
+ * gives, and its helpers. */
+static Value load_named(Job *job, const ImportRef *ref) {
+  const char *name = ref->path.chars;
+  uint32_t len = ref->path.len;
+  if (!prelude_is_text(job->request->text)) return import_standard(job->vm, name, len);
+  bool helpers = len == 7 && memcmp(name, "prelude", 7) == 0;
+  int table = helpers ? native_find_helpers() : native_find_module(name, len);
+  return import_table(job->vm, table, name, len);
+}
+
+static bool is_denied(ox_VM *vm, const ImportRef *ref) {
+  char name[IMPORT_NAME_MAX + 1];
+  snprintf(name, sizeof name, "%.*s", (int)ref->path.len, ref->path.chars);
+  if (import_given(vm, ref->path.chars, ref->path.len) != V_ABSENT || vm_allows(vm, name))
+    return false;
+  error_take(vm);
+  return true;
+}
+
 static VmStatus load_import(Job *job, const ImportRef *ref) {
   ox_VM *vm = job->vm;
   Value m = V_ABSENT;
@@ -373,11 +427,9 @@ static VmStatus load_import(Job *job, const ImportRef *ref) {
     status = load_path(job, ref, path, &m);
     free(path);
   } else {
-    bool helpers = prelude_is_text(job->request->text) && ref->path.len == 7 &&
-                   memcmp(ref->path.chars, "prelude", 7) == 0;
-    int table = helpers ? native_find_helpers()
-                        : native_find_module(ref->path.chars, ref->path.len);
-    m = import_table(vm, table, ref->path.chars, ref->path.len);
+    if (is_denied(vm, ref))
+      return bad_import(job, ref, "the host does not allow the module '%.*s'", NULL);
+    m = load_named(job, ref);
     if (m == V_ABSENT && error_pending(vm)) return VM_THROWN;
     if (m == V_ABSENT) {
       unknown_standard(job, ref);
@@ -440,6 +492,7 @@ VmStatus import_file(ox_VM *vm, const char *path, VmText *diags, VmPlace *first,
   if (key == V_ERROR) return VM_THROWN;
   *module = map_get_str(vm, as_map(vm, vm->st->modules), key);
   if (*module != V_ABSENT) return vm_root(vm, *module) ? VM_OK : VM_THROWN;
+  if (!vm_allows(vm, "import")) return VM_THROWN;
   size_t len;
   char *text = read_text(vm, path, &len);
   if (!text) {

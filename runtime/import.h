@@ -23,6 +23,9 @@ typedef struct LoadRequest {
 VmStatus import_load(ox_VM *vm, const LoadRequest *request, Value *module);
 /* A standard module by name, V_ERROR with an error pending, or V_ABSENT: there is none. Rooted. */
 Value import_standard(ox_VM *vm, const char *name, size_t len);
+/* Gives programs that are compiled from now on a module of that name, before any standard one. */
+enum { IMPORT_NAME_MAX = 64 };
+bool import_give(ox_VM *vm, const char *name, Value members);
 /* A file module by resolved path, loaded if it has not been. */
 VmStatus import_file(ox_VM *vm, const char *path, VmText *diags, VmPlace *first, Value *module);
 /* `name` of an import relative to the file at `from` (NULL: the current folder), with its ending.

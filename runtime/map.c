@@ -24,6 +24,7 @@
  * throws. */
 #include "map.h"
 
+#include "class.h"
 #include "compare.h"
 #include "hash.h"
 #include "list.h"
@@ -121,8 +122,8 @@ static bool key_prepare(ox_VM *vm, Value v, Key *k) {
     if (s->h.aux > STRING_INTERN_MAX) k->how = KEY_CONTENT;
   } else if (v_is(v, KIND_RANGE)) {
     k->how = KEY_CONTENT;
-  } else if (v_is(v, KIND_INSTANCE)) {
-    Class *c = gc_ptr(vm->cage, (Ref){((Instance *)vm_deref(vm, v))->h.aux});
+  } else if (v_is(v, KIND_INSTANCE) || v_is(v, KIND_FOREIGN)) {
+    Class *c = as_class(vm, vm_class_of(vm, v));
     if (c->flags & (CLASS_HAS_EQ | CLASS_HAS_HASH)) k->how = KEY_METHOD;
   }
   return true;
@@ -137,7 +138,7 @@ static bool content_equal(ox_VM *vm, Value a, Value b) {
 
 /* 1, 0, or -1 with an error pending. A method may do anything, also change this map. */
 static int method_equal(ox_VM *vm, Map *m, Value key, Value entry) {
-  if (!v_is(entry, KIND_INSTANCE)) return 0;
+  if (!v_is(entry, KIND_INSTANCE) && !v_is(entry, KIND_FOREIGN)) return 0;
   uint32_t version = m->version;
   int equal = value_equal(vm, key, entry);
   if (equal < 0 || m->version == version) return equal;

@@ -67,6 +67,8 @@ int native_find_module(const char *name, size_t len);
 int native_find_helpers(void);
 bool natives_init(ox_VM *vm);             /* core Store; classes of builtin types are made lazily */
 Value native_module(ox_VM *vm, int table);/* the Module object of a standard module */
+/* A Module that has run, of a Map name -> value. Rooted. */
+Value native_make_module(ox_VM *vm, Value name, Value members);
 
 /* ---- checking arguments: each throws a type error that names the function and parameter ---- */
 static inline bool arg_given(Value *args, int i) { return args[i] != V_ABSENT; }
@@ -92,6 +94,10 @@ typedef struct ForeignType {
 } ForeignType;
 /* Takes ptr over, also on failure. Rooted. */
 Value foreign_new(ox_VM *vm, const ForeignType *type, void *ptr);
+/* The same with a class from foreign_build_class; V_ERROR as class: an error is pending. */
+Value foreign_new_of(ox_VM *vm, const ForeignType *type, Value cls, void *ptr);
+/* A class for objects of a type, with its methods. Rooted. */
+Value foreign_build_class(ox_VM *vm, const ForeignType *type, Value name);
 /* NULL: error pending. */
 void *foreign_get(ox_VM *vm, Value v, const ForeignType *type, const char *what);
 /* Gives the pointer to its type's finalizer and frees the handle: for the collector's finalize. */

@@ -151,11 +151,12 @@ typedef struct Stack {
   Value slots[];
 } Stack;
 typedef struct Fiber {
-  Header h;          /* VALUES, n = 5 value words, then raw ones */
+  Header h;          /* VALUES, n = 6 value words, then raw ones */
   Value fn;          /* what to call first */
   Value stack;       /* Stack or nil (not started, or done) */
   Value parent;      /* the fiber that resumed this one, or nil */
   Value if_done;     /* what the resumer gets if this one is finished; absent: an error */
+  Value then;        /* function that what is sent goes through first (fiber_suspend), or nil */
   uint64_t resumer;  /* link (interp.h): where the resumer wants what is yielded */
   uint64_t resumed;  /* link: where this one wants what is sent */
   uint32_t state;    /* FiberState */
@@ -165,8 +166,10 @@ typedef struct Fiber {
 } Fiber;
 
 typedef struct Foreign {
-  Header h;          /* VALUES, n = 1 (+ LAYOUT_FINAL when its type has a finalizer) */
-  Value cls;         /* Class with the type's methods */
+  Header h;          /* VALUES|FINAL, n = 2 */
+  Value cls;         /* Class with the type's methods; its `fields` map the names of properties to
+                      * lists [getter or nil, setter or nil] */
+  Value slots;       /* List: values that the host keeps in the object, or nil */
   uint64_t handle;   /* index into the VM's handle table (outside the cage) */
 } Foreign;
 

@@ -77,7 +77,10 @@ static Value module_member(ox_VM *vm, Value module, Value name, uint32_t *slot) 
   }
   *slot = (uint32_t)v_int(at);
   Value v = ((Frame *)vm_deref(vm, m->frame))->slots[*slot];
-  if (v == V_ABSENT)
+  if (v == V_ABSENT && m->main == V_NIL)
+    vm_throw(vm, ERR_IMPORT, "the host does not allow `%s.%s`", name_chars(vm, m->name),
+             name_chars(vm, name));
+  else if (v == V_ABSENT)
     vm_throw(vm, ERR_NAME, "`%s` of module %s is used before its line ran", name_chars(vm, name),
              name_chars(vm, m->name));
   return v;
@@ -112,6 +115,29 @@ static Value function_property(ox_VM *vm, Value v, Value name) {
   return string_from_c(vm, native_def(vm, ((Native *)vm_deref(vm, v))->h.aux)->doc);
 }
 
+/* [getter, setter] of a foreign object's property, or V_ABSENT. */
+static Value foreign_accessors(ox_VM *vm, Value v, Value name) {
+  Value cls = ((Foreign *)vm_deref(vm, v))->cls;
+  return map_get_str(vm, as_map(vm, as_class(vm, cls)->fields), name);
+}
+
+static Value foreign_property(ox_VM *vm, Value v, Value name) {
+  Value accessors = foreign_accessors(vm, v, name);
+  if (accessors == V_ABSENT) return V_ABSENT;
+  Value getter = list_get(vm, accessors, 0);
+  if (getter != V_NIL) return vm_call(vm, getter, 1, &v);
+  return vm_throw(vm, ERR_NAME, "property `%s` of %s can only be set", name_chars(vm, name),
+                  vm_type_name(vm, v));
+}
+
+static bool set_foreign_property(ox_VM *vm, Value v, Value accessors, Value name, Value x) {
+  Value setter = list_get(vm, accessors, 1), args[2] = {v, x};
+  if (setter != V_NIL) return vm_call(vm, setter, 2, args) != V_ERROR;
+  vm_throw(vm, ERR_TYPE, "property `%s` of %s cannot be set", name_chars(vm, name),
+           vm_type_name(vm, v));
+  return false;
+}
+
 Value property_get(ox_VM *vm, Value v, Value name) {
   const Value *props = vm->st->props;
   if (name == props[PROP_CLASS]) return vm_class_of(vm, v);
@@ -122,6 +148,7 @@ Value property_get(ox_VM *vm, Value v, Value name) {
     case KIND_FIBER:
       if (name != props[PROP_DONE]) return V_ABSENT;
       return v_from_bool(((Fiber *)vm_deref(vm, v))->state == FIBER_DONE);
+    case KIND_FOREIGN: return foreign_property(vm, v, name);
     case KIND_CLASS: return name == props[PROP_NAME] ? as_class(vm, v)->name : V_ABSENT;
     case KIND_CLOSURE: case KIND_NATIVE: case KIND_BOUND: return function_property(vm, v, name);
     default: return V_ABSENT;
@@ -234,7 +261,7 @@ bool slow_getm(ox_VM *vm, uint32_t ins) {
 /* ---- setting ---- */
 
 static bool cannot_set(ox_VM *vm, Value v, Value name) {
-  if (v_is(v, KIND_INSTANCE)) no_member(vm, v, name, "field");
+  if (v_is(v, KIND_INSTANCE) || v_is(v, KIND_FOREIGN)) no_member(vm, v, name, "field");
   else if (v_is(v, KIND_MODULE))
     vm_throw(vm, ERR_TYPE, "cannot set `%s` of a module from outside", name_chars(vm, name));
   else
@@ -248,6 +275,11 @@ static bool set_member(ox_VM *vm, Value v, Value name, Value x, uint32_t *slot) 
     if (!map_set(vm, v, name, x)) return false;
     *slot = map_find_str(vm, as_map(vm, v), name);
     return true;
+  }
+  if (v_is(v, KIND_FOREIGN)) {
+    Value accessors = foreign_accessors(vm, v, name);
+    *slot = UINT32_MAX;
+    if (accessors != V_ABSENT) return set_foreign_property(vm, v, accessors, name, x);
   }
   if (!v_is(v, KIND_INSTANCE) || instance_field(vm, v, name, slot) == V_ABSENT)
     return cannot_set(vm, v, name);
@@ -265,7 +297,7 @@ bool slow_setf(ox_VM *vm, uint32_t ins) {
   Value *R = vm_regs(vm);
   Value v = R[INS_A(ins)];
   if (!set_member(vm, v, vm_const(vm, (uint16_t)word), R[INS_B(ins)], &slot)) return false;
-  fill_cache(vm, v, word, slot);
+  if (slot != UINT32_MAX) fill_cache(vm, v, word, slot);
   vm->st->pc++;
   return true;
 }

@@ -64,14 +64,30 @@ static void forget_globals(ox_VM *vm, uint64_t known) {
 
 /* ---- running ---- */
 
-VmStatus vm_load(ox_VM *vm, const char *name, const char *path, const char *text, size_t len,
-                 Value *module, VmText *diags, VmPlace *first) {
-  if (first) memset(first, 0, sizeof *first);
-  char *full = path ? import_resolve(NULL, path, strlen(path)) : NULL;
-  LoadRequest r = {name, full, text, len, false, false, diags, first};
-  VmStatus status = import_load(vm, &r, module);
+/* r->path is as the caller gave it. */
+static VmStatus load(ox_VM *vm, LoadRequest *r, Value *module) {
+  if (r->first) memset(r->first, 0, sizeof *r->first);
+  char *full = r->path ? import_resolve(NULL, r->path, strlen(r->path)) : NULL;
+  r->path = full;
+  VmStatus status = import_load(vm, r, module);
   free(full);
   return status;
+}
+
+VmStatus vm_load(ox_VM *vm, const char *name, const char *path, const char *text, size_t len,
+                 Value *module, VmText *diags, VmPlace *first) {
+  LoadRequest r = {name, path, text, len, false, false, diags, first};
+  return load(vm, &r, module);
+}
+
+VmStatus vm_compile(ox_VM *vm, const char *name, const char *path, const char *text, size_t len,
+                    Value *function, VmText *diags, VmPlace *first) {
+  Value module;
+  LoadRequest r = {name, path, text, len, false, true, diags, first};
+  VmStatus status = load(vm, &r, &module);
+  if (status != VM_OK) return status;
+  *function = ((Module *)vm_deref(vm, module))->main;
+  return vm_root(vm, *function) ? VM_OK : VM_THROWN;
 }
 
 VmStatus vm_load_file(ox_VM *vm, const char *path, Value *module, VmText *diags, VmPlace *first) {

@@ -53,6 +53,10 @@ typedef struct VmPlace { char file[256]; char message[512]; int line, column; } 
  * `first` may be NULL. */
 VmStatus vm_load(ox_VM *vm, const char *name, const char *path, const char *text, size_t len,
                  Value *module, VmText *diags, VmPlace *first);
+/* The same, but gives the program's top level as a function that runs it anew at each call, and
+ * returns the value of a final expression statement. Rooted. */
+VmStatus vm_compile(ox_VM *vm, const char *name, const char *path, const char *text, size_t len,
+                    Value *function, VmText *diags, VmPlace *first);
 /* The same for a file: VM_THROWN with ERR_IMPORT or ERR_IO pending if it cannot be read. */
 VmStatus vm_load_file(ox_VM *vm, const char *path, Value *module, VmText *diags, VmPlace *first);
 /* Runs a loaded module's top level once. VM_OK or VM_THROWN. */

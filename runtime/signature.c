@@ -30,33 +30,53 @@ static const char *skip_default(const char *s) {
   return s;
 }
 
-static bool add_param(Signature *out, const char *name, uint32_t len, bool optional) {
+static bool add_param(Signature *out, SigParam param) {
   int n = out->count + out->named;
-  if (n == SIGNATURE_MAX || len == 0) return false;
-  out->params[n] = (SigParam){name, len, optional};
+  if (n == SIGNATURE_MAX || param.len == 0) return false;
+  out->params[n] = param;
   if (out->rest) {
     out->named++;
   } else {
     out->count++;
-    if (!optional) out->required = out->count;
+    if (!param.optional) out->required = out->count;
   }
   return true;
+}
+
+static const char *parse_word(const char *s, const char **word, uint32_t *len) {
+  *word = s;
+  while (isalnum((unsigned char)*s) || *s == '_') s++;
+  *len = (uint32_t)(s - *word);
+  return s;
+}
+
+/* Behind `: type`; NULL: there is no type after the colon. */
+static const char *parse_type(const char *s, SigParam *param) {
+  param->type = "";
+  if (*s != ':') return s;
+  s = parse_word(skip_blanks(s + 1), &param->type, &param->type_len);
+  if (param->type_len == 0) return NULL;
+  if (*s == '?') {
+    param->type_len++;
+    s++;
+  }
+  return skip_blanks(s);
 }
 
 static const char *parse_param(const char *s, Signature *out) {
   bool rest = strncmp(s, "...", 3) == 0;
   if (rest) s += 3;
-  const char *name = s;
-  while (isalnum((unsigned char)*s) || *s == '_') s++;
-  uint32_t len = (uint32_t)(s - name);
-  s = skip_blanks(s);
-  bool optional = *s == '=';
-  if (optional) s = skip_default(s + 1);
+  SigParam param = {0};
+  s = parse_type(skip_blanks(parse_word(s, &param.name, &param.len)), &param);
+  if (s == NULL) return NULL;
+  param.optional = *s == '=';
+  if (param.optional) s = skip_default(s + 1);
   if (rest) {
     out->rest = true;
-    return len > 0 ? s : NULL;
+    out->rest_param = param;
+    return param.len > 0 ? s : NULL;
   }
-  return add_param(out, name, len, optional) ? s : NULL;
+  return add_param(out, param) ? s : NULL;
 }
 
 void signature_parse(const char *text, Signature *out) {

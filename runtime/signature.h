@@ -8,15 +8,16 @@
 enum { SIGNATURE_MAX = 32 };
 
 typedef struct SigParam {
-  const char *name;
-  uint32_t len;
+  const char *name, *type;  /* type: "" if it takes anything */
+  uint32_t len, type_len;
   bool optional;
 } SigParam;
 
 /* A native's signature, taken apart: `count` parameters before the rest, then `rest` or not, then
- * `named` ones that can only be given by name (they follow in params). self counts. */
+ * `named` ones that can only be given by name (they follow in params). self counts. Parameters of
+ * functions of the host may have types, as in "f(x: int, y: string? = nil)". */
 typedef struct Signature {
-  SigParam params[SIGNATURE_MAX];
+  SigParam params[SIGNATURE_MAX], rest_param;
   int count, required, named;
   bool rest, malformed;
 } Signature;

@@ -72,12 +72,17 @@ typedef struct VmState {
   Value thrown_trace;       /* trace of the last thrown value that is no Error, or nil */
   Value props[PROP_COUNT];
   Value prelude;            /* its Module, nil before it is needed */
+  Value yielded, then;      /* of a native that asks to suspend (ox_VM.suspending) */
   Value spare[64];          /* 40..63: runtime/lib/lib.h */
 } VmState;
 _Static_assert(sizeof(VmState) <= GC_ROOT_BYTES, "the root area must hold it");
 enum { CLASS_OF_NIL = 24, CLASS_OF_BOOL, CLASS_OF_INT, CLASS_OF_FLOAT }; /* in kind_class */
 
-typedef struct Handle { void *ptr; const void *type; uint32_t next_free; } Handle;
+typedef struct Handle {
+  void *ptr; const void *type;
+  uint64_t bytes;            /* charged to the heap's limit on its behalf */
+  uint32_t next_free;
+} Handle;
 
 struct ox_VM {
   Gc *gc;
@@ -102,10 +107,12 @@ struct ox_VM {
   uint64_t start_ns;
   Value callee;              /* the Native whose C function runs */
   Value entry_fiber;         /* the fiber in which the innermost interp_run began: cannot yield */
+  bool suspending;           /* the native that returns V_ERROR suspends its fiber: fiber_suspend */
   void (*mark_extra)(Gc *gc, ox_VM *vm); /* the API's roots; may be NULL */
   void (*finalize_extra)(ox_VM *vm, Ref object); /* for objects that are not Foreign; may be NULL */
   void *api;                 /* the API's own state */
-  const char *const *denied; /* names of modules that the host forbids, NULL at the end; or NULL */
+  const char *const *denied; /* what the host forbids, NULL at the end: "process", "fs.write",
+                                "import" (of files); or NULL */
   bool exiting; int exit_code; /* os.exit was called: unwinds like an interrupt */
   bool fuel_limited;         /* fuel_limit counts */
 };
@@ -156,6 +163,9 @@ Value vm_call_op(ox_VM *vm, Value v, OpMethod m, int nargs, const Value *args);
 bool vm_has_op(ox_VM *vm, Value v, OpMethod m);
 /* To be called by long loops in C once per ~1000 steps: fuel, interrupt. False: error pending. */
 bool vm_poll(ox_VM *vm, uint64_t steps);
+
+/* False, with an error pending: the host forbids `what`, a module or a function as in vm->denied. */
+bool vm_allows(ox_VM *vm, const char *what);
 
 /* ---- output ---- */
 void vm_write(ox_VM *vm, const char *bytes, size_t n);

@@ -15,7 +15,6 @@ typedef struct Events {
 static ox_Value on(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
   Events *events = context;
   (void)argc;
-  if (ox_type(argv[0]) != OX_TYPE_FUNCTION) return ox_throw(vm, "type", "on() needs a function");
   if (events->count == MAX_HANDLERS) return ox_throw(vm, "limit", "there are too many handlers");
   if (!ox_pin(vm, argv[0])) return ox_none();
   events->handlers[events->count++] = argv[0];
@@ -44,8 +43,8 @@ int main(void) {
   Events events = {.count = 0};
   ox_VM *vm = ox_new(NULL);
   if (!vm) return 1;
-  ox_set(vm, "on", ox_function(vm, "on(handler)", "Calls handler(name, amount) for each event.", on,
-                               &events, NULL));
+  ox_set(vm, "on", ox_function(vm, "on(handler: function)", "Calls handler(name, amount) for each event.",
+                               on, &events, NULL));
   ox_Status status = ox_eval(vm, program, strlen(program), "program", NULL);
   if (status != OX_OK) fputs(ox_error(vm)->report, stderr);
   emit(vm, &events, "deposit", 5);

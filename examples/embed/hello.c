@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// Programs call this as area(width, height).
+// Programs call this as area(width, height). That both are numbers is checked before: see main.
 static ox_Value area(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
   (void)context;
   (void)argc;
@@ -22,10 +22,12 @@ static int failed(ox_VM *vm) {
 int main(void) {
   static const char program[] =
       "fn greet(name) => \"Hello ${name}, the area is ${area(width, 2.5)}.\"\n"
-      "try { area(-1, 1) } catch e { print(e.message) }\n";
+      "try { area(-1, 1) } catch e { print(e.message) }\n"
+      "try { area(\"wide\", 1) } catch e { print(e.message) }\n";
   ox_VM *vm = ox_new(NULL);
   if (!vm) return 1;
-  ox_set(vm, "area", ox_function(vm, "area(width, height)", "The area.", area, NULL, NULL));
+  ox_set(vm, "area", ox_function(vm, "area(width: number, height: number)", "The area.", area, NULL,
+                                 NULL));
   ox_set(vm, "width", ox_int(vm, 4));
   if (ox_eval(vm, program, strlen(program), "program", NULL) != OX_OK) return failed(vm);
 
@@ -38,4 +40,5 @@ int main(void) {
 }
 
 // prints: area() needs lengths of at least 0
+// prints: `width` of area must be a number, not string
 // prints: Hello Ada, the area is 10.0.

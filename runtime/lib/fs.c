@@ -467,6 +467,8 @@ static Value fs_open(ox_VM *vm, Value *args, int nargs) {
   Value mode_text = args[1] == V_ABSENT ? string_byte(vm, 'r') : args[1];
   String *mode_name = path ? arg_string(vm, mode_text, "mode of fs.open") : NULL;
   const Mode *mode = mode_name ? find_mode(vm, mode_name->chars) : NULL;
+  if (mode && mode->stream & STREAM_READ && !vm_allows(vm, "fs.read")) return V_ERROR;
+  if (mode && mode->stream & STREAM_WRITE && !vm_allows(vm, "fs.write")) return V_ERROR;
   int fd = mode ? open_path(vm, path, mode->open, "open") : -1;
   if (fd < 0) return V_ERROR;
   struct stat info;

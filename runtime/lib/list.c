@@ -81,7 +81,8 @@ static Value list_m_extend(ox_VM *vm, Value *args, int nargs) {
 static int64_t search(ox_VM *vm, Value list, Value x, uint64_t from) {
   for (uint64_t i = from; i < list_len(vm, list); i++) {
     Value item = list_get(vm, list, i);
-    int r = item == x && !v_is_float(x) && !v_is(x, KIND_INSTANCE) ? 1 : value_equal(vm, item, x);
+    int r = item == x && !v_is_float(x) && !v_is(x, KIND_INSTANCE) && !v_is(x, KIND_FOREIGN)
+                ? 1 : value_equal(vm, item, x);
     if (r < 0) return -2;
     if (r > 0) return (int64_t)i;
     if (i % POLL_EVERY == POLL_EVERY - 1 && !vm_poll(vm, POLL_EVERY)) return -2;

@@ -81,7 +81,7 @@ bool registry_export_all(ox_VM *vm, const ModuleDef *def, Value exports) {
 }
 
 /* From name -> value to a frame of the values and a map name -> slot. */
-static Value module_make(ox_VM *vm, Value name, Value members) {
+Value native_make_module(ox_VM *vm, Value name, Value members) {
   uint32_t n = as_map(vm, members)->live, i = 0, slot = 0;
   Value exports = map_new(vm, n), key, value;
   if (exports == V_ERROR) return V_ERROR;
@@ -104,21 +104,40 @@ static Value module_make(ox_VM *vm, Value name, Value members) {
   return vm_root(vm, v) ? v : V_ERROR;
 }
 
-static bool is_denied(ox_VM *vm, const char *name) {
+bool vm_allows(ox_VM *vm, const char *what) {
   for (const char *const *denied = vm->denied; denied && *denied; denied++)
-    if (strcmp(*denied, name) == 0) return true;
-  return false;
+    if (strcmp(*denied, what) == 0) {
+      vm_throw(vm, ERR_IMPORT, "the host does not allow `%s`", what);
+      return false;
+    }
+  return true;
+}
+
+/* Takes what the host forbids out of a module: its places stay empty. */
+static bool take_denied(ox_VM *vm, const char *name, Value module) {
+  size_t n = strlen(name);
+  for (const char *const *denied = vm->denied; denied && *denied; denied++) {
+    if (strncmp(*denied, name, n) != 0 || (*denied)[n] != '.') continue;
+    uint32_t mark = vm_roots_mark(vm);
+    Value member = string_from_c(vm, *denied + n + 1);
+    Module *m = vm_deref(vm, module);
+    Value slot = member == V_ERROR ? V_ERROR : map_get(vm, m->exports, member);
+    vm_roots_reset(vm, mark);
+    if (slot == V_ERROR) return !error_pending(vm);
+    gc_store(vm->cage, v_ref(m->frame).w + 1 + (uint64_t)v_int(slot), V_ABSENT);
+  }
+  return true;
 }
 
 Value native_module(ox_VM *vm, int table) {
   const ModuleDef *def = native_tables[table];
-  if (is_denied(vm, def->name))
-    return vm_throw(vm, ERR_IMPORT, "the host does not allow the module '%s'", def->name);
+  if (!vm_allows(vm, def->name)) return V_ERROR;
   Value name = string_intern(vm, def->name, strlen(def->name));
   Value members = name == V_ERROR ? V_ERROR : map_new(vm, (uint64_t)def->ndefs);
   if (members == V_ERROR || !registry_export_all(vm, def, members)) return V_ERROR;
   if (def->init && !def->init(vm, members)) return V_ERROR;
-  return module_make(vm, name, members);
+  Value module = native_make_module(vm, name, members);
+  return module != V_ERROR && take_denied(vm, def->name, module) ? module : V_ERROR;
 }
 
 bool natives_init(ox_VM *vm) {

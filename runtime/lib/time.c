@@ -97,7 +97,7 @@ static double now(void) {
 static bool time_arg(ox_VM *vm, Value v, double *out) {
   if (v == V_ABSENT || v == V_NIL) {
     *out = now();
-    return true;
+    return vm_allows(vm, "time.now");
   }
   if (!arg_number(vm, v, "a time", out)) return false;
   if (*out >= TIME_MIN + DAY && *out < TIME_END - DAY) return true;

@@ -217,7 +217,8 @@ Test(modules, from_the_host) {
 }
 
 Test(modules, can_be_denied) {
-  static const char *const imports[] = {"import fs", "import process", "import os", "import io",
+  static const char *const imports[] = {"import fs", "import process", "import os\nos.pid()",
+                                        "import io",
                                         "import \"tests/api/nothing\" as n"};
   ox_Config config = ox_config();
   config.capabilities = 0;

@@ -1,5 +1,6 @@
 #!/bin/sh
-# run.sh BUILD: compiles and runs the C programs in the documentation, against BUILD/liboxbow.a.
+# run.sh BUILD: compiles and runs the C programs in the documentation, against BUILD/liboxbow.a; checks
+# that the header compiles in every language it is for, and that each of its functions is tested.
 #
 # A program is a block fenced as ```c that has an `int main`. It must compile without a warning and
 # exit with 0; lines `// prints: TEXT` in it say what it prints, standard error included.
@@ -37,6 +38,30 @@ run_program() {
     printf '%s failed; it printed:\n%s\n' "$(basename "$1")" "$got"
   fi
 }
+
+# check NAME COMMAND...: passes if the command succeeds.
+check() {
+  name=$1
+  shift
+  if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: $name"; fi
+}
+
+# The header by itself, in every language it is for.
+header_as() {
+  echo '#include <oxbow.h>' |
+    $1 -x "$2" -std="$3" -Wall -Wextra -Wpedantic -Werror -Iinclude -c -o /dev/null -
+}
+for standard in c99 c11 c17; do check "header as $standard" header_as "$cc" c $standard; done
+if c++ --version > /dev/null 2>&1; then
+  for standard in c++11 c++14 c++20; do check "header as $standard" header_as c++ c++ $standard; done
+fi
+
+# Every function of the header is tested, and shown in a page or an example or explained by itself.
+functions=$(sed -n 's/^OX_API [^(]*[ *]\(ox_[a-z_]*\)(.*/\1/p; s/^static inline [a-zA-Z_]* \(ox_[a-z_]*\)(.*/\1/p' \
+  include/oxbow.h)
+is_tested() { grep -qw "$1" tests/api/*.c tests/api/*.h; }
+for function in $functions; do check "$function is used in tests/api" is_tested "$function"; done
+check "functions of the header are found" [ "$(echo "$functions" | wc -l)" -gt 70 ]
 
 for page in README.md docs/embedding.md; do extract "$page"; done
 for program in "$scratch"/*.c; do

@@ -1,0 +1,230 @@
+/* api_types.c - the C API: objects of the host and their types. Contracts in oxbow.h.
+ *
+ * A type that a VM meets gets a HostType, outside the heap, and a class, inside: the class lies in
+ * the list at API_TYPES under the HostType's number, so that copies of the heap carry it. Its methods
+ * are functions of the host that know their type: they refuse any other self, and get the object as
+ * their context. "get x(self)" and "set x(self, value)" become the pair of a property, "init(...)"
+ * what calling the class runs. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "class.h"
+#include "list.h"
+#include "map.h"
+#include "native.h"
+#include "str.h"
+
+enum { METHODS_MAX = 1000, SLOTS_MAX = 256, SIGNATURE_TEXT = 512 };
+
+struct HostType {
+  ForeignType type;
+  ox_ForeignType host;    /* as far as the host's version of it reaches */
+  const ox_ForeignType *key;
+  uint32_t number;
+  struct HostType *next;
+};
+
+static HostType *type_find(Api *api, const ox_ForeignType *key) {
+  for (HostType *t = api->types; t; t = t->next)
+    if (t->key == key) return t;
+  return NULL;
+}
+
+/* NULL: no memory. */
+static HostType *type_for(Api *api, const ox_ForeignType *key) {
+  HostType *t = type_find(api, key);
+  if (t) return t;
+  t = calloc(1, sizeof *t);
+  if (!t) return NULL;
+  memcpy(&t->host, key, key->size < sizeof t->host ? key->size : sizeof t->host);
+  t->type = (ForeignType){key->name, key->finalize, NULL, 0, -1};
+  t->key = key;
+  t->number = api->types ? api->types->number + 1 : 0;
+  t->next = api->types;
+  return api->types = t;
+}
+
+void api_free_types(Api *api) {
+  for (HostType *t = api->types, *next; t; t = next) {
+    next = t->next;
+    free(t);
+  }
+}
+
+/* ---- classes --------------------------------------------------------------------------------- */
+
+static bool starts_with(const char *text, const char *start) {
+  return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* The list [getter, setter] of a property, made if it is new. V_ERROR: pending. */
+static Value accessors(ox_VM *vm, Value cls, const char *signature) {
+  Value name = string_intern(vm, signature, strcspn(signature, "( "));
+  if (name == V_ERROR || !vm_root(vm, name)) return V_ERROR;
+  Value pair = map_get_str(vm, as_map(vm, as_class(vm, cls)->fields), name);
+  if (pair != V_ABSENT) return pair;
+  Value none[2] = {V_NIL, V_NIL};
+  pair = list_from(vm, none, 2);
+  if (pair == V_ERROR || !map_set(vm, as_class(vm, cls)->fields, name, pair)) return V_ERROR;
+  return pair;
+}
+
+static bool add_accessor(ox_VM *vm, Value cls, const char *signature, Value function, int which) {
+  Value pair = accessors(vm, cls, signature);
+  if (pair != V_ERROR) list_set(vm, pair, (uint64_t)which, function);
+  return pair != V_ERROR;
+}
+
+static bool add_method_as(ox_VM *vm, Value cls, const char *signature, Value function) {
+  Value name = string_intern(vm, signature, strcspn(signature, "("));
+  if (name == V_ERROR || !map_set(vm, as_class(vm, cls)->methods, name, function)) return false;
+  Class *c = as_class(vm, cls);
+  if (name == vm->st->op_names[OPM_EQ]) c->flags |= CLASS_HAS_EQ;
+  if (name == vm->st->op_names[OPM_HASH]) c->flags |= CLASS_HAS_HASH;
+  return true;
+}
+
+/* What calls the class; it is shown by the type's name, and gets the VM's context. */
+static bool add_init(ox_VM *vm, const HostType *t, Value cls, const ox_Method *m) {
+  char signature[SIGNATURE_TEXT];
+  int n = snprintf(signature, sizeof signature, "%s%s", t->type.name, m->signature + 4);
+  HostCall call = {m->call, api_of(vm)->config.context, NULL, NULL};
+  if (n >= (int)sizeof signature) {
+    vm_throw(vm, ERR_LIMIT, "the signature of %s.init is too long", t->type.name);
+    return false;
+  }
+  Value function = api_function(vm, signature, m->doc, &call);
+  if (function != V_ERROR) gc_store(vm->cage, v_ref(cls).w + offsetof(Class, init) / 8, function);
+  return function != V_ERROR;
+}
+
+static bool add_method(ox_VM *vm, const HostType *t, Value cls, const ox_Method *m) {
+  HostCall call = {m->call, NULL, NULL, t};
+  bool get = starts_with(m->signature, "get "), set = starts_with(m->signature, "set ");
+  if (starts_with(m->signature, "init(")) return add_init(vm, t, cls, m);
+  const char *signature = m->signature + (get || set ? 4 : 0);
+  if (!strstr(signature, "(self)") && !strstr(signature, "(self,")) {
+    vm_throw(vm, ERR_SYSTEM, "the first parameter of %s.%s must be self", t->type.name, signature);
+    return false;
+  }
+  Value function = api_function(vm, signature, m->doc, &call);
+  if (function == V_ERROR) return false;
+  return get || set ? add_accessor(vm, cls, signature, function, set)
+                    : add_method_as(vm, cls, signature, function);
+}
+
+static Value class_build(ox_VM *vm, const HostType *t) {
+  Value name = string_from_c(vm, t->type.name);
+  Value cls = name == V_ERROR ? V_ERROR : foreign_build_class(vm, &t->type, name);
+  if (cls == V_ERROR) return V_ERROR;
+  for (const ox_Method *m = t->host.methods; m && m->signature; m++) {
+    uint32_t mark = vm_roots_mark(vm);
+    if (m - t->host.methods >= METHODS_MAX || !add_method(vm, t, cls, m)) return V_ERROR;
+    vm_roots_reset(vm, mark);
+  }
+  return cls;
+}
+
+/* The list of classes by number; made at first. V_ERROR: pending. */
+static Value classes_list(ox_VM *vm) {
+  Value *list = &vm->st->spare[API_TYPES];
+  if (v_is(*list, KIND_LIST)) return *list;
+  Value made = list_new(vm, 4);
+  if (made != V_ERROR) gc_store(vm->cage, gc_word(vm->cage, list), made);
+  return made;
+}
+
+static Value class_of_type(ox_VM *vm, const HostType *t) {
+  Value list = classes_list(vm);
+  if (list == V_ERROR) return V_ERROR;
+  while (list_len(vm, list) <= t->number)
+    if (!list_push(vm, list, V_NIL)) return V_ERROR;
+  Value cls = list_get(vm, list, t->number);
+  if (cls != V_NIL) return cls;
+  cls = class_build(vm, t);
+  if (cls != V_ERROR) list_set(vm, list, t->number, cls);
+  return cls;
+}
+
+ox_Value ox_class(ox_VM *vm, const ox_ForeignType *type) {
+  const HostType *t = type_for(api_of(vm), type);
+  Value cls = t ? class_of_type(vm, t) : vm_throw_oom(vm);
+  if (cls != V_ERROR && !vm_root(vm, cls)) cls = V_ERROR;
+  return api_made(vm, cls);
+}
+
+/* ---- objects --------------------------------------------------------------------------------- */
+
+ox_Value ox_foreign(ox_VM *vm, const ox_ForeignType *type, void *object) {
+  const HostType *t = type_for(api_of(vm), type);
+  if (!t) {
+    if (type->finalize && object) type->finalize(object);
+    return api_made(vm, vm_throw_oom(vm));
+  }
+  uint32_t mark = vm_roots_mark(vm);
+  Value cls = class_of_type(vm, t);
+  if (cls != V_ERROR) vm_roots_reset(vm, mark); /* the list of classes keeps it */
+  return api_made(vm, foreign_new_of(vm, &t->type, cls, object));
+}
+
+static Handle *handle_of(ox_VM *vm, Value v) {
+  return &vm->handles[((Foreign *)vm_deref(vm, v))->handle];
+}
+
+void *ox_foreign_object(ox_VM *vm, ox_Value value, const ox_ForeignType *type) {
+  const HostType *t = type_find(api_of(vm), type);
+  if (!t || !v_is(in(value), KIND_FOREIGN)) return NULL;
+  const Handle *handle = handle_of(vm, in(value));
+  return handle->type == &t->type ? handle->ptr : NULL;
+}
+
+void *api_self(ox_VM *vm, ox_Value self, const HostType *t, const char *method) {
+  void *object = ox_foreign_object(vm, self, t->key);
+  if (!object)
+    vm_throw(vm, ERR_TYPE, "`%s` wants a %s, not %s", method, t->type.name,
+             vm_type_name(vm, in(self)));
+  return object;
+}
+
+ox_Status ox_set_slot(ox_VM *vm, ox_Value object, unsigned index, ox_Value value) {
+  if (!v_is(in(object), KIND_FOREIGN)) return api_misuse(vm, "ox_set_slot: no foreign object");
+  if (in(value) == V_ABSENT) return api_misuse(vm, "ox_set_slot: OX_NONE is no value");
+  if (index >= SLOTS_MAX) return api_misuse(vm, "ox_set_slot: the index is above 255");
+  uint32_t mark = api_enter(vm);
+  Foreign *f = vm_deref(vm, in(object));
+  Value slots = f->slots == V_NIL ? list_new(vm, index + 1) : f->slots;
+  bool ok = slots != V_ERROR;
+  if (ok) gc_store(vm->cage, gc_word(vm->cage, &f->slots), slots);
+  while (ok && list_len(vm, slots) <= index) ok = list_push(vm, slots, V_NIL);
+  if (ok) list_set(vm, slots, index, in(value));
+  return api_leave(vm, mark, ok ? V_NIL : V_ERROR, NULL);
+}
+
+ox_Value ox_slot(ox_VM *vm, ox_Value object, unsigned index) {
+  if (!v_is(in(object), KIND_FOREIGN)) return ox_none();
+  Value slots = ((Foreign *)vm_deref(vm, in(object)))->slots;
+  if (slots == V_NIL || index >= list_len(vm, slots)) return ox_nil();
+  return out_of(list_get(vm, slots, index));
+}
+
+/* The limit may hold only since nothing was collected for long: one collection is worth it. */
+static bool charge_more(ox_VM *vm, Value object, uint64_t more) {
+  if (gc_external(vm->gc, (int64_t)more)) return true;
+  if (!vm_root(vm, object)) return false;
+  gc_collect(vm->gc);
+  return gc_external(vm->gc, (int64_t)more);
+}
+
+ox_Status ox_charge(ox_VM *vm, ox_Value object, uint64_t bytes) {
+  if (!v_is(in(object), KIND_FOREIGN)) return api_misuse(vm, "ox_charge: no foreign object");
+  uint32_t mark = api_enter(vm);
+  Handle *handle = handle_of(vm, in(object));
+  uint64_t before = handle->bytes;
+  if (bytes > INT64_MAX || (bytes > before && !charge_more(vm, in(object), bytes - before)))
+    return api_leave(vm, mark, vm_throw_oom(vm), NULL);
+  if (bytes < before) gc_external(vm->gc, -(int64_t)(before - bytes));
+  handle_of(vm, in(object))->bytes = bytes;
+  return api_leave(vm, mark, V_NIL, NULL);
+}
