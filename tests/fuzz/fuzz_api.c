@@ -48,6 +48,7 @@ static const char *const names[] = {
 };
 static const char *const signatures[] = {
     "host(a, b = 1)", "host(...all)", "host()", "host(a, ...rest)", "host(self, x)", "bad(", "",
+    "host(a: int, b: list? = nil)", "host(a: thing)", "host(f: function, ...xs: number)", "host(a:)",
     "host(a, a)", "host(a = , b)", "host(...a, ...b)", "0(a)", "host(x, sep = 1, ...)", "h(a, b, c)",
 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -102,8 +103,18 @@ static void owned_free(void *context) {
   free(o);
 }
 
-static const ox_ForeignType type_a = {sizeof type_a, "thing", owned_free};
-static const ox_ForeignType type_b = {sizeof type_b, "other", NULL};
+static ox_Value host(ox_VM *vm, void *context, int argc, const ox_Value *argv);
+
+static const ox_Method methods_a[] = {
+    {"push(self, value)", NULL, host}, {"get x(self)", NULL, host}, {"set x(self, v: int)", NULL, host},
+    {"==(self, other)", NULL, host},   {"+(self, other)", NULL, host}, {"str(self)", NULL, host},
+    {"iter(self)", NULL, host},        {"[](self, i: number)", NULL, host}, {"len(self)", NULL, host},
+    {"call(self, ...rest: int?)", NULL, host}, {"hash(self)", NULL, host}, {NULL, NULL, NULL},
+};
+static const ox_Method methods_bad[] = {{"f(x)", NULL, host}, {NULL, NULL, NULL}};
+static const ox_ForeignType type_a = {sizeof type_a, "thing", owned_free, methods_a};
+static const ox_ForeignType type_b = {sizeof type_b, "other", NULL, NULL};
+static const ox_ForeignType type_bad = {sizeof type_bad, "bad", owned_free, methods_bad};
 
 // Called by programs: goes on with the input, one level deeper.
 static ox_Value host(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
@@ -129,6 +140,7 @@ static ox_Value host(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
   if (how == 0) return ox_throw(vm, byte(m) % 2 ? "type" : NULL, "host throws %d", argc);
   if (how == 1) return ox_throw_value(vm, result);
   if (how == 2) return ox_rethrow(vm);
+  if (how == 3) return ox_suspend(vm, result, byte(m) % 2 ? ox_none() : argc > 0 ? argv[0] : result);
   return result;
 }
 
@@ -139,7 +151,11 @@ static ox_Value make(Machine *m) {
   ox_VM *vm = m->vm;
   static const char text[] = "some text, long enough not to be interned \xc3\xa9\xff\0end";
   ox_Value items[3];
-  switch (byte(m) % 12) {
+  switch (byte(m) % 16) {
+    case 12: return ox_fiber(vm, in(m));
+    case 13: return ox_new_error(vm, PICK(m, names), "made %d", 1);
+    case 14: return byte(m) % 2 ? ox_class(vm, &type_a) : ox_class(vm, &type_bad);
+    case 15: return ox_foreign(vm, &type_bad, owned_new(m));
     case 0: return ox_none();
     case 1: return ox_nil();
     case 2: return ox_bool(byte(m) & 1);
@@ -178,15 +194,22 @@ static void call(Machine *m) {
   ox_Value args[4], result, f = in(m);
   int n = (int)(byte(m) % 5);
   for (int i = 0; i < n; i++) args[i] = in(m);
-  if (byte(m) % 3 == 0) check(m, ox_call_method(m->vm, f, PICK(m, names), n, args, &result));
-  else check(m, ox_call(m->vm, f, n, n ? args : NULL, &result));
+  switch (byte(m) % 8) {
+    case 0: case 1: check(m, ox_call_method(m->vm, f, PICK(m, names), n, args, &result)); break;
+    case 2: check(m, ox_resume(m->vm, f, in(m), &result)); break;
+    case 3: check(m, ox_resume_throwing(m->vm, f, in(m), &result)); break;
+    case 4: check(m, ox_elements(m->vm, f, &result)); break;
+    default: check(m, ox_call(m->vm, f, n, n ? args : NULL, &result)); break;
+  }
+  if (ox_is_done(m->vm, f) && ox_type(f) != OX_TYPE_FIBER) fuzz_fail("what is no fiber is done");
   out(m, result);
 }
 
 static void run_text(Machine *m) {
   const char *text = PICK(m, programs);
   ox_Value result = ox_none();
-  switch (byte(m) % 8) {
+  switch (byte(m) % 10) {
+    case 8: case 9: check(m, ox_compile(m->vm, text, strlen(text), "compiled", &result)); break;
     case 0: check(m, ox_run(m->vm, text, strlen(text), "program", &result)); break;
     case 1: check(m, ox_check(m->vm, text, strlen(text), "checked")); break;
     case 2: check(m, ox_import(m->vm, byte(m) % 2 ? "math" : PICK(m, names), &result)); break;
@@ -198,7 +221,11 @@ static void run_text(Machine *m) {
 static void use_container(Machine *m) {
   ox_VM *vm = m->vm;
   ox_Value c = in(m), key = in(m), result = ox_none();
-  switch (byte(m) % 8) {
+  switch (byte(m) % 12) {
+    case 8: check(m, ox_set_slot(vm, c, byte(m) * 2, key)); return;
+    case 9: result = ox_slot(vm, c, byte(m)); break;
+    case 10: check(m, ox_charge(vm, c, (uint64_t)byte(m) << (byte(m) % 64))); return;
+    case 11: check(m, ox_module(vm, PICK(m, names), c)); return;
     case 0: check(m, ox_index(vm, c, key, &result)); break;
     case 1: check(m, ox_set_index(vm, c, key, in(m))); return;
     case 2: check(m, ox_push(vm, c, key)); return;
