@@ -20,6 +20,7 @@
 
 #include <string.h>
 
+#include "habits.h"
 #include "parser_internal.h"
 
 /* ---- cursor ----------------------------------------------------------------------------- */
@@ -178,9 +179,28 @@ static const char *describe_token(Parser *p) {
   return arena_format(p->arena, "`%.*s%s`", shown, chars, (uint32_t)shown < len ? "..." : "");
 }
 
-/* What people coming from other languages write after an expression, and what to write instead. */
-static const char *habit_hint(const Parser *p) {
+/* f"...", r"...": a short name that a string follows at once. */
+static bool at_prefixed_string(const Parser *p) {
+  const Token *token = parser_token(p), *before = token - 1;
+  if (token->kind != TOKEN_STRING && token->kind != TOKEN_STRING_HEAD) return false;
+  return p->pos > 0 && before->kind == TOKEN_NAME && before->span.end == token->span.start;
+}
+
+/* What people coming from other languages write after an expression, and what to write instead.
+ * `what` would have been right. */
+static const char *habit_hint(const Parser *p, const char *what) {
+  bool in_brackets = strstr(what, "`]`") != NULL;
+  if (at_prefixed_string(p)) return "strings have no letter before them: any can hold ${values}";
+  if (p->pos > 0 && p->tokens[p->pos - 1].kind == TOKEN_NAME && !parser_at_line_start(p)) {
+    const char *habit = habit_of_word(p->tokens[p->pos - 1].name->chars);
+    if (habit && parser_starts_expr(parser_kind(p))) return habit;
+  }
   switch (parser_kind(p)) {
+    case TOKEN_IF:
+      return parser_at_line_start(p) ? NULL : "a choice is written `if a { b } else { c }`";
+    case TOKEN_FOR: return in_brackets ? "write xs.map(fn(x) => ...), or filter" : NULL;
+    case TOKEN_COLON: return in_brackets ? "a slice is written xs[from..to]" : NULL;
+    case TOKEN_NAME: return habit_of_word(parser_token(p)->name->chars);
     case TOKEN_EQUAL: return "`==` compares; an assignment is a statement of its own";
     case TOKEN_QUESTION: return "a choice is written `if a { b } else { c }`";
     case TOKEN_THIN_ARROW: return "an arrow is written `=>`";
@@ -202,7 +222,7 @@ Diag *parser_expected(Parser *p, const char *what) {
   if (is_end || line_ended(p)) span = (Span){previous_end(p), previous_end(p)};
   Diag *diag = parser_error(p, span, "expected %s but found %s", what, describe_token(p));
   if (is_end) p->early_error = was_early;
-  if (habit_hint(p)) diag->hint = habit_hint(p);
+  diag->hint = habit_hint(p, what);
   return diag;
 }
 
@@ -219,6 +239,7 @@ const Token *parser_expect_name(Parser *p, const char *what) {
   if (token_is_keyword(parser_kind(p)))
     parser_hint(p, diag, "`%s` is a word of the language and cannot be a name",
                 token_kind_text(parser_kind(p)));
+  if (parser_at(p, TOKEN_SELF)) diag->hint = "methods have `self` without declaring it";
   return NULL;
 }
 

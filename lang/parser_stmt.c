@@ -11,6 +11,7 @@
  */
 #include <string.h>
 
+#include "habits.h"
 #include "parser_internal.h"
 
 /* ---- blocks ----------------------------------------------------------------------------- */
@@ -46,10 +47,8 @@ static bool looks_like_bare_call(const Parser *p, const Stmt *stmt) {
 }
 
 static const char *bare_call_hint(const Expr *callee) {
-  const char *word = callee->kind == EXPR_NAME ? callee->name.name->chars : "";
-  if (strcmp(word, "switch") == 0) return "write `match x { 1 => ... }`";
-  if (strcmp(word, "new") == 0) return "an instance is made by calling its class: Point(1, 2)";
-  return "a call needs parentheses: f(x)";
+  const char *habit = callee->kind == EXPR_NAME ? habit_of_word(callee->name.name->chars) : NULL;
+  return habit ? habit : "a call needs parentheses: f(x)";
 }
 
 /* Makes sure that the statement just read ends where it ended. */

@@ -2,6 +2,7 @@
  * name that means nothing, the nearest one that does. */
 #include <string.h>
 
+#include "habits.h"
 #include "resolve_internal.h"
 
 enum { MAX_SUGGEST_DISTANCE = 2, MAX_SUGGEST_LEN = 40, FIRST_NAME_SLOTS = 64 };
@@ -123,30 +124,10 @@ static Suggestion suggest(Resolver *r, const Name *name) {
   return s;
 }
 
-/* Habits from other languages. */
-static const char *foreign_hint(const char *name) {
-  static const char *const table[][2] = {
-      {"null", "write 'nil'"},  {"None", "write 'nil'"},
-      {"NULL", "write 'nil'"},  {"undefined", "write 'nil'"},
-      {"True", "write 'true'"},                  {"TRUE", "write 'true'"},
-      {"False", "write 'false'"},                {"FALSE", "write 'false'"},
-      {"this", "the receiver is called 'self'"}, {"println", "did you mean 'print'?"},
-      {"printf", "did you mean 'print'?"},       {"echo", "did you mean 'print'?"},
-      {"console", "did you mean 'print'?"},      {"function", "functions begin with 'fn'"},
-      {"def", "functions begin with 'fn'"},      {"func", "functions begin with 'fn'"},
-      {"var", "declare variables with 'let'"},   {"elif", "write 'else if'"},
-      {"elsif", "write 'else if'"},              {"NaN", "did you mean 'nan' of the module math?"},
-  };
-  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-    if (strcmp(name, table[i][0]) == 0) return table[i][1];
-  }
-  return NULL;
-}
-
 static void report_unknown(Resolver *r, Name *name, Span span, UseKind use) {
   Diags *diags = r->comp->diags;
   Diag *diag = diag_error(diags, r->comp->source, span, "'%s' is not defined", name->chars);
-  const char *hint = foreign_hint(name->chars);
+  const char *hint = habit_of_word(name->chars);
   Suggestion s = suggest(r, name);
   if (hint) {
     diag_hint(diags, diag, "%s", hint);

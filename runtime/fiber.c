@@ -280,7 +280,8 @@ bool fiber_suspend(ox_VM *vm, uint64_t ret, const char *name) {
 bool slow_yield(ox_VM *vm, uint32_t ins) {
   if (vm->st->fiber == vm->entry_fiber) {
     vm_throw(vm, ERR_FIBER, vm_fiber(vm)->parent == V_NIL
-             ? "yield outside of a fiber" : "cannot yield through a function written in C");
+             ? "yield outside of a fiber: a generator f is run by fiber(f)"
+             : "cannot yield through a function written in C");
     return false;
   }
   Value v = vm_regs(vm)[INS_B(ins)];

@@ -58,9 +58,13 @@ static Value right_operand(ox_VM *vm, uint32_t ins) {
 
 static bool arith_fails(ox_VM *vm, ArithOp op, Value a, Value b) {
   const char *left = vm_type_name(vm, a), *right = vm_type_name(vm, b);
-  bool strings = op.method == OPM_ADD && v_is_string(a) != v_is_string(b);
-  vm_throw(vm, ERR_TYPE, "cannot %s %s and %s%s", op.verb, left, right,
-           strings ? " (str(x) makes a string of any value)" : "");
+  const char *hint = "";
+  if (op.method == OPM_ADD && v_is_string(a) != v_is_string(b))
+    hint = " (str(x) makes a string of any value)";
+  if (op.method == OPM_MUL && v_is_string(a) && num_is_int(b))
+    hint = " (text.repeat(n) repeats a string)";
+  if (op.method == OPM_MOD && v_is_string(a)) hint = " (\"{}\".format(x) fills in values)";
+  vm_throw(vm, ERR_TYPE, "cannot %s %s and %s%s", op.verb, left, right, hint);
   return false;
 }
 

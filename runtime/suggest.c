@@ -7,7 +7,7 @@ void suggest_init(Suggest *s, const String *wanted) {
   memset(s, 0, sizeof *s);
   if (wanted == NULL || wanted->h.aux == 0 || wanted->h.aux >= SUGGEST_MAX) return;
   s->len = wanted->h.aux;
-  memcpy(s->wanted, wanted->chars, s->len);
+  memcpy(s->wanted, wanted->chars, s->len); /* the NUL behind it is there already */
   s->distance = UINT32_MAX;
 }
 
@@ -28,10 +28,32 @@ static unsigned distance(const char *a, unsigned n, const char *b, unsigned m) {
   return rows[n % 3][m];
 }
 
+/* Members and modules under the names that other languages have for them. */
+static bool is_alias(const char *wanted, const char *name) {
+  static const char *const aliases[][2] = {
+      {"append", "push"},       {"add", "push"},           {"add", "insert"},
+      {"length", "len"},        {"size", "len"},           {"count", "len"},
+      {"strip", "trim"},        {"lstrip", "trim_start"},  {"rstrip", "trim_end"},
+      {"startswith", "starts_with"}, {"startsWith", "starts_with"},
+      {"endswith", "ends_with"}, {"endsWith", "ends_with"},
+      {"toUpperCase", "upper"}, {"toLowerCase", "lower"},
+      {"indexOf", "index_of"},  {"index", "index_of"},     {"find", "index_of"},
+      {"includes", "contains"}, {"has", "contains"},       {"has_key", "contains"},
+      {"shift", "remove"},      {"delete", "remove"},      {"discard", "remove"},
+      {"update", "merge"},      {"forEach", "each"},       {"concat", "extend"},
+      {"sys", "os"},            {"re", "regex"},           {"subprocess", "process"},
+      {"datetime", "time"},     {"pathlib", "path"},       {"shutil", "fs"},
+  };
+  for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+    if (!strcmp(wanted, aliases[i][0]) && !strcmp(name, aliases[i][1])) return true;
+  return false;
+}
+
 void suggest_try(Suggest *s, const String *name) {
   if (s->len == 0 || name == NULL || name->h.aux == 0 || name->h.aux >= SUGGEST_MAX) return;
   if (name->chars[0] == '%') return; /* hidden ones */
-  unsigned d = distance(s->wanted, s->len, name->chars, name->h.aux);
+  unsigned d = is_alias(s->wanted, name->chars)
+                   ? 0 : distance(s->wanted, s->len, name->chars, name->h.aux);
   unsigned longest = s->len > name->h.aux ? s->len : name->h.aux;
   if (2 * d > longest || d >= s->distance) return;
   s->distance = d;

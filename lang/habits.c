@@ -1,0 +1,71 @@
+/* habits.c - what people who come from Python, JavaScript, Lua or C write first. */
+#include "habits.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const char *const habits[][2] = {
+    {"null", "write 'nil'"},
+    {"None", "write 'nil'"},
+    {"NULL", "write 'nil'"},
+    {"undefined", "write 'nil'"},
+    {"True", "write 'true'"},
+    {"TRUE", "write 'true'"},
+    {"False", "write 'false'"},
+    {"FALSE", "write 'false'"},
+    {"NaN", "did you mean 'nan' of the module math?"},
+    {"this", "the receiver is called 'self'"},
+    {"println", "did you mean 'print'?"},
+    {"printf", "did you mean 'print'?"},
+    {"echo", "did you mean 'print'?"},
+    {"puts", "did you mean 'print'?"},
+    {"console", "did you mean 'print'?"},
+    {"input", "import io, and call io.read_line(prompt)"},
+    {"open", "import fs, and call fs.read(path), fs.lines(path) or fs.open(path)"},
+    {"require", "write `import name`"},
+    {"include", "write `import name`"},
+    {"using", "write `import name`"},
+    {"isinstance", "write `x is int` or `x is Point`"},
+    {"typeof", "write type(x), or `x is string`"},
+    {"instanceof", "write `x is Point`"},
+    {"parseInt", "int(text) reads a number"},
+    {"parseFloat", "float(text) reads a number"},
+    {"function", "functions begin with 'fn'"},
+    {"def", "functions begin with 'fn'"},
+    {"func", "functions begin with 'fn'"},
+    {"lambda", "a small function is written `fn(x) => x + 1`"},
+    {"var", "declare variables with 'let'"},
+    {"local", "declare variables with 'let'"},
+    {"global", "a function may assign what is declared outside of it: leave `global` away"},
+    {"nonlocal", "a function may assign what is declared outside of it: leave `nonlocal` away"},
+    {"elif", "write 'else if'"},
+    {"elsif", "write 'else if'"},
+    {"elseif", "write 'else if'"},
+    {"switch", "write `match x { 1 => ... }`"},
+    {"case", "write `match x { 1 => ... }`"},
+    {"until", "write `while not ...`"},
+    {"repeat", "write `while true { ... if done { break } }`"},
+    {"do", "write `while true { ... if done { break } }`"},
+    {"pass", "an empty block is { }"},
+    {"raise", "write `throw error(\"...\")`"},
+    {"except", "write `catch e { ... }`"},
+    {"with", "write `defer file.close()` behind the line that opens it"},
+    {"del", "an entry is removed by m.remove(key) or xs.remove(index)"},
+    {"delete", "an entry is removed by m.remove(key) or xs.remove(index)"},
+    {"assert", "assert is a function: assert(x == 1)"},
+    {"new", "an instance is made by calling its class: Point(1, 2)"},
+    {"async", "any function can wait: see fibers, `fiber(f)` and `yield`"},
+    {"await", "any function can wait: see fibers, `fiber(f)` and `yield`"},
+    {"dict", "a map is written {key: value}"},
+    {"tuple", "a list does: [a, b]"},
+    {"exit", "import os, and call os.exit(code)"},
+    {"quit", "import os, and call os.exit(code)"},
+    {"pairs", "write `for key, value in map`"},
+    {"ipairs", "write `for index, value in enumerate(list)`"},
+};
+
+const char *habit_of_word(const char *word) {
+  for (size_t i = 0; i < sizeof habits / sizeof *habits; i++)
+    if (strcmp(word, habits[i][0]) == 0) return habits[i][1];
+  return NULL;
+}

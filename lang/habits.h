@@ -1,0 +1,8 @@
+/* habits.h - words of other languages, and what to write here instead. */
+#ifndef OX_LANG_HABITS_H
+#define OX_LANG_HABITS_H
+
+/* A hint for somebody who wrote `word` as a name or at the head of a statement; NULL: none. */
+const char *habit_of_word(const char *word);
+
+#endif
