@@ -178,7 +178,7 @@ EMBED_EXAMPLES := $(patsubst examples/embed/%.c,$(OUT)/embed/%,$(wildcard exampl
 TEST_FLAGS = $(CPPFLAGS_ALL) -std=gnu11 $(CFLAGS) -fno-strict-aliasing -Wall -Wextra \
   $(VARIANT_FLAGS) -MMD -MP -MF $(O)/$(@F).d
 
-tests: $(UNIT_TESTS) $(API_TESTS) $(EMBED_EXAMPLES) $(OUT)/tests/run_lang
+tests: $(UNIT_TESTS) $(API_TESTS) $(EMBED_EXAMPLES) $(OUT)/tests/run_lang $(OUT)/tests/same
 
 $(O)/libinternal.a: $(LIB_OBJECTS) $(OUT)/.link
 	@rm -f $@
@@ -200,6 +200,10 @@ $(OUT)/tests/threads: tests/threads/threads.c $(OUT)/liboxbow.a
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) $(TEST_FLAGS) -o $@ $< $(OUT)/liboxbow.a $(LIBS)
+$(OUT)/tests/same: tests/same/same.c $(OUT)/liboxbow.a
+	@mkdir -p $(@D)
+	$(call say,LD $@)
+	$(Q)$(CC) $(TEST_FLAGS) -o $@ $< $(OUT)/liboxbow.a $(LIBS)
 $(OUT)/tests/run_lang: tests/runner/run_lang.c
 	@mkdir -p $(@D)
 	$(call say,LD $@)
@@ -212,7 +216,7 @@ test:
 	@sh tests/deps.sh test
 	@$(build_all) check
 
-check: products $(OUT)/tests/run_lang $(EMBED_EXAMPLES) check-dispatch
+check: products $(OUT)/tests/run_lang $(OUT)/tests/same $(EMBED_EXAMPLES) check-dispatch
 	@$(MAKE) --no-print-directory VARIANT=asan products tests
 	$(if $(filter threads,$(or $(PART),threads)),@$(MAKE) --no-print-directory VARIANT=tsan \
 	  $(BUILD)/tsan/tests/threads)

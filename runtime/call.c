@@ -363,9 +363,11 @@ static uint64_t ret_here(ox_VM *vm, unsigned words, unsigned dest) {
 
 bool slow_poll(ox_VM *vm, uint32_t ins) {
   (void)ins;
-  vm->st->pc--; /* the instruction runs again */
+  vm->st->pc--; /* the instruction runs again, and polls again */
   stack_trim(vm);
-  return vm_refuel(vm);
+  if (!vm_refuel(vm)) return false;
+  vm->st->fuel++;
+  return true;
 }
 
 bool slow_call(ox_VM *vm, uint32_t ins) {

@@ -42,7 +42,10 @@ OPCODE(CALL) {
     POLL(); \
     uint32_t n = c->nfields; \
     Instance *o = (Instance *)gc_bump(cage, GC_SPACE_OBJECT, gc_class_of_words[1 + n]); \
-    if (UNLIKELY(o == NULL)) SLOW(slow); \
+    if (UNLIKELY(o == NULL)) { \
+      ST->fuel++; /* the slow way polls for itself */ \
+      SLOW(slow); \
+    } \
     put_header(o, HEADER(INSTANCE, LAYOUT_VALUES | LAYOUT_AUX_REF, n, (uint32_t)R[A])); \
     const Value *defaults = ((Store *)REF_PTR(((List *)PTR(c->defaults))->h.aux))->items; \
     for (uint32_t i = 0; i < n; i++) { \

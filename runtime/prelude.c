@@ -22,7 +22,9 @@ static bool load(ox_VM *vm) {
   VmStatus status = import_load(vm, &r, &module);
   if (status == VM_OK) {
     vm->st->prelude = module;
+    uint64_t fuel = vm_fuel_left(vm);
     status = vm_run(vm, module);
+    if (status == VM_OK && vm->fuel_limited) vm->fuel_limit += fuel - vm_fuel_left(vm);
     if (status != VM_OK) vm->st->prelude = V_NIL;
   } else if (status != VM_THROWN) {
     vm_throw(vm, ERR_SYSTEM, "the prelude does not compile: %s", diags.data ? diags.data : "?");

@@ -72,8 +72,13 @@ static unsigned walk_all(ox_VM *vm, Value *out, uint32_t *skipped) {
 
 /* Walking a deep stack is work that counts against the budget. */
 static void pay(ox_VM *vm, uint64_t frames) {
-  uint64_t price = frames / 4;
-  vm->st->fuel = vm->st->fuel > price ? vm->st->fuel - price : 1;
+  uint64_t price = frames / 4, slice = vm->st->fuel, rest = 0;
+  if (price >= slice) {
+    rest = price - (slice - 1);
+    price = slice - 1;
+  }
+  vm->st->fuel = slice - price;
+  vm->fuel_limit -= rest < vm->fuel_limit ? rest : vm->fuel_limit;
 }
 
 static Value capture(ox_VM *vm) {

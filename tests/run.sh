@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh [--alone] BUILD [PART...]: runs the tests that `make check` has built, and adds up their counts.
 #
-# Parts: unit api lang spec examples embed docs cli stress asan faults fuzz threads install. Each part
+# Parts: unit api lang spec examples embed docs cli stress asan same faults fuzz threads install. Each part
 # leaves its output in BUILD/test-logs/PART.log and ends with "N passed, N failed"; a part that counts
 # nothing has failed, since a test that did not run proves nothing. The last line is the sum of all.
 # With --alone all programs come from BUILD, also those that otherwise run under the sanitizers.
@@ -15,7 +15,7 @@ logs=$build/test-logs
 asan=${alone:+$build}
 asan=${asan:-$build/asan}
 runner=$build/tests/run_lang
-parts=${*:-unit api lang spec examples embed docs cli stress asan faults fuzz threads install}
+parts=${*:-unit api lang spec examples embed docs cli stress asan same faults fuzz threads install}
 mkdir -p "$logs"
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -77,6 +77,12 @@ run_fuzz() {
   echo "$passed passed, $failed failed"
 }
 
+# The same programs must do the same again and again, and in the other build.
+run_same() {
+  set -- tests/lang/classes tests/lang/fibers tests/lang/programs tests/lang/strings tests/lang/lists
+  sh tests/same/run.sh "$@" -- "$build/tests/same" "$asan/tests/same"
+}
+
 # For each program three requests for memory, spread over all it makes, fail one by one. By hand, all of
 # them: build/asan/tests/faults --all tests/lang
 run_faults() {
@@ -95,6 +101,7 @@ run_part() {
     cli) sh tests/cli/run.sh "$root/$build/oxbow" ;;
     stress) "$runner" --arg --gc-stress --arg --verify --timeout 60 "$build/oxbow" tests/lang ;;
     asan) "$runner" --arg --verify --timeout 60 "$asan/oxbow" tests/lang ;;
+    same) run_same ;;
     faults) run_faults ;;
     fuzz) run_fuzz ;;
     install) sh tests/install/run.sh "$build" ;;

@@ -48,3 +48,12 @@ coverage:
 	-@CC="gcc --coverage" sh tests/run.sh --alone $(BUILD)/cov $(or $(PART),$(COVERAGE_PARTS))
 	$(if $(COVERAGE_LIST),@sh tests/coverage.sh $(BUILD)/obj/cov-gcc --list)
 	@sh tests/coverage.sh $(BUILD)/obj/cov-gcc
+
+# Everything that tests/same/same.c can run, in builds by two compilers and under the sanitizers.
+SAME_BUILDS := $(BUILD)/gcc/tests/same $(BUILD)/clang/tests/same $(BUILD)/asan/tests/same
+.PHONY: same
+same:
+	@$(MAKE) --no-print-directory VARIANT=asan $(BUILD)/asan/tests/same
+	@$(MAKE) --no-print-directory CC=gcc BUILD=$(BUILD)/gcc $(BUILD)/gcc/tests/same
+	@$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/clang $(BUILD)/clang/tests/same
+	@sh tests/same/run.sh tests/lang examples bench tests/fuzz/corpus -- $(SAME_BUILDS)
