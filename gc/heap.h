@@ -187,8 +187,10 @@ typedef enum GcSnapshotStatus {
 
 /* Keeps the present state: all pages, the allocators' and the embedder's root area. Costs what has
  * changed since the last one, not the size of the heap. All cached permissions to write end: runs of
- * free slots are closed here, the embedder's own are its business. 0: out of memory. */
-GcSnapshot gc_snapshot(Gc *gc);
+ * free slots are closed here, the embedder's own are its business. 0: out of memory. The result is
+ * also stored in *name, unless that is NULL, before the state is kept: it may lie in a block of the
+ * heap that was touched. */
+GcSnapshot gc_snapshot(Gc *gc, uint64_t *name);
 /* Makes the heap what it was when `s` was taken, bit for bit, which stays usable; what was done
  * since on the way from the last snapshot is gone, the other snapshots remain. Before, objects with
  * finalizers that are made undone are finalized. The next collection is a full one. */
@@ -196,6 +198,9 @@ GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot s);
 /* The state is needed no more. Unknown ones are ignored. */
 void gc_snapshot_release(Gc *gc, GcSnapshot s);
 GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot s);
+/* A word for the embedder that belongs to the snapshot, not to the state: no rollback changes it. 0
+ * at first; NULL: not a usable snapshot. */
+uint64_t *gc_snapshot_word(Gc *gc, GcSnapshot s);
 
 typedef struct GcSnapshotStats {
   uint64_t snapshots;  /* taken and not released */

@@ -63,10 +63,12 @@ enum {
 /* A page of an edge or of the head, and where its copy is. */
 typedef struct Entry { uint32_t page, buf; } Entry;
 typedef struct Entries { Entry *at; uint32_t n, cap; } Entries;
-typedef struct Delta { Entries logged, fresh; } Delta;
+/* freed: by page of the alloc bitmap, a bitmap of the blocks freed. */
+typedef struct Delta { Entries logged, fresh, freed; } Delta;
 
 typedef struct Node {
   GcSnapshot id;
+  uint64_t word; /* the embedder's */
   struct Node *parent, *first_kid, *next; /* next: of its siblings */
   uint32_t kids;
   struct Node *down; /* on the way from an ancestor, while going there */
@@ -89,9 +91,10 @@ typedef struct Snapshots {
   uint64_t link_pages;
   Node *past;           /* gc_past_open */
   Entries past_pages;   /* pages that differ there, buf: their content, NO_BUF: free */
-  uint64_t *stale;      /* by word: a block there was freed since there are snapshots */
-  uint64_t stale_bytes;
-  bool is_stale;        /* any */
+  uint32_t *freed_at;   /* by page of the alloc bitmap: an index + 1 into head.freed */
+  uint32_t *past_at;    /* the same for past_freed, zero between uses */
+  Entries past_freed;   /* what was freed on the way there */
+  bool unsure;          /* there was no memory to note what is freed */
   uint32_t lost;        /* the last serial number that was given up */
 } Snapshots;
 
@@ -192,6 +195,12 @@ static void drop_entries(Snapshots *s, Entries *e) {
 static void drop_delta(Snapshots *s, Delta *d) {
   drop_entries(s, &d->logged);
   drop_entries(s, &d->fresh);
+  drop_entries(s, &d->freed);
+}
+
+static void drop_head(Snapshots *s) {
+  for (uint32_t i = 0; i < s->head.freed.n; i++) s->freed_at[s->head.freed.at[i].page] = 0;
+  drop_delta(s, &s->head);
 }
 
 /* ---- states of pages -------------------------------------------------------------------------- */
@@ -406,11 +415,14 @@ static void remove_kid(Node *parent, Node *n) {
 static void forget_nodes(Snapshots *s) {
   for (uint32_t i = 0; i < s->nnodes; i++)
     if (s->nodes[i]) node_free(s, s->nodes[i]);
-  drop_delta(s, &s->head);
+  drop_head(s);
   s->root = s->current = NULL;
   s->live = 0;
-  if (s->is_stale) os_decommit(s->stale, s->stale_bytes);
-  s->is_stale = false;
+  s->unsure = false;
+}
+
+static uint64_t freed_bytes(const Snapshots *s) {
+  return (s->link_pages / UNIT_PAGES + 1) * sizeof(uint32_t);
 }
 
 void snapshot_close(Gc *gc) {
@@ -419,11 +431,13 @@ void snapshot_close(Gc *gc) {
   forget_nodes(s);
   for (uint32_t i = 0; i < s->nchunks; i++) os_unmap(s->chunks[i], chunk_bytes(i));
   if (s->link) os_unmap(s->link, s->link_pages * sizeof *s->link);
-  if (s->stale) os_unmap(s->stale, s->stale_bytes);
+  if (s->freed_at) os_unmap(s->freed_at, freed_bytes(s));
+  if (s->past_at) os_unmap(s->past_at, freed_bytes(s));
   free(s->chunks);
   free(s->spare);
   free(s->nodes);
   free(s->past_pages.at);
+  free(s->past_freed.at);
   free(s);
   gc->snapshots = NULL;
 }
@@ -433,10 +447,10 @@ static bool open_log(Gc *gc) {
   Snapshots *s = gc->snapshots = calloc(1, sizeof *s);
   if (!s) return false;
   s->link_pages = gc->heap->cage_pages;
-  s->stale_bytes = s->link_pages * (GC_PAGE / 64);
   s->link = os_map(&gc->os, s->link_pages * sizeof *s->link);
-  s->stale = os_map(&gc->os, s->stale_bytes);
-  if (s->link && s->stale) return true;
+  s->freed_at = os_map(&gc->os, freed_bytes(s));
+  s->past_at = os_map(&gc->os, freed_bytes(s));
+  if (s->link && s->freed_at && s->past_at) return true;
   snapshot_close(gc);
   return false;
 }
@@ -455,15 +469,17 @@ static void freeze_entries(Gc *gc, const Entries *e) {
   for (uint32_t i = 0; i < e->n; i++) gc->states[e->at[i].page] |= PAGE_FROZEN;
 }
 
-GcSnapshot gc_snapshot(Gc *gc) {
+GcSnapshot gc_snapshot(Gc *gc, uint64_t *name) {
   if (gc->collecting || !open_log(gc)) return 0;
   Snapshots *s = gc->snapshots;
   if (!have_buffers(gc, RESERVE_PAGES)) return 0;
   Node *n = node_new(gc);
   if (!n) return 0;
+  if (name) *name = n->id;
   slab_close_runs(gc);
   n->edge = s->head;
   s->head = (Delta){0};
+  for (uint32_t i = 0; i < n->edge.freed.n; i++) s->freed_at[n->edge.freed.at[i].page] = 0;
   if (s->current) {
     freeze_entries(gc, &n->edge.logged);
     freeze_entries(gc, &n->edge.fresh);
@@ -509,7 +525,11 @@ static void undo_head(Gc *gc) {
     put_buffer(s, logged->at[i].buf);
   }
   for (uint32_t i = 0; i < fresh->n; i++) gc->states[fresh->at[i].page] = PAGE_FREE | PAGE_FROZEN;
-  logged->n = fresh->n = 0;
+  for (uint32_t i = 0; i < s->head.freed.n; i++) {
+    s->freed_at[s->head.freed.at[i].page] = 0;
+    put_buffer(s, s->head.freed.at[i].buf);
+  }
+  logged->n = fresh->n = s->head.freed.n = 0;
 }
 
 /* From a node to its parent, keeping how to come back. What is in use is read before the metadata
@@ -606,11 +626,39 @@ GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot id) {
 
 /* ---- a look at another state ------------------------------------------------------------------ */
 
+enum { BITS_PAGE = GC_PAGE / 8 }; /* words of a page of the alloc bitmap */
+
+/* The buffer of a page in a list of bitmaps, made zero when it is new; NULL: no memory. */
+static uint64_t *bitmap_of(Gc *gc, Entries *list, uint32_t *at, uint64_t page) {
+  Snapshots *s = gc->snapshots;
+  if (!at[page]) {
+    if (s->nspare < RESERVE_PAGES) add_chunk(gc);
+    if (s->nspare == 0 || !entries_room(list, 1)) return NULL;
+    entries_add(list, page, s->spare[--s->nspare]);
+    memset(buffer(s, list->at[list->n - 1].buf), 0, GC_PAGE);
+    at[page] = list->n;
+  }
+  return (uint64_t *)buffer(s, list->at[at[page] - 1].buf);
+}
+
 void snapshot_note_freed(Gc *gc, uint64_t i, uint64_t bits) {
   Snapshots *s = gc->snapshots;
-  if (!s->current) return;
-  s->stale[i] |= bits;
-  s->is_stale |= bits != 0;
+  if (!s->current || !bits) return;
+  uint64_t *map = bitmap_of(gc, &s->head.freed, s->freed_at, i / BITS_PAGE);
+  if (map) map[i % BITS_PAGE] |= bits;
+  else s->unsure = true;
+}
+
+/* Adds what an edge has freed to what was freed on the way. */
+static bool past_add_freed(Gc *gc, const Entries *freed) {
+  Snapshots *s = gc->snapshots;
+  for (uint32_t i = 0; i < freed->n; i++) {
+    uint64_t *to = bitmap_of(gc, &s->past_freed, s->past_at, freed->at[i].page);
+    if (!to) return false;
+    const uint64_t *from = (const uint64_t *)buffer(s, freed->at[i].buf);
+    for (unsigned k = 0; k < BITS_PAGE; k++) to[k] |= from[k];
+  }
+  return true;
 }
 
 /* Notes where the content of a page is in the past, over what was noted before. */
@@ -624,23 +672,25 @@ static bool past_set(Snapshots *s, uint32_t page, uint32_t buf) {
   return true;
 }
 
-static bool past_add(Snapshots *s, const Delta *d, bool down) {
+static bool past_add(Gc *gc, const Delta *d, bool down) {
+  Snapshots *s = gc->snapshots;
   for (uint32_t i = 0; i < d->logged.n; i++)
     if (!past_set(s, d->logged.at[i].page, d->logged.at[i].buf)) return false;
   for (uint32_t i = 0; i < d->fresh.n; i++)
     if (!past_set(s, d->fresh.at[i].page, down ? d->fresh.at[i].buf : NO_BUF)) return false;
-  return true;
+  return past_add_freed(gc, &d->freed);
 }
 
-static bool past_walk(Snapshots *s, Node *to) {
+static bool past_walk(Gc *gc, Node *to) {
+  Snapshots *s = gc->snapshots;
   Node *top = first_on_path(to);
-  if (!past_add(s, &s->head, false)) return false;
+  if (!past_add(gc, &s->head, false)) return false;
   for (Node *n = s->current; n != top; n = n->parent)
-    if (!past_add(s, &n->edge, false)) return false;
+    if (!past_add(gc, &n->edge, false)) return false;
   to->down = NULL;
   for (Node *n = to; n != top; n = n->parent) n->parent->down = n;
   for (Node *n = top; n != to; n = n->down)
-    if (!past_add(s, &n->down->edge, true)) return false;
+    if (!past_add(gc, &n->down->edge, true)) return false;
   return true;
 }
 
@@ -648,7 +698,7 @@ bool gc_past_open(Gc *gc, GcSnapshot id) {
   if (gc_snapshot_status(gc, id) != GC_SNAPSHOT_OK) return false;
   slab_close_runs(gc); /* alloc bits are exact now */
   gc->snapshots->past = node_of(gc->snapshots, id);
-  if (past_walk(gc->snapshots, gc->snapshots->past)) return true;
+  if (past_walk(gc, gc->snapshots->past)) return true;
   gc_past_close(gc);
   return false;
 }
@@ -657,6 +707,11 @@ void gc_past_close(Gc *gc) {
   Snapshots *s = gc->snapshots;
   unindex_entries(s, &s->past_pages);
   s->past_pages.n = 0;
+  for (uint32_t i = 0; i < s->past_freed.n; i++) {
+    s->past_at[s->past_freed.at[i].page] = 0;
+    put_buffer(s, s->past_freed.at[i].buf);
+  }
+  s->past_freed.n = 0;
   s->past = NULL;
 }
 
@@ -669,13 +724,21 @@ static uint64_t past_word(Gc *gc, uint64_t word) {
   return buf == NO_BUF ? 0 : ((uint64_t *)buffer(s, buf))[word % GC_PAGE_WORDS];
 }
 
+/* Was a block there freed on the way, so that another one may have taken its place? */
+static bool past_freed(const Snapshots *s, uint32_t word) {
+  uint32_t at = s->past_at[(word >> 6) / BITS_PAGE];
+  if (s->unsure || !at) return s->unsure;
+  const uint64_t *map =
+      (const uint64_t *)buffer((Snapshots *)s, s->past_freed.at[at - 1].buf);
+  return map[(word >> 6) % BITS_PAGE] >> (word & 63) & 1;
+}
+
 bool gc_past_same(Gc *gc, Ref r) {
-  Snapshots *s = gc->snapshots;
   uint64_t *words = (uint64_t *)gc->base, bit = (uint64_t)1 << (r.w & 63);
   uint64_t bits_word = gc_word(gc->base, gc->bits + (r.w >> 6));
   if (!(words[bits_word] & past_word(gc, bits_word) & bit)) return false;
   if ((uint8_t)words[r.w] != (uint8_t)past_word(gc, r.w)) return false; /* the kind */
-  if (!(s->stale[r.w >> 6] & bit)) return true;
+  if (!past_freed(gc->snapshots, r.w)) return true;
   uint64_t n = gc_block_words(gc, words + r.w);
   for (uint64_t i = 0; i < n; i++)
     if (words[r.w + i] != past_word(gc, r.w + i)) return false;
@@ -710,11 +773,31 @@ static void append_entries(Entries *to, Entries *from) {
   from->n = 0;
 }
 
+/* Both lists of bitmaps as one, in `first`. */
+static void join_freed(Snapshots *s, Entries *first, Entries *later) {
+  index_entries(s, first);
+  for (uint32_t i = 0; i < later->n; i++) {
+    uint32_t at = s->link[later->at[i].page];
+    if (!at) {
+      entries_add(first, later->at[i].page, later->at[i].buf);
+      continue;
+    }
+    uint64_t *to = (uint64_t *)buffer(s, first->at[at - 1].buf);
+    const uint64_t *from = (const uint64_t *)buffer(s, later->at[i].buf);
+    for (unsigned k = 0; k < BITS_PAGE; k++) to[k] |= from[k];
+    put_buffer(s, later->at[i].buf);
+  }
+  later->n = 0;
+  unindex_entries(s, first);
+}
+
 /* The delta `first`, then `later`, as one, in `later`. False: no memory, nothing changed. */
 static bool join(Snapshots *s, Delta *first, Delta *later, bool undo) {
   if (!entries_room(&first->logged, later->logged.n) ||
-      !entries_room(&first->fresh, later->fresh.n))
+      !entries_room(&first->fresh, later->fresh.n) ||
+      !entries_room(&first->freed, later->freed.n))
     return false;
+  join_freed(s, &first->freed, &later->freed);
   absorb(s, &first->logged, &later->logged, undo);
   absorb(s, &first->logged, &later->fresh, undo);
   absorb(s, &first->fresh, &later->logged, undo);
@@ -761,11 +844,13 @@ static bool join_head(Gc *gc, Node *n) {
     return true;
   }
   if (!entries_room(&n->edge.logged, s->head.logged.n) ||
-      !entries_room(&n->edge.fresh, s->head.fresh.n))
+      !entries_room(&n->edge.fresh, s->head.fresh.n) ||
+      !entries_room(&n->edge.freed, s->head.freed.n))
     return false;
   thaw_entries(gc, &n->edge.logged);
   thaw_entries(gc, &n->edge.fresh);
   join(s, &n->edge, &s->head, true);
+  for (uint32_t i = 0; i < s->head.freed.n; i++) s->freed_at[s->head.freed.at[i].page] = i + 1;
   s->current = parent;
   remove_kid(parent, n);
   node_free(s, n);
@@ -777,7 +862,7 @@ static void finalize_leaf(Gc *gc, Node *leaf) {
   Snapshots *s = gc->snapshots;
   uint32_t from = saved_heap(leaf->parent)->final_count;
   if (saved_heap(leaf)->final_count <= from) return;
-  GcSnapshot here = gc_snapshot(gc);
+  GcSnapshot here = gc_snapshot(gc, NULL);
   if (!here) return; /* without memory they are leaked until the process ends */
   Node *back = node_of(s, here);
   if (have_buffers(gc, fresh_on_path(s, first_on_path(leaf)))) {
@@ -822,6 +907,11 @@ GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot id) {
   if (n && n->live) return GC_SNAPSHOT_OK;
   return gc->snapshots && id >> INDEX_BITS <= gc->snapshots->lost ? GC_SNAPSHOT_LOST
                                                                   : GC_SNAPSHOT_RELEASED;
+}
+
+uint64_t *gc_snapshot_word(Gc *gc, GcSnapshot id) {
+  Node *n = node_of(gc->snapshots, id);
+  return n && n->live ? &n->word : NULL;
 }
 
 uint32_t snapshot_finals(const Gc *gc) {

@@ -160,6 +160,7 @@ typedef struct ox_Config {
   uint32_t capabilities;    /* OX_CAN_*; ox_config sets OX_CAN_ALL */
   bool colour;              /* reports carry ANSI colours */
   bool gc_stress;           /* collect at every allocation: finds missing roots; very slow */
+  bool snapshot_stress;     /* take a snapshot every few steps: finds stores that snapshots miss */
   ox_Write write;           /* what programs print; NULL: standard output, buffered */
   ox_Load load;             /* finds modules imported from files; NULL: the file system */
   void *context;            /* handed to `write` and `load`; see also ox_context */
@@ -174,7 +175,7 @@ typedef struct ox_Config {
 
 /* The default configuration, to be changed and given to ox_new. */
 static inline ox_Config ox_config(void) {
-  ox_Config config = {sizeof(ox_Config), 0, 0, 0, OX_CAN_ALL, false, false,
+  ox_Config config = {sizeof(ox_Config), 0, 0, 0, OX_CAN_ALL, false, false, false,
                       NULL, NULL, NULL, 0, NULL, OX_GC_ADAPTIVE, 0, 0};
   return config;
 }

@@ -54,6 +54,7 @@ static VmConfig config_of_vm(const ox_Config *c) {
   vc.gc_mode = (GcMode)c->gc_mode;
   vc.heap_percent = c->heap_percent;
   vc.memory_goal = c->memory_goal;
+  vc.snapshot_stress = c->snapshot_stress;
   vc.fuel = c->fuel;
   vc.write = c->write;
   vc.write_ctx = c->context;

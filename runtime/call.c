@@ -24,6 +24,7 @@
 #include "ops.h"
 #include "prelude.h"
 #include "signature.h"
+#include "snapshot.h"
 #include "str.h"
 
 enum { MAX_UNWRAP = 6 };
@@ -174,6 +175,15 @@ static bool call_script_native(ox_VM *vm, unsigned at, unsigned nargs, const Nam
   return call_at(vm, at, nargs, named, ret);
 }
 
+/* Functions that move the program: they deliver their result themselves. */
+static bool call_special(ox_VM *vm, int special, Value *args, uint64_t ret) {
+  switch (special) {
+    case SPECIAL_SNAPSHOT: return snapshot_keep(vm, ret);
+    case SPECIAL_RESTORE: return snapshot_restore(vm, args, ret);
+    default: return fiber_resume_special(vm, special, args, ret);
+  }
+}
+
 static bool call_native(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, uint64_t ret) {
   Value f = vm_regs(vm)[at];
   const NativeDef *def = native_def(vm, ((Native *)vm_deref(vm, f))->h.aux);
@@ -181,7 +191,7 @@ static bool call_native(ox_VM *vm, unsigned at, unsigned nargs, const Named *nam
   uint64_t extra = vm->st->extra;
   if (!native_args(vm, at, &nargs, named)) return false;
   Value *args = vm_regs(vm) + at + 2;
-  if (def->kind == DEF_SPECIAL) return fiber_resume_special(vm, def->special, args, ret);
+  if (def->kind == DEF_SPECIAL) return call_special(vm, def->special, args, ret);
   vm->callee = f;
   Value v = def->fn(vm, args, (int)nargs);
   vm->st->extra = extra;
@@ -365,6 +375,7 @@ bool slow_poll(ox_VM *vm, uint32_t ins) {
   (void)ins;
   vm->st->pc--; /* the instruction runs again, and polls again */
   stack_trim(vm);
+  if (vm->snapshot_stress) snapshot_stress(vm);
   if (!vm_refuel(vm)) return false;
   vm->st->fuel++;
   return true;
@@ -525,9 +536,10 @@ Value vm_call(ox_VM *vm, Value fn, int nargs, const Value *args) {
   uint32_t mark = vm_roots_mark(vm);
   Value entry = vm->entry_fiber, callee = vm->callee;
   vm->entry_fiber = st->fiber;
-  uint64_t exit_pc = proto_code(vm, proto_of(vm, st->stub));
+  uint64_t outer = vm_run_begin(vm), exit_pc = proto_code(vm, proto_of(vm, st->stub));
   bool ok = call_above(vm, fn, (unsigned)nargs, args, link_make(exit_pc, 0, RET_C));
   if (ok && st->pc != exit_pc) interp_run(vm);
+  vm_run_end(vm, outer);
   vm->entry_fiber = entry;
   vm->callee = callee;
   st->pc = pc;

@@ -13,7 +13,7 @@
 
 #include "call.h"
 
-enum { MAX_FIBER_DEPTH = 10000 };
+enum { MAX_FIBER_DEPTH = 10000, STACK_OPEN = 4096 };
 
 /* Before any store into a Fiber: it may lie on two pages. */
 static inline void touch(ox_VM *vm, Fiber *f) {
@@ -26,11 +26,19 @@ static uint64_t first_slot(ox_VM *vm, Fiber *f) {
   return gc_word(vm->cage, fiber_stack(vm, f)->slots);
 }
 
-static void set_stack_end(ox_VM *vm) {
+/* Registers are written without a barrier. So what may be written is touched beforehand: all of a
+ * small stack; of a large one what is in use and some more, at least `need` registers. */
+static void open_stack(ox_VM *vm, uint64_t need) {
   Fiber *f = vm_fiber(vm);
-  vm->st->stack_end =
-      (first_slot(vm, f) + fiber_stack(vm, f)->h.aux - STACK_MARGIN) * sizeof(Value);
+  Stack *s = fiber_stack(vm, f);
+  uint64_t first = first_slot(vm, f), cap = s->h.aux - STACK_MARGIN, used = vm->st->base - first;
+  uint64_t open = (need > used ? need : used) + STACK_OPEN;
+  if (open > cap) open = cap;
+  gc_touch_range(vm->cage, gc_word(vm->cage, s), 2 + open + STACK_MARGIN);
+  vm->st->stack_end = (first + open) * sizeof(Value);
 }
+
+void stack_reopen(ox_VM *vm) { open_stack(vm, 0); }
 
 /* A stack of `cap` registers, all nil. NULL: error pending. Unrooted. */
 static Stack *stack_new(ox_VM *vm, uint64_t cap) {
@@ -66,7 +74,7 @@ static bool move_stack(ox_VM *vm, uint64_t cap, uint64_t n) {
   touch(vm, f);
   f->stack = v_from_ptr(vm->cage, KIND_STACK, s);
   vm->st->base = first_slot(vm, f) + offset;
-  set_stack_end(vm);
+  open_stack(vm, offset);
   return true;
 }
 
@@ -93,6 +101,7 @@ bool stack_grow(ox_VM *vm, uint64_t n) {
     vm_throw(vm, ERR_STACK, "stack overflow");
     return false;
   }
+  if (need <= fiber_stack(vm, vm_fiber(vm))->h.aux - STACK_MARGIN) return open_stack(vm, need), true;
   return grow(vm, need + STACK_MARGIN);
 }
 
@@ -131,7 +140,7 @@ static void switch_to(ox_VM *vm, Value fiber) {
   st->base = first_slot(vm, f) + f->base;
   st->pc = f->pc;
   st->extra = 0;
-  set_stack_end(vm);
+  open_stack(vm, 0);
 }
 
 /* Notes where the running fiber stands, which then is in `state`. */
@@ -300,7 +309,7 @@ static Value step(ox_VM *vm, Value f, Value sent, Value error, bool *done) {
   uint32_t mark = vm_roots_mark(vm);
   Value entry = vm->entry_fiber, callee = vm->callee;
   vm->entry_fiber = st->fiber;
-  uint64_t exit_pc = proto_code(vm, proto_of(vm, st->stub));
+  uint64_t outer = vm_run_begin(vm), exit_pc = proto_code(vm, proto_of(vm, st->stub));
   uint64_t link = link_make(exit_pc, 0, RET_C);
   bool ok = vm_root(vm, f);
   if (ok) ok = error == V_ABSENT ? fiber_resume(vm, f, sent, V_NIL, link)
@@ -310,6 +319,7 @@ static Value step(ox_VM *vm, Value f, Value sent, Value error, bool *done) {
     ok = st->error == V_ABSENT;
   }
   if (ok && st->pc != exit_pc) interp_run(vm);
+  vm_run_end(vm, outer);
   vm->entry_fiber = entry;
   vm->callee = callee;
   st->pc = pc;

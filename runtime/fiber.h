@@ -11,6 +11,8 @@ bool stack_grow(ox_VM *vm, uint64_t n);
 static inline bool stack_ensure(ox_VM *vm, uint64_t n) {
   return (vm->st->base + n) * sizeof(Value) <= vm->st->stack_end || stack_grow(vm, n);
 }
+/* After a snapshot or a rollback: makes the running stack writable again. */
+void stack_reopen(ox_VM *vm);
 /* Between instructions: gives back most of a stack that a deep recursion has left behind, so that
  * collections need not clear it. */
 void stack_trim(ox_VM *vm);

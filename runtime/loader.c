@@ -55,7 +55,8 @@ static Value info_value(ox_VM *vm, const FnProto *f) {
   if (bytes == NULL) return V_ERROR;
   ProtoInfo *info = (ProtoInfo *)bytes->data;
   *info = (ProtoInfo){f->from,      f->to,        f->name_from, f->name_to,
-                      f->nrequired, f->nhandlers, f->nspans,    f->nlocals};
+                      f->nrequired, f->nhandlers, f->nspans,    f->nlocals,
+                      f->ncaches};
   uint8_t *at = (uint8_t *)(info + 1);
   if (f->nhandlers) memcpy(at, f->handlers, f->nhandlers * sizeof(Handler));
   at += f->nhandlers * sizeof(Handler);
@@ -73,12 +74,21 @@ static Value info_value(ox_VM *vm, const FnProto *f) {
 }
 
 static bool take_caches(ox_VM *vm, uint32_t n, uint32_t *first) {
-  if (n > GC_CACHE_BYTES / sizeof(InlineCache) - vm->next_cache) {
+  if (n > GC_CACHE_BYTES / sizeof(InlineCache) - vm->st->next_cache) {
     vm_throw(vm, ERR_LIMIT, "too much code: no more inline caches");
     return false;
   }
-  *first = vm->next_cache;
-  vm->next_cache += n;
+  *first = (uint32_t)vm->st->next_cache;
+  vm->st->next_cache += n;
+  return true;
+}
+
+bool loader_new_caches(ox_VM *vm, Value proto) {
+  Proto *p = (Proto *)vm_deref(vm, proto);
+  uint32_t n = v_is_ref(p->info) ? proto_info(vm, p)->ncaches : 0, first;
+  if (!take_caches(vm, n, &first)) return false;
+  gc_touch(vm->cage, gc_word(vm->cage, &p->caches));
+  p->caches = first;
   return true;
 }
 

@@ -12,6 +12,7 @@ typedef struct ProtoInfo {
   uint32_t name_from, name_to; /* of its name */
   uint32_t nrequired;
   uint32_t nhandlers, nspans, nlocals;
+  uint32_t ncaches;
   /* Handler handlers[]; SpanEntry spans[]; LocalEntry locals[]; char names[] */
 } ProtoInfo;
 
@@ -37,6 +38,8 @@ const char *proto_local(ox_VM *vm, Proto *p, uint32_t at, unsigned reg, uint32_t
 
 /* The closure of a compiled module's top level, belonging to `module` (a Module value). Rooted. */
 Value loader_main(ox_VM *vm, const FnProto *compiled, Value module);
+/* A Proto that was copied gets inline caches of its own. False: error pending. */
+bool loader_new_caches(ox_VM *vm, Value proto);
 /* The stub's closure (interp.h). */
 Value loader_stub(ox_VM *vm);
 

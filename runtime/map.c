@@ -388,6 +388,29 @@ static bool map_reindex(ox_VM *vm, Map *m, uint32_t slots) {
   return true;
 }
 
+/* Keys whose hash says where they lie: no strings, numbers, ranges or instances with a method. */
+static bool is_hashed_by_place(ox_VM *vm, Value key) {
+  if (!v_is_ref(key) || num_is(key) || v_is_string(key) || v_is(key, KIND_RANGE)) return false;
+  if (!v_is(key, KIND_INSTANCE)) return true;
+  Class *c = gc_ptr(vm->cage, (Ref){((Instance *)vm_deref(vm, key))->h.aux});
+  return !(c->flags & (CLASS_HAS_EQ | CLASS_HAS_HASH));
+}
+
+bool map_rehash_moved(ox_VM *vm, Value map) {
+  Map *m = as_map(vm, map);
+  if (!m->index.w) return true;
+  uint32_t *hashes = map_hashes(vm, m);
+  const Value *items = map_entries(vm, m);
+  bool moved = false;
+  for (uint32_t i = 0; i < m->used; i++) {
+    Value key = items[2 * (uint64_t)i];
+    if (key == V_ABSENT || !is_hashed_by_place(vm, key)) continue;
+    set_u32(vm, &hashes[i], hash_word(vm, key));
+    moved = true;
+  }
+  return !moved || map_reindex(vm, m, m->mask + 1);
+}
+
 static bool map_too_large(ox_VM *vm) {
   vm_throw(vm, ERR_LIMIT, "map too large: more than %u entries", MAP_MAX);
   return false;

@@ -26,4 +26,7 @@ static inline Value *map_entries(ox_VM *vm, Map *m) {
 /* Iteration: *i starts at 0; false at the end. */
 bool map_next(ox_VM *vm, Map *m, uint32_t *i, Value *key, Value *value);
 
+/* After a copy: keys that are hashed by identity have moved. False: out of memory. */
+bool map_rehash_moved(ox_VM *vm, Value map);
+
 #endif

@@ -34,7 +34,8 @@ typedef struct NativeDef {
 #define NATIVE_SCRIPT(name, script, sig, doc) {name, sig, doc, DEF_SCRIPT, NULL, 0, script, 0}
 #define NATIVE_SPECIAL(name, id, fn, sig, doc) {name, sig, doc, DEF_SPECIAL, fn, 0, NULL, id}
 
-enum { SPECIAL_NONE, SPECIAL_FIBER_NEXT, SPECIAL_FIBER_SEND };
+enum { SPECIAL_NONE, SPECIAL_FIBER_NEXT, SPECIAL_FIBER_SEND,
+       SPECIAL_SNAPSHOT, SPECIAL_RESTORE };
 
 typedef struct ModuleDef {
   const char *name;          /* "math"; "" for the core names; tables of methods have `type` set */

@@ -117,9 +117,11 @@ static void set_state(ox_VM *vm, Value module, uint64_t state) {
 
 /* The value of a module's top level, V_ERROR: thrown. */
 static Value run_main(ox_VM *vm, Value module) {
+  uint64_t crossings = vm->crossings;
   set_state(vm, module, MODULE_RUNNING);
   Value v = vm_call(vm, ((Module *)vm_deref(vm, module))->main, 0, NULL);
-  set_state(vm, module, v == V_ERROR ? MODULE_FAILED : MODULE_READY);
+  if (vm->crossings == crossings) /* else a rollback has led out of it, perhaps undone it */
+    set_state(vm, module, v == V_ERROR ? MODULE_FAILED : MODULE_READY);
   return v;
 }
 

@@ -17,6 +17,7 @@ typedef struct VmConfig {
   GcMode gc_mode;
   uint32_t heap_percent; /* see GcConfig */
   uint64_t memory_goal;
+  bool snapshot_stress;  /* take a snapshot at every poll, and forbid stores without a barrier */
   uint64_t max_stack;    /* registers per fiber, 0: 1 << 20 */
   uint64_t fuel;         /* calls and loop turns in all, 0: no budget */
   void (*write)(void *ctx, const char *bytes, size_t n); /* NULL: stdout, buffered */

@@ -13,7 +13,7 @@
 #include "native.h"
 #include "str.h"
 
-enum { FUEL_SLICE = 1 << 12, OUT_BUFFER = 1 << 15 };
+enum { FUEL_SLICE = 1 << 12, STRESS_SLICE = 4, OUT_BUFFER = 1 << 15 };
 
 /* ---- the collector's callbacks ---- */
 
@@ -30,7 +30,7 @@ static void after_mark(Gc *gc, void *embedder) {
   (void)gc;
   ox_VM *vm = embedder;
   string_sweep_table(vm);
-  memset(vm->cage - GC_CACHE_OFF, 0, vm->next_cache * sizeof(InlineCache));
+  memset(vm->cage - GC_CACHE_OFF, 0, vm->st->next_cache * sizeof(InlineCache));
 }
 
 static void finalize(Gc *gc, void *embedder, Ref object) {
@@ -102,6 +102,8 @@ static bool init(ox_VM *vm, const VmConfig *config) {
                  .mode = config->gc_mode,
                  .heap_percent = config->heap_percent,
                  .goal_bytes = config->memory_goal,
+                 .root_bytes = sizeof(VmState),
+                 .guard = config->snapshot_stress,
                  .mark_roots = mark_roots,
                  .after_mark = after_mark,
                  .finalize = finalize};
@@ -110,11 +112,12 @@ static bool init(ox_VM *vm, const VmConfig *config) {
   vm->cage = gc_base(vm->gc);
   vm->st = (VmState *)(vm->cage + GC_ROOT_OFF);
   clear_state(vm->st);
-  vm->next_cache = LOOKUP_CACHES;
+  vm->st->next_cache = LOOKUP_CACHES;
   vm->max_c_depth = 180;
   vm->max_stack = config->max_stack ? config->max_stack : 1 << 20;
   vm->write = config->write;
   vm->write_ctx = config->write_ctx;
+  vm->snapshot_stress = config->snapshot_stress;
   vm->argc = config->argc;
   vm->argv = config->argv;
   vm->callee = vm->entry_fiber = V_NIL;
@@ -199,7 +202,7 @@ static bool interrupt_pending(ox_VM *vm) {
 
 /* What is left of the slice goes back into the budget before the next one is cut off. */
 static void next_slice(ox_VM *vm) {
-  uint64_t slice = FUEL_SLICE;
+  uint64_t slice = vm->snapshot_stress ? STRESS_SLICE : FUEL_SLICE;
   if (vm->fuel_limited) {
     vm->fuel_limit += vm->st->fuel;
     if (vm->fuel_limit < slice) slice = vm->fuel_limit;

@@ -73,6 +73,7 @@ typedef struct VmState {
   Value props[PROP_COUNT];
   Value prelude;            /* its Module, nil before it is needed */
   Value yielded, then;      /* of a native that asks to suspend (ox_VM.suspending) */
+  uint64_t next_cache;      /* first unused inline cache */
   Value spare[64];          /* 40..63: runtime/lib/lib.h */
 } VmState;
 _Static_assert(sizeof(VmState) <= GC_ROOT_BYTES, "the root area must hold it");
@@ -84,6 +85,10 @@ typedef struct Handle {
   uint32_t next_free;
 } Handle;
 
+/* Words of a block that C code writes to without a barrier while programs may run in between (in a
+ * method called back): a snapshot opens them again at once. In a list, innermost first. */
+typedef struct Borrow { uint64_t word, n; struct Borrow *next; } Borrow;
+
 struct ox_VM {
   Gc *gc;
   uint8_t *cage;             /* base of the cage */
@@ -91,6 +96,12 @@ struct ox_VM {
   Value *roots; uint32_t nroots, roots_cap;  /* temporary roots */
   Handle *handles; uint32_t nhandles, handles_cap, free_handle;
   uint32_t c_depth;          /* nested calls from C into the interpreter */
+  uint64_t run, runs;        /* serial number of the innermost of them, 0: none; of the last one */
+  uint32_t run_depth;        /* how many there are: more than c_depth where C calls C */
+  uint64_t crossings;        /* rollbacks into the state of another run: snapshot.c */
+  Borrow *borrowed;
+  bool snapshot_stress;      /* for tests: a snapshot at every poll */
+  GcSnapshot stress_last;
   uint32_t max_c_depth;      /* default 180 */
   uint64_t max_stack;        /* registers per fiber, default 1 << 20 */
   uint64_t fuel_limit;       /* 0: none; else instructions-polls left in all */
@@ -102,7 +113,6 @@ struct ox_VM {
   /* program arguments (os.args) */
   int argc; char **argv;
   const void *host_natives; uint32_t nhost_natives; /* see native.h */
-  uint32_t next_cache;       /* first unused inline cache */
   void *loader;              /* import.c: search paths, host loader */
   uint64_t start_ns;
   Value callee;              /* the Native whose C function runs */
@@ -110,12 +120,24 @@ struct ox_VM {
   bool suspending;           /* the native that returns V_ERROR suspends its fiber: fiber_suspend */
   void (*mark_extra)(Gc *gc, ox_VM *vm); /* the API's roots; may be NULL */
   void (*finalize_extra)(ox_VM *vm, Ref object); /* for objects that are not Foreign; may be NULL */
+  void (*restored)(ox_VM *vm); /* after a rollback, for state of the API beside the cage; may be NULL */
   void *api;                 /* the API's own state */
   const char *const *denied; /* what the host forbids, NULL at the end: "process", "fs.write",
                                 "import" (of files); or NULL */
   bool exiting; int exit_code; /* os.exit was called: unwinds like an interrupt */
   bool fuel_limited;         /* fuel_limit counts */
 };
+
+static inline uint64_t vm_run_begin(ox_VM *vm) { /* gives what vm_run_end wants */
+  uint64_t outer = vm->run;
+  vm->run = ++vm->runs;
+  vm->run_depth++;
+  return outer;
+}
+static inline void vm_run_end(ox_VM *vm, uint64_t outer) {
+  vm->run = outer;
+  vm->run_depth--;
+}
 
 static inline ox_VM *vm_of(uint8_t *cage) { return (ox_VM *)gc_host(cage)->embedder; }
 

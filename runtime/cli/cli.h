@@ -23,6 +23,7 @@ typedef struct Options {
   char **argv;
   uint64_t max_memory, memory_goal, fuel;
   ox_GcMode gc_mode;
+  bool snapshot_stress;
   bool gc_stress, verify; /* for tests: collect always; check the heap at the end */
 } Options;
 

@@ -112,6 +112,7 @@ static bool flag_option(Options *o, const char *arg) {
                : is_option(arg, "-v", "--verbose")      ? &o->verbose
                : strcmp(arg, "--disasm") == 0           ? &o->disassemble
                : strcmp(arg, "--gc-stress") == 0        ? &o->gc_stress
+               : strcmp(arg, "--snapshot-stress") == 0  ? &o->snapshot_stress
                : strcmp(arg, "--verify") == 0           ? &o->verify
                                                         : NULL;
   if (flag) *flag = true;

@@ -219,6 +219,7 @@ ox_Config run_config(const Options *o) {
   config.memory_goal = o->memory_goal;
   config.gc_stress = o->gc_stress;
   config.gc_mode = o->gc_mode;
+  config.snapshot_stress = o->snapshot_stress;
   config.colour = wants_colour(STDERR_FILENO);
   config.argc = o->argc;
   config.argv = o->argv;

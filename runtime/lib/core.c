@@ -490,6 +490,14 @@ static const NativeDef core_defs[] = {
            "a shifted left by n bits, those beyond 64 lost; throws unless 0 <= n <= 63."),
     NATIVE("fiber", fiber_make, "fiber(f) -> fiber",
            "A fiber that runs f when it is first resumed, by for, next or send."),
+    NATIVE_SPECIAL("snapshot", SPECIAL_SNAPSHOT, NULL, "snapshot() -> Snapshot",
+                   "Keeps the whole state of the program; s.value is nil and s.turn 0. Each "
+                   "restore(s) comes back to this call, which gives the same handle again."),
+    NATIVE_SPECIAL("restore", SPECIAL_RESTORE, NULL, "restore(s, value = nil)",
+                   "Goes back to where snapshot() gave s: everything since is undone, s.value is "
+                   "a deep copy of value, s.turn one higher. Output and files are not undone."),
+    NATIVE_SCRIPT("attempt", "attempt", "attempt(f)",
+                  "f(), or the error that it throws: then everything that it changed is undone."),
 };
 
 const ModuleDef module_core = {"", "Names that need no import.", core_defs, LIB_COUNT(core_defs),

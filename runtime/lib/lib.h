@@ -27,6 +27,7 @@ enum {
   LIB_STAT_NAMES,
   LIB_TIME_NAMES,
   LIB_STDIN,
+  LIB_SNAPSHOT_CLASS,
 };
 
 #define LIB_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))

@@ -7,6 +7,7 @@
 #include "../list.h"
 #include "../map.h"
 #include "../signature.h"
+#include "../snapshot.h"
 #include "../str.h"
 
 const ModuleDef *const native_tables[] = {
@@ -20,6 +21,7 @@ const ModuleDef *const native_tables[] = {
     /* methods of objects that modules make */
     &module_regex_pattern, &module_random_generator, &module_fs_file, &module_io_stream,
     &module_buddy_manager,
+    &module_snapshot,
     /* what the prelude needs */
     &module_prelude,
 };

@@ -277,7 +277,10 @@ static Value sort_copy(ox_VM *vm, Value elements, Value keys) {
   if (!sort_alloc(&s)) return V_ERROR;
   void *block = (char *)s.items - sizeof(Header);
   uint32_t mark = vm_roots_mark(vm);
+  Borrow borrow = {gc_word(vm->cage, block), gc_block_words(vm->gc, block), vm->borrowed};
+  vm->borrowed = &borrow;
   Value out = sort_run(&s) ? sort_permute(&s, elements) : V_ERROR;
+  vm->borrowed = borrow.next;
   if (out == V_ERROR) return V_ERROR;
   vm_roots_reset(vm, mark - 1); /* nobody refers to the block any more */
   gc_release(vm->gc, block);

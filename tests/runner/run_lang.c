@@ -245,7 +245,7 @@ static void read_directive(const Runner *r, Case *test, const char *line) {
   else if (strncmp(line, "#exit:", 6) == 0 && (text = text_after(line, "#exit:")))
     test->status = atoi(text);
   else if (strncmp(line, "#skip:", 6) == 0 && (text = text_after(line, "#skip:")))
-    test->skip = has_arg(r, text);
+    test->skip |= has_arg(r, text);
 }
 
 static void read_line(const Runner *r, Case *test, const char *line, int number) {

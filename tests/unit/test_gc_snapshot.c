@@ -124,7 +124,7 @@ static void mutate(World *w, unsigned n) {
 
 static void take(World *w) {
   if (w->n == KEPT) return;
-  GcSnapshot id = gc_snapshot(w->gc);
+  GcSnapshot id = gc_snapshot(w->gc, NULL);
   cr_assert_neq(id, 0);
   w->kept[w->n++] = (Kept){id, hash_heap(w->gc), 0};
 }

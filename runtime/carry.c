@@ -1,0 +1,239 @@
+/* carry.c - deep copies of values, out of one state of a heap and into another.
+ *
+ * Copying goes by the layouts that the collector knows (gc/layout.h), so that it needs no code per
+ * kind: the words of each object reached are copied as they are, and references are translated when
+ * the objects are made again. Cycles and sharing are kept. What the other side has, too (most often
+ * classes, functions and modules), is referred to and not copied.
+ *
+ * Only four things need care: interned strings are interned again, since equal ones must be one
+ * object; functions get inline caches of their own; maps whose keys are hashed by identity are
+ * indexed again; and what has a life outside of the heap or a stack of its own cannot be copied. */
+#include "carry.h"
+
+#include <stdlib.h>
+
+#include "class.h"
+#include "interp.h"
+#include "loader.h"
+#include "map.h"
+#include "str.h"
+
+typedef struct Item { uint32_t ref, words; uint64_t at; } Item; /* at: in Carry.words */
+
+struct Carry {
+  Value v;
+  Item *items;
+  uint32_t n, cap;
+  uint64_t *words;
+  uint64_t used, room;
+  uint32_t *index; /* open addressing by ref: number of the item + 1 */
+  uint32_t mask;
+};
+
+/* ---- references of an object ------------------------------------------------------------------ */
+
+typedef struct Parts { uint32_t pairs, first, count; bool aux; } Parts;
+
+static Parts parts_of(const uint64_t *words) {
+  const Header *h = (const Header *)words;
+  unsigned layout = h->layout & LAYOUT_MASK;
+  Parts p = {.aux = layout != LAYOUT_WIDE && h->layout & LAYOUT_AUX_REF};
+  if (layout == LAYOUT_VALUES) p.pairs = (h->layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
+  p.first = 1 + p.pairs;
+  p.count = layout == LAYOUT_VALUES ? h->n : layout == LAYOUT_WIDE ? h->aux : 0;
+  return p;
+}
+
+/* ---- which objects ---------------------------------------------------------------------------- */
+
+static uint32_t *place(const Carry *c, uint32_t ref) {
+  uint32_t i = ref * 0x9E3779B1u & c->mask;
+  while (c->index[i] && c->items[c->index[i] - 1].ref != ref) i = (i + 1) & c->mask;
+  return &c->index[i];
+}
+
+static bool grow_index(Carry *c) {
+  uint32_t size = c->index ? (c->mask + 1) * 2 : 64;
+  uint32_t *index = size ? calloc(size, sizeof *index) : NULL;
+  if (!index) return false;
+  free(c->index);
+  c->index = index;
+  c->mask = size - 1;
+  for (uint32_t i = 0; i < c->n; i++) *place(c, c->items[i].ref) = i + 1;
+  return true;
+}
+
+static bool room_for(Carry *c, uint64_t words) {
+  if (c->n >= c->cap) {
+    uint32_t cap = c->cap ? c->cap * 2 : 32;
+    Item *items = cap < c->cap ? NULL : realloc(c->items, cap * sizeof *items);
+    if (!items) return false;
+    c->items = items;
+    c->cap = cap;
+  }
+  if ((!c->index || 2 * (uint64_t)c->n > c->mask) && !grow_index(c)) return false;
+  if (c->room - c->used >= words) return true;
+  uint64_t room = c->room ? 2 * c->room : 256;
+  while (room - c->used < words) room *= 2;
+  uint64_t *at = realloc(c->words, room * sizeof *at);
+  if (!at) return false;
+  c->words = at;
+  c->room = room;
+  return true;
+}
+
+static Value refuse(ox_VM *vm, Ref r, const char *what) {
+  Kind kind = (Kind)((Header *)gc_ptr(vm->cage, r))->kind;
+  const char *thing = kind == KIND_FIBER || kind == KIND_STACK ? "a fiber" : "an object of the host";
+  return vm_throw(vm, ERR_VALUE, "%s cannot take %s along: only what is data or a function can be "
+                  "copied; hand over a list or map of what is needed", what, thing);
+}
+
+static bool is_copyable(ox_VM *vm, Ref r) {
+  uint8_t kind = ((Header *)gc_ptr(vm->cage, r))->kind;
+  return kind != KIND_FIBER && kind != KIND_STACK && kind != KIND_FOREIGN;
+}
+
+typedef struct Walk {
+  ox_VM *vm;
+  Carry *c;
+  CarryShared shared;
+  void *ctx;
+  const char *what;
+} Walk;
+
+/* Adds an object to the list of those to be copied, unless it is there or shared. */
+static bool reach(Walk *w, uint32_t ref) {
+  Carry *c = w->c;
+  Ref r = {ref};
+  if (!ref || (c->index && *place(c, ref)) || w->shared(w->ctx, r)) return true;
+  if (!is_copyable(w->vm, r)) return refuse(w->vm, r, w->what), false;
+  uint64_t words = gc_block_words(w->vm->gc, gc_ptr(w->vm->cage, r));
+  if (words > UINT32_MAX || !room_for(c, words)) return vm_throw_oom(w->vm), false;
+  c->items[c->n] = (Item){ref, (uint32_t)words, c->used};
+  memcpy(c->words + c->used, gc_ptr(w->vm->cage, r), words * sizeof(uint64_t));
+  c->used += words;
+  *place(c, ref) = ++c->n;
+  return true;
+}
+
+static bool reach_value(Walk *w, Value v) { return !v_is_ref(v) || reach(w, v_ref(v).w); }
+
+/* The list of objects is also the queue: no recursion. */
+static bool follow(Walk *w, uint32_t i) {
+  uint64_t at = w->c->items[i].at; /* the words may move while objects are added */
+  Parts p = parts_of(w->c->words + at);
+  if (p.aux && !reach(w, ((Header *)(w->c->words + at))->aux)) return false;
+  for (uint32_t k = 1; k <= p.pairs; k++) {
+    uint64_t pair = w->c->words[at + k];
+    if (!reach(w, (uint32_t)pair) || !reach(w, (uint32_t)(pair >> 32))) return false;
+  }
+  for (uint32_t k = p.first; k < p.first + p.count; k++)
+    if (!reach_value(w, w->c->words[at + k])) return false;
+  return true;
+}
+
+Carry *carry_out(ox_VM *vm, Value v, CarryShared shared, void *ctx, const char *what) {
+  Carry *c = calloc(1, sizeof *c);
+  if (!c) return vm_throw_oom(vm), NULL;
+  c->v = v;
+  Walk w = {vm, c, shared, ctx, what};
+  bool ok = reach_value(&w, v);
+  for (uint32_t i = 0; ok && i < c->n; i++) ok = follow(&w, i);
+  if (ok) return c;
+  carry_free(vm, c);
+  return NULL;
+}
+
+void carry_free(ox_VM *vm, Carry *c) {
+  if (!c) return;
+  (void)vm;
+  free(c->items);
+  free(c->words);
+  free(c->index);
+  free(c);
+}
+
+/* ---- making them again ------------------------------------------------------------------------ */
+
+/* Takes all references out of a block just made. */
+static void blank(uint64_t *words) {
+  Parts p = parts_of(words);
+  if (p.aux) ((Header *)words)->aux = 0;
+  for (uint32_t k = 1; k <= p.pairs; k++) words[k] = 0;
+  for (uint32_t k = p.first; k < p.first + p.count; k++)
+    if (v_is_ref(words[k])) words[k] = V_NIL;
+}
+
+static bool make_string(ox_VM *vm, const uint64_t *words, Value *out) {
+  const String *s = (const String *)words;
+  *out = string_intern(vm, s->chars, s->h.aux);
+  return *out != V_ERROR && vm_root(vm, *out);
+}
+
+static bool make_block(ox_VM *vm, const Item *item, const uint64_t *words, Value *out) {
+  const Header *h = (const Header *)words;
+  if (h->kind == KIND_STRING && h->n & STRING_INTERNED) return make_string(vm, words, out);
+  unsigned space = h->kind == KIND_FRAME ? GC_SPACE_FRAME : GC_SPACE_OBJECT;
+  uint64_t *block = gc_alloc(vm->gc, item->words, space);
+  if (!block) return vm_throw_oom(vm), false;
+  memcpy(block, words, item->words * sizeof(uint64_t));
+  blank(block);
+  *out = v_from_ptr(vm->cage, (Kind)h->kind, block);
+  return vm_root(vm, *out);
+}
+
+static uint32_t new_ref(const Carry *c, const Value *made, uint32_t ref) {
+  uint32_t i = c->n ? *place(c, ref) : 0;
+  return i ? v_ref(made[i - 1]).w : ref;
+}
+
+static Value new_value(const Carry *c, const Value *made, Value v) {
+  return v_is_ref(v) ? (v & ~(Value)UINT32_MAX) | new_ref(c, made, v_ref(v).w) : v;
+}
+
+static void fill(ox_VM *vm, const Carry *c, const Value *made, const Item *item, Value v) {
+  const uint64_t *from = c->words + item->at;
+  uint64_t *to = vm_deref(vm, v);
+  Parts p = parts_of(from);
+  gc_touch_range(vm->cage, v_ref(v).w, p.first + (uint64_t)p.count);
+  if (p.aux) ((Header *)to)->aux = new_ref(c, made, ((const Header *)from)->aux);
+  for (uint32_t k = 1; k <= p.pairs; k++)
+    to[k] = new_ref(c, made, (uint32_t)from[k]) |
+            (uint64_t)new_ref(c, made, (uint32_t)(from[k] >> 32)) << 32;
+  for (uint32_t k = p.first; k < p.first + p.count; k++) to[k] = new_value(c, made, from[k]);
+}
+
+/* What depends on where an object lies. */
+static bool finish(ox_VM *vm, Value v) {
+  if (v_is(v, KIND_PROTO)) return loader_new_caches(vm, v);
+  if (v_is(v, KIND_MAP) || v_is(v, KIND_SET)) return map_rehash_moved(vm, v);
+  return true;
+}
+
+static bool is_interned(const Carry *c, const Item *item) {
+  const Header *h = (const Header *)(c->words + item->at);
+  return h->kind == KIND_STRING && h->n & STRING_INTERNED;
+}
+
+static bool make_all(ox_VM *vm, const Carry *c, Value *made) {
+  for (uint32_t i = 0; i < c->n; i++)
+    if (!make_block(vm, c->items + i, c->words + c->items[i].at, made + i)) return false;
+  for (uint32_t i = 0; i < c->n; i++)
+    if (!is_interned(c, c->items + i)) fill(vm, c, made, c->items + i, made[i]);
+  for (uint32_t i = 0; i < c->n; i++)
+    if (!finish(vm, made[i])) return false;
+  return true;
+}
+
+Value carry_in(ox_VM *vm, const Carry *c) {
+  if (c->n == 0) return c->v;
+  Value *made = malloc(c->n * sizeof *made);
+  if (!made) return vm_throw_oom(vm);
+  uint32_t mark = vm_roots_mark(vm);
+  bool ok = make_all(vm, c, made);
+  Value v = ok ? new_value(c, made, c->v) : V_ERROR;
+  vm_roots_reset(vm, mark);
+  free(made);
+  return ok && vm_root(vm, v) ? v : V_ERROR;
+}

@@ -1,0 +1,20 @@
+/* carry.h - values that go from one state of a heap to another, or to another heap: deep copies. */
+#ifndef OX_RUNTIME_CARRY_H
+#define OX_RUNTIME_CARRY_H
+
+#include "vm.h"
+
+/* A copy outside of any heap of everything that a value refers to, except objects that the other
+ * side has as well. */
+typedef struct Carry Carry;
+
+/* Does the other side have this very object? Then the reference is kept as it is. */
+typedef bool (*CarryShared)(void *ctx, Ref r);
+
+/* NULL: error pending (out of memory; or something that cannot be copied, named by `what`). */
+Carry *carry_out(ox_VM *vm, Value v, CarryShared shared, void *ctx, const char *what);
+/* Makes the objects here. V_ERROR: out of memory, pending. Rooted. The carry may be used again. */
+Value carry_in(ox_VM *vm, const Carry *carry);
+void carry_free(ox_VM *vm, Carry *carry); /* NULL: does nothing */
+
+#endif

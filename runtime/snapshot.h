@@ -1,0 +1,18 @@
+/* snapshot.h - snapshots as programs see them; docs/snapshots.md. */
+#ifndef OX_RUNTIME_SNAPSHOT_H
+#define OX_RUNTIME_SNAPSHOT_H
+
+#include "native.h"
+
+/* snapshot(): keeps the state of the VM and delivers a handle to `ret`, a link (interp.h); each
+ * restore of it delivers the handle there again. False: error pending. */
+bool snapshot_keep(ox_VM *vm, uint64_t ret);
+/* restore(s, value): goes back. False: error pending; nothing changed unless memory was out after
+ * going back. */
+bool snapshot_restore(ox_VM *vm, Value *args, uint64_t ret);
+/* For tests, at a poll of the interpreter: keeps one snapshot alive, which is always a recent one. */
+void snapshot_stress(ox_VM *vm);
+
+extern const ModuleDef module_snapshot; /* methods of handles */
+
+#endif
