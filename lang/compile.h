@@ -124,6 +124,8 @@ void emit_cached(FnState *f, Opcode op, unsigned a, unsigned b, unsigned c, Text
 /* A conditional jump. */
 void emit_branch(FnState *f, uint32_t ins, Label *label, Span span);
 void emit_jump(FnState *f, Label *label);
+/* The same for a loop that jumps back: `span` is shown where it is interrupted. */
+void emit_jump_from(FnState *f, Label *label, Span span);
 /* The jumps that wait for the label go here. */
 void label_bind(FnState *f, Label *label);
 /* Later jumps back, or errors, come here. */

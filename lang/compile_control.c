@@ -129,7 +129,8 @@ static void endless_stmt(FnState *f, Stmt *stmt) {
   loop_turn_begin(f, &loop);
   loop.control.on_continue = &loop.body;
   block_into(f, stmt->while_.body, DEST_NONE);
-  if (code_is_reachable(f)) emit_jump(f, &loop.body);
+  Span head = stmt->while_.condition->span;
+  if (code_is_reachable(f)) emit_jump_from(f, &loop.body, head);
   loop_turn_end(f, &loop);
   loop_finish(f, &loop);
 }

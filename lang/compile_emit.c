@@ -113,9 +113,11 @@ void emit_branch(FnState *f, uint32_t ins, Label *label, Span span) {
   else label_wait(f, label, at);
 }
 
-void emit_jump(FnState *f, Label *label) {
+void emit_jump(FnState *f, Label *label) { emit_jump_from(f, label, NO_SPAN); }
+
+void emit_jump_from(FnState *f, Label *label, Span span) {
   if (label->is_bound) {
-    emit_op(f, 0, NO_SPAN);
+    emit_op(f, 0, span);
     uint32_t at = f->last_op;
     f->code.items[at] = op_make_j(OP_JLOOP, (int32_t)displacement(at + 1, label->at));
   } else {

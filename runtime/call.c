@@ -279,7 +279,7 @@ bool call_at(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, uint64_
 bool call_above(ox_VM *vm, Value fn, unsigned n, const Value *args, uint64_t ret) {
   uint64_t at = vm_top(vm) + 2, extra = vm->st->extra;
   if (at + 2 > UINT16_MAX) {
-    vm_throw(vm, ERR_LIMIT, "call from a function with too many arguments");
+    vm_throw(vm, ERR_LIMIT, "a call has too many arguments on the way");
     return false;
   }
   vm->st->extra = extra + n + 4 + SPARE_REGISTERS;
@@ -376,7 +376,10 @@ bool slow_poll(ox_VM *vm, uint32_t ins) {
   vm->st->pc--; /* the instruction runs again, and polls again */
   stack_trim(vm);
   if (vm->snapshot_stress) snapshot_stress(vm);
-  if (!vm_refuel(vm)) return false;
+  if (!vm_refuel(vm)) {
+    vm->st->pc++; /* the place of the error */
+    return false;
+  }
   vm->st->fuel++;
   return true;
 }

@@ -75,7 +75,7 @@ static Value info_value(ox_VM *vm, const FnProto *f) {
 
 static bool take_caches(ox_VM *vm, uint32_t n, uint32_t *first) {
   if (n > GC_CACHE_BYTES / sizeof(InlineCache) - vm->st->next_cache) {
-    vm_throw(vm, ERR_LIMIT, "too much code: no more inline caches");
+    vm_throw(vm, ERR_LIMIT, "too much code has been compiled: there is no room for more");
     return false;
   }
   *first = (uint32_t)vm->st->next_cache;

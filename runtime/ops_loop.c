@@ -79,7 +79,8 @@ static bool iterate(ox_VM *vm, uint32_t ins, Value v) {
   Value method = vm_find_method(vm, v, vm->st->op_names[OPM_ITER]);
   if (method == V_ABSENT && error_pending(vm)) return false;
   if (method != V_ABSENT) return call_above(vm, method, 1, &v, link_here(vm, 0, 0, RET_ITER));
-  vm_throw(vm, ERR_TYPE, "cannot iterate over %s", vm_type_name(vm, v));
+  vm_throw(vm, ERR_TYPE, "cannot iterate over %s%s", vm_type_name(vm, v),
+           num_is_int(v) ? ": 0..n counts up to n" : "");
   return false;
 }
 
