@@ -37,6 +37,15 @@ run_criterion() {
     "$logs/criterion.log"
 }
 
+# The examples of the pages, then the grammar held against them and the example programs.
+run_spec() {
+  { "$runner" "$build/oxbow" SPEC.md docs/tour.md
+    "$build/oxbow" tests/spec/grammar.oxb SPEC.md docs/tour.md examples/*.oxb
+  } | tee "$logs/spec-parts.log"
+  awk '/^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3; n++ }
+       END { printf "%d passed, %d failed\n", p, f + (n < 2) }' "$logs/spec-parts.log"
+}
+
 # Programs that pass if they exit with 0 and print what the comment at their end expects, if any.
 run_embed() {
   passed=0 failed=0
@@ -94,7 +103,7 @@ run_part() {
     unit) run_criterion "$asan"/tests/unit/* ;;
     api) run_criterion "$asan"/tests/api/* ;;
     lang) "$runner" "$build/oxbow" tests/lang ;;
-    spec) "$runner" "$build/oxbow" SPEC.md docs/tour.md ;;
+    spec) run_spec ;;
     examples) "$runner" --examples examples "$build/oxbow" ;;
     embed) run_embed ;;
     docs) sh tests/docs/run.sh "$build" ;;
