@@ -81,6 +81,7 @@ static bool add_method_as(ox_VM *vm, Value cls, const char *signature, Value fun
   Value name = string_intern(vm, signature, strcspn(signature, "("));
   if (name == V_ERROR || !map_set(vm, as_class(vm, cls)->methods, name, function)) return false;
   Class *c = as_class(vm, cls);
+  gc_touch(vm->cage, gc_word(vm->cage, &c->flags));
   if (name == vm->st->op_names[OPM_EQ]) c->flags |= CLASS_HAS_EQ;
   if (name == vm->st->op_names[OPM_HASH]) c->flags |= CLASS_HAS_HASH;
   return true;
