@@ -349,6 +349,40 @@ OX_API void ox_stats(ox_VM *vm, ox_Stats *stats);
  * For tests: takes as long as a collection. */
 OX_API const char *ox_verify(ox_VM *vm);
 
+/* ---- snapshots (docs/snapshots.md) ------------------------------------------------------------ */
+
+/* A state of a VM that can be gone back to: all its variables, objects, modules, suspended fibers,
+ * random generators. 0 is none. It belongs to its VM, and lives until ox_release or ox_free. */
+typedef uint64_t ox_Snapshot;
+
+/* Keeps the present state. Costs microseconds, whatever the size of the heap, and from then on 4 KiB
+ * for each page of memory that the program changes, which counts against the memory limit.
+ * OX_THROWN: out of memory. OX_MISUSE: called by a function that a program runs (programs have
+ * snapshot() themselves). */
+OX_API ox_Status ox_snapshot(ox_VM *vm, ox_Snapshot *out);
+
+/* Makes the VM what it was then. The snapshot remains, as do the others. Not undone: output, files,
+ * the budget, limits, what the host registered. Values that the host has from after the snapshot,
+ * pinned ones too, must not be used any more; pins are those of the snapshot. Foreign objects made
+ * since are finalized. OX_MISUSE as above, and for a snapshot that was released, or given up since
+ * memory ran out in the middle of a store; OX_THROWN: out of memory. The state is unchanged then. */
+OX_API ox_Status ox_restore(ox_VM *vm, ox_Snapshot snapshot);
+
+/* The snapshot is needed no more. 0 and released ones are ignored. */
+OX_API void ox_release(ox_VM *vm, ox_Snapshot snapshot);
+
+typedef struct ox_SnapshotStats {
+  size_t size;          /* sizeof(ox_SnapshotStats): set by the caller */
+  uint64_t snapshots;   /* taken, by programs too, and not released */
+  uint64_t log_bytes;   /* memory held for the log of changed pages */
+  uint64_t log_pages;   /* copies of pages in it */
+  uint64_t changed_pages; /* since the last snapshot or rollback */
+  uint64_t taken, restored, logged; /* in all: snapshots, rollbacks, pages copied into the log */
+} ox_SnapshotStats;
+
+/* Fills in as much as stats->size has room for. */
+OX_API void ox_snapshot_stats(ox_VM *vm, ox_SnapshotStats *stats);
+
 /* ---- keeping values alive -------------------------------------------------------------------- */
 
 typedef uint32_t ox_Scope;

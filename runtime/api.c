@@ -79,6 +79,7 @@ ox_VM *ox_new(const ox_Config *given) {
   api->config = config;
   api->report.colour = config.colour;
   vm->api = api;
+  vm->restored = api_recount_pins;
   deny_modules(vm, api);
   return vm;
 }

@@ -82,6 +82,9 @@ Value api_function(ox_VM *vm, const char *signature, const char *doc, const Host
 /* The object in `self` if that is of type `t`; else NULL, with an error pending. */
 void *api_self(ox_VM *vm, ox_Value self, const HostType *t, const char *method);
 
+/* After a rollback: counts the pins that the state has. */
+void api_recount_pins(ox_VM *vm);
+
 /* Frees the host's functions and types, after the heap is gone. */
 void api_free_host(Api *api);
 void api_free_types(Api *api);

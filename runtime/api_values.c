@@ -108,6 +108,18 @@ void ox_unpin(ox_VM *vm, ox_Value value) {
   api_of(vm)->pinned--;
 }
 
+void api_recount_pins(ox_VM *vm) {
+  Api *api = api_of(vm);
+  Store *table = pin_table(vm);
+  api->npins = 0;
+  api->pinned = 0;
+  for (uint64_t i = 0; table && i < table->h.aux / 2; i++) {
+    if (!v_is_ref(table->items[2 * i])) continue;
+    api->npins++;
+    api->pinned += (uint64_t)v_int(table->items[2 * i + 1]);
+  }
+}
+
 /* ---- making ---------------------------------------------------------------------------------- */
 
 ox_Value ox_none(void) { return out_of(V_ABSENT); }

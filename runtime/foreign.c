@@ -134,3 +134,11 @@ void foreign_finalize(ox_VM *vm, Ref object) {
   *h = (Handle){NULL, NULL, 0, vm->free_handle};
   vm->free_handle = (uint32_t)f->handle;
 }
+
+void foreign_finalize_all(ox_VM *vm) {
+  for (uint32_t i = 1; i < vm->nhandles; i++) {
+    const ForeignType *type = vm->handles[i].type;
+    if (vm->handles[i].ptr && type->finalize) type->finalize(vm->handles[i].ptr);
+    vm->handles[i].ptr = NULL;
+  }
+}

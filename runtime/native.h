@@ -103,5 +103,7 @@ Value foreign_build_class(ox_VM *vm, const ForeignType *type, Value name);
 void *foreign_get(ox_VM *vm, Value v, const ForeignType *type, const char *what);
 /* Gives the pointer to its type's finalizer and frees the handle: for the collector's finalize. */
 void foreign_finalize(ox_VM *vm, Ref object);
+/* At the end: of all that is left, which only snapshots of other time lines have. */
+void foreign_finalize_all(ox_VM *vm);
 
 #endif

@@ -164,6 +164,29 @@ bool snapshot_restore(ox_VM *vm, Value *args, uint64_t ret) {
   return ok;
 }
 
+/* ---- for the host ----------------------------------------------------------------------------- */
+
+GcSnapshot vm_snapshot(ox_VM *vm) {
+  GcSnapshot id = keep_state(vm, NULL);
+  if (!id) vm_throw(vm, ERR_MEMORY, "out of memory: no room to keep a snapshot");
+  return id;
+}
+
+GcSnapshotStatus vm_restore(ox_VM *vm, GcSnapshot id) {
+  GcSnapshotStatus status = gc_snapshot_status(vm->gc, id);
+  if (status != GC_SNAPSHOT_OK) return status;
+  if (!gc_past_open(vm->gc, id)) return GC_SNAPSHOT_MEMORY;
+  filter_roots(vm);
+  gc_past_close(vm->gc);
+  uint64_t fuel = vm->st->fuel, caches = vm->st->next_cache;
+  status = gc_restore(vm->gc, id);
+  if (status == GC_SNAPSHOT_OK) {
+    vm->crossings++;
+    settle(vm, fuel, caches);
+  }
+  return status;
+}
+
 /* ---- methods ---------------------------------------------------------------------------------- */
 
 static Value handle_release(ox_VM *vm, Value *args, int nargs) {

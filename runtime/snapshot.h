@@ -10,6 +10,10 @@ bool snapshot_keep(ox_VM *vm, uint64_t ret);
 /* restore(s, value): goes back. False: error pending; nothing changed unless memory was out after
  * going back. */
 bool snapshot_restore(ox_VM *vm, Value *args, uint64_t ret);
+/* The same for the host, between its calls into the VM. 0: an error is pending. */
+GcSnapshot vm_snapshot(ox_VM *vm);
+/* Values of the host's that the other state does not have must not be used afterwards. */
+GcSnapshotStatus vm_restore(ox_VM *vm, GcSnapshot id);
 /* For tests, at a poll of the interpreter: keeps one snapshot alive, which is always a recent one. */
 void snapshot_stress(ox_VM *vm);
 

@@ -144,6 +144,7 @@ void vm_free(ox_VM *vm) {
   if (vm->gc) {
     vm_flush(vm);
     gc_free(vm->gc);
+    foreign_finalize_all(vm);
   }
   import_free(vm);
   free(vm->roots);
