@@ -161,6 +161,7 @@ typedef struct ox_Config {
   bool colour;              /* reports carry ANSI colours */
   bool gc_stress;           /* collect at every allocation: finds missing roots; very slow */
   bool snapshot_stress;     /* take a snapshot every few steps: finds stores that snapshots miss */
+  bool write_lines;         /* output is handed on at each end of a line: for people who watch */
   ox_Write write;           /* what programs print; NULL: standard output, buffered */
   ox_Load load;             /* finds modules imported from files; NULL: the file system */
   void *context;            /* handed to `write` and `load`; see also ox_context */
@@ -576,6 +577,8 @@ typedef struct ox_Doc {
   const char *signature; /* "push(self, value)" */
   const char *doc;       /* "" if there is none */
   const char *module;    /* "math", "list" for its methods, "" for core names */
+  const char *file;      /* where it is declared; NULL: not known, or a builtin */
+  int line;              /* from 1 */
 } ox_Doc;
 
 /* Calls `found` for each builtin called `name`: "sqrt", "math.sqrt" or "math". The texts are
@@ -583,8 +586,16 @@ typedef struct ox_Doc {
 OX_API int ox_find_doc(const char *name, void (*found)(void *context, const ox_Doc *doc),
                        void *context);
 
+/* Describes the function, class or module that a name of the session stands for, or names joined
+ * by dots: "area", "geometry.area", "Point.length". Its documentation are the comment lines above
+ * its declaration. The texts are valid until `found` returns, which must not call into the VM. False:
+ * the name stands for nothing, or for another type of value. Runs nothing. */
+OX_API bool ox_describe(ox_VM *vm, const char *name,
+                        void (*found)(void *context, const ox_Doc *doc), void *context);
+
 /* Calls `found` with every completion of the last name in `text`, as a prompt would offer: globals,
- * core names, keywords; after a dot members of the value, without running anything. */
+ * core names, keywords; after a dot members of the value, without running anything; after `import`
+ * and `from` modules. */
 OX_API void ox_complete(ox_VM *vm, const char *text, size_t length,
                         void (*found)(void *context, const char *completion), void *context);
 

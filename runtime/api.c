@@ -58,6 +58,7 @@ static VmConfig config_of_vm(const ox_Config *c) {
   vc.fuel = c->fuel;
   vc.write = c->write;
   vc.write_ctx = c->context;
+  vc.write_lines = c->write_lines;
   vc.load = c->load;
   vc.load_ctx = c->context;
   vc.argc = c->argc;

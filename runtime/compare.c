@@ -297,6 +297,7 @@ static int in_string(ox_VM *vm, Value x, Value text) {
   }
   String *part = string_flat(vm, x), *whole = part ? string_flat(vm, text) : NULL;
   if (!whole) return FAILED;
+  vm_charge(vm, whole->h.aux);
   return memmem(whole->chars, whole->h.aux, part->chars, part->h.aux) != NULL;
 }
 

@@ -131,6 +131,7 @@ bool list_insert(ox_VM *vm, Value v, uint64_t i, Value item) {
   List *l = as_list(vm, v);
   Value *items = list_store(vm, l)->items;
   uint64_t n = l->len;
+  vm_charge(vm, (n - i) * sizeof(Value));
   gc_touch_range(vm->cage, gc_word(vm->cage, items + i), n - i);
   memmove(items + i + 1, items + i, (n - 1 - i) * sizeof(Value));
   items[i] = item;
@@ -142,6 +143,7 @@ Value list_remove(ox_VM *vm, Value v, uint64_t i) {
   Value *items = list_store(vm, l)->items, gone = items[i];
   uint64_t n = l->len;
   if (!vm_root(vm, gone)) return V_ERROR;
+  vm_charge(vm, (n - i) * sizeof(Value));
   gc_touch_range(vm->cage, gc_word(vm->cage, items + i), n - i);
   memmove(items + i, items + i + 1, (n - 1 - i) * sizeof(Value));
   items[n - 1] = V_NIL;

@@ -22,6 +22,7 @@ typedef struct VmConfig {
   uint64_t fuel;         /* calls and loop turns in all, 0: no budget */
   void (*write)(void *ctx, const char *bytes, size_t n); /* NULL: stdout, buffered */
   void *write_ctx;
+  bool write_lines;    /* output is not kept back beyond the end of a line */
   VmLoad load;           /* NULL: the file system */
   void *load_ctx;
   int argc;

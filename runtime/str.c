@@ -371,6 +371,7 @@ bool string_equal(ox_VM *vm, Value a, Value b) {
   if (!sb) return false;
   if (sa == sb) return true;
   if (sa->hash && sb->hash && sa->hash != sb->hash) return false;
+  vm_charge(vm, n);
   return memcmp(sa->chars, sb->chars, n) == 0;
 }
 
@@ -378,6 +379,7 @@ int string_compare(ox_VM *vm, Value a, Value b) {
   String *sa = string_flat(vm, a), *sb = sa ? string_flat(vm, b) : NULL;
   if (!sb || sa == sb) return 0;
   uint32_t na = sa->h.aux, nb = sb->h.aux;
+  vm_charge(vm, na < nb ? na : nb);
   int c = memcmp(sa->chars, sb->chars, na < nb ? na : nb);
   return c ? c : (na > nb) - (na < nb);
 }
@@ -403,6 +405,7 @@ static bool buf_grow(Buf *b, size_t extra) {
   }
   while (cap < need) cap *= 2;
   int64_t growth = (int64_t)(cap - (b->data == b->small ? 0 : b->cap));
+  vm_charge(b->vm, (uint64_t)growth);
   if (!gc_external(b->vm->gc, growth)) {
     vm_throw_oom(b->vm);
     return false;

@@ -118,6 +118,7 @@ static bool init(ox_VM *vm, const VmConfig *config) {
   vm->write = config->write;
   vm->write_ctx = config->write_ctx;
   vm->snapshot_stress = config->snapshot_stress;
+  vm->write_lines = config->write_lines;
   vm->argc = config->argc;
   vm->argv = config->argv;
   vm->callee = vm->entry_fiber = V_NIL;
@@ -169,6 +170,7 @@ bool vm_root_slow(ox_VM *vm, Value v) {
 }
 
 void *vm_alloc(ox_VM *vm, uint64_t words, Kind kind, uint8_t layout, uint16_t n, uint32_t aux) {
+  vm_charge(vm, words * 8);
   void *block = gc_alloc(vm->gc, words, GC_SPACE_OBJECT);
   if (!block) {
     vm_throw_oom(vm);
@@ -242,6 +244,17 @@ bool vm_poll(ox_VM *vm, uint64_t steps) {
   return !interrupt_pending(vm) || vm_refuel(vm);
 }
 
+/* Nothing stops here: what is charged beyond the slice makes the next poll look. */
+void vm_charge_steps(ox_VM *vm, uint64_t steps) {
+  if (steps < vm->st->fuel) {
+    vm->st->fuel -= steps;
+    return;
+  }
+  uint64_t beyond = vm->st->fuel ? steps - vm->st->fuel + 1 : steps;
+  vm->st->fuel = vm->st->fuel ? 1 : 0;
+  if (vm->fuel_limited) vm->fuel_limit -= beyond < vm->fuel_limit ? beyond : vm->fuel_limit;
+}
+
 void vm_interrupt(ox_VM *vm) { __atomic_store_n(&vm->interrupt, 1, __ATOMIC_RELAXED); }
 
 /* The stored budget is one more than what may be used, so that the last poll succeeds. */
@@ -283,4 +296,5 @@ void vm_write(ox_VM *vm, const char *bytes, size_t n) {
   }
   memcpy(vm->out + vm->out_len, bytes, n);
   vm->out_len += n;
+  if (vm->write_lines && memchr(bytes, '\n', n)) vm_flush(vm);
 }

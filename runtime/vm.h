@@ -109,7 +109,7 @@ struct ox_VM {
   bool unwinding_uncatchable;/* interrupt or fuel: scripts cannot catch it */
   /* output and input */
   void (*write)(void *ctx, const char *bytes, size_t n); void *write_ctx; /* NULL: stdout */
-  char *out; size_t out_len, out_cap;        /* buffer of standard output */
+  char *out; size_t out_len, out_cap; bool write_lines;  /* buffer of standard output */
   /* program arguments (os.args) */
   int argc; char **argv;
   const void *host_natives; uint32_t nhost_natives; /* see native.h */
@@ -185,6 +185,12 @@ Value vm_call_op(ox_VM *vm, Value v, OpMethod m, int nargs, const Value *args);
 bool vm_has_op(ox_VM *vm, Value v, OpMethod m);
 /* To be called by long loops in C once per ~1000 steps: fuel, interrupt. False: error pending. */
 bool vm_poll(ox_VM *vm, uint64_t steps);
+/* For C code that goes over so many bytes at once, which is quick for each: 256 bytes are a step.
+ * Cannot fail: the next poll looks at it. Large blocks are charged where they are allocated. */
+void vm_charge_steps(ox_VM *vm, uint64_t steps);
+static inline void vm_charge(ox_VM *vm, uint64_t bytes) {
+  if (bytes >= 1024) vm_charge_steps(vm, bytes / 256);
+}
 
 /* False, with an error pending: the host forbids `what`, a module or a function as in vm->denied. */
 bool vm_allows(ox_VM *vm, const char *what);

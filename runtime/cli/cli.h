@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "oxbow.h"
 
@@ -32,6 +33,11 @@ typedef struct Options {
  * effect, ends the process. */
 void interrupts_begin(ox_VM *vm);
 void interrupts_end(void);
+/* At a prompt, Ctrl-C never ends the process; where nothing runs it is noted. */
+void interrupts_keep_session(bool keep);
+void interrupts_catch(void);   /* installs the handler again */
+bool interrupts_waiting(void); /* one has been noted */
+bool interrupts_take(void);    /* the same, and forgets it */
 
 /* ---- options.c ---- */
 /* -1: all is well, else the exit status. */
@@ -62,11 +68,17 @@ int test_command(const Options *options);
 /* Reads, evaluates and prints until the input ends. Gives the exit status. */
 int repl_run(ox_VM *vm);
 
+/* ---- show.c ---- */
+/* A value as the prompt shows it, in limits, from malloc. NULL: ox_error says why not. */
+char *show_for_people(ox_VM *vm, ox_Value value, size_t *length);
+
 /* ---- line.c ---- */
-/* A line of input without its end, from malloc; NULL at the end of input. `*cancelled` is set when
+/* A line of input without its end, or several where they were pasted, from malloc; NULL at the end of input. `*cancelled` is set when
  * Ctrl-C gave the line up. Without readline, or where input is no terminal, plain lines. */
 char *line_read(const char *prompt, bool *cancelled);
-void line_begin(ox_VM *vm);             /* history and completion */
+void line_begin(ox_VM *vm); /* history and completion */
+/* Words that Tab completes behind a colon, ended by NULL. */
+extern const char *const repl_commands[];
 void line_remember(const char *text);   /* one entry, which may have several lines */
 void line_end(void);
 bool line_is_interactive(void);

@@ -7,25 +7,46 @@
 
 /* ---- Ctrl-C ---------------------------------------------------------------------------------- */
 
-/* Signal handlers have no context, so this is the command's one variable outside of a function. */
+/* Signal handlers have no context, hence these variables. */
 static ox_VM *volatile interrupted_vm;
+static volatile sig_atomic_t at_prompt, prompt_interrupted;
 
 static void on_interrupt(int signal_number) {
-  signal(signal_number, SIG_DFL); /* the next one ends the process */
   ox_VM *vm = interrupted_vm;
+  if (!at_prompt) signal(signal_number, SIG_DFL); /* the next one ends the process */
   if (vm) ox_interrupt(vm);
+  else prompt_interrupted = 1;
 }
 
-void interrupts_begin(ox_VM *vm) {
-  interrupted_vm = vm;
+void interrupts_catch(void) {
   struct sigaction action = {.sa_handler = on_interrupt}; /* no SA_RESTART: reads return */
   sigaction(SIGINT, &action, NULL);
 }
 
+void interrupts_begin(ox_VM *vm) {
+  interrupted_vm = vm;
+  if (!at_prompt) interrupts_catch();
+}
+
 void interrupts_end(void) {
-  signal(SIGINT, SIG_DFL);
+  if (!at_prompt) signal(SIGINT, SIG_DFL);
   interrupted_vm = NULL;
 }
+
+void interrupts_keep_session(bool keep) {
+  at_prompt = keep;
+  prompt_interrupted = 0;
+  if (keep) interrupts_catch();
+  else signal(SIGINT, SIG_DFL);
+}
+
+bool interrupts_take(void) {
+  bool taken = prompt_interrupted != 0;
+  prompt_interrupted = 0;
+  return taken;
+}
+
+bool interrupts_waiting(void) { return prompt_interrupted != 0; }
 
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_DFL); /* `oxbow ... | head` ends in silence, whatever our parent ignores */

@@ -219,9 +219,17 @@ int options_read(Options *o, int argc, char **argv) {
 
 enum { NAME_MAX_COMPARED = 31 };
 
+/* Whether two neighbours in `a` change places in `b`, and nothing else differs. */
+static bool is_swapped(const char *a, const char *b) {
+  size_t i = 0;
+  while (a[i] && a[i] == b[i]) i++;
+  return a[i] && a[i + 1] && a[i] == b[i + 1] && a[i + 1] == b[i] && strcmp(a + i + 2, b + i + 2) == 0;
+}
+
 /* How many letters have to be put in, taken out or changed to make one name of the other. */
 static size_t distance(const char *a, const char *b) {
   size_t row[NAME_MAX_COMPARED + 1], la = strlen(a), lb = strlen(b);
+  if (is_swapped(a, b)) return 1;
   if (la > NAME_MAX_COMPARED || lb > NAME_MAX_COMPARED) return SIZE_MAX;
   for (size_t j = 0; j <= lb; j++) row[j] = j;
   for (size_t i = 1; i <= la; i++) {
@@ -243,7 +251,7 @@ const char *nearest_name(const char *name, const char *const *names, size_t coun
   const char *near = NULL;
   for (size_t i = 0; i < count; i++) {
     size_t d = distance(name, names[i]);
-    if (strlen(names[i]) > 2 && strncmp(name, names[i], strlen(name)) == 0) d = 1; /* a beginning */
+    if (strlen(names[i]) > 2 && strncmp(name, names[i], strlen(name)) == 0) d = 0; /* a beginning */
     if (strlen(names[i]) <= d + 1 || d >= least) continue;
     least = d;
     near = names[i];

@@ -8,6 +8,7 @@
 /* Functions that readline calls, and an entry of its history. */
 typedef char *ReadlineNext(const char *word, int again);
 typedef char **ReadlineComplete(const char *word, int start, int end);
+typedef int ReadlineHook(void);
 typedef int ReadlineKey(FILE *stream);
 typedef struct ReadlineEntry {
   char *line, *timestamp;
@@ -25,10 +26,11 @@ typedef struct ReadlineEntry {
   FUNCTION(void, add_history, (const char *line))                           \
   FUNCTION(ReadlineEntry *, history_get, (int offset))                      \
   FUNCTION(int, read_history, (const char *file))                           \
-  FUNCTION(int, write_history, (const char *file))                          \
-  FUNCTION(void, stifle_history, (int lines))                               \
+  FUNCTION(int, append_history, (int entries, const char *file))            \
+  FUNCTION(int, history_truncate_file, (const char *file, int lines))       \
   VARIABLE(const char *, rl_readline_name)                                  \
   VARIABLE(ReadlineKey *, rl_getc_function)                                 \
+  VARIABLE(ReadlineHook *, rl_pre_input_hook)                               \
   VARIABLE(const char *, rl_basic_word_break_characters)                    \
   VARIABLE(ReadlineComplete *, rl_attempted_completion_function)            \
   VARIABLE(int, rl_attempted_completion_over)                               \

@@ -20,30 +20,43 @@ typedef struct Repl {
 
 static const char help_text[] =
     "Type an expression or a statement; what it gives is shown, and `_` is the last value shown.\n"
-    "  ?name        what is known of a builtin: ?len, ?math.sqrt, ?string\n"
+    "  ?name        what is known of a name, and where it is declared: ?len, ?math.sqrt, ?my_function\n"
     "  :time CODE   runs CODE and says how long it took\n"
     "  :mem         the memory in use\n"
     "  :load FILE   runs a file as if it were typed here\n"
     "  :help        this\n"
-    "  :quit        ends the session, as Ctrl-D does\n"
-    "Ctrl-C stops what is running and keeps the session.\n";
+    "  :quit        ends the session, as Ctrl-D and `exit` do\n"
+    "Tab completes names and members, arrows bring back what was typed. Lines go on where something\n"
+    "is open. Ctrl-C stops what is running, or gives up what is being typed.\n";
 
 /* ---- evaluating ------------------------------------------------------------------------------ */
 
-/* Shows a value as a literal, unless it is nil, and makes it `_`. */
-static void show_value(Repl *r, ox_Value value) {
-  if (ox_type(value) == OX_TYPE_NIL || ox_type(value) == OX_TYPE_NONE) return;
-  ox_Value shown = ox_show(r->vm, value, true);
+/* Shows a value unless it is nil, and makes it `_`. */
+static ox_Status show_value(Repl *r, ox_Value value) {
   size_t length;
-  const char *text = ox_as_string(r->vm, shown, &length);
+  if (ox_type(value) == OX_TYPE_NIL || ox_type(value) == OX_TYPE_NONE) return OX_OK;
+  ox_set(r->vm, "_", value);
+  char *text = show_for_people(r->vm, value, &length);
   if (!text) {
     const ox_Error *error = ox_error(r->vm);
-    fprintf(stderr, "cannot show the value: %s\n", error ? error->message : "out of memory");
-    return;
+    return error ? error->status : OX_NO_MEMORY;
   }
   fwrite(text, 1, length, stdout);
   putchar('\n');
-  ox_set(r->vm, "_", value);
+  free(text);
+  return OX_OK;
+}
+
+/* A text that begins with a brace is a block to the language, but here more often a map: it is tried
+ * as one first. OX_SYNTAX: it is none. */
+static ox_Status evaluate_map(Repl *r, const char *text, size_t length, const char *name,
+                              ox_Value *value) {
+  char *wrapped;
+  if (text[strspn(text, " \t")] != '{' || asprintf(&wrapped, "(%.*s)", (int)length, text) < 0)
+    return OX_SYNTAX;
+  ox_Status status = ox_eval(r->vm, wrapped, strlen(wrapped), name, value);
+  free(wrapped);
+  return status == OX_INCOMPLETE ? OX_SYNTAX : status;
 }
 
 /* Evaluates and shows. OX_INCOMPLETE is left to the caller. */
@@ -51,8 +64,9 @@ static ox_Status evaluate(Repl *r, const char *text, size_t length, const char *
   ox_Value value;
   ox_Scope scope = ox_scope_open(r->vm);
   interrupts_begin(r->vm);
-  ox_Status status = ox_eval(r->vm, text, length, name, &value);
-  if (status == OX_OK) show_value(r, value);
+  ox_Status status = evaluate_map(r, text, length, name, &value);
+  if (status == OX_SYNTAX) status = ox_eval(r->vm, text, length, name, &value);
+  if (status == OX_OK) status = show_value(r, value);
   interrupts_end();
   if (status == OX_EXITED) {
     r->quit = true;
@@ -73,12 +87,24 @@ static void evaluate_whole(Repl *r, const char *text, size_t length, const char 
 
 /* ---- commands -------------------------------------------------------------------------------- */
 
-static void command_load(Repl *r, const char *path) {
+/* A path from malloc, `~/` at its front being the user's folder. */
+static char *expand_path(const char *path) {
+  const char *home = strncmp(path, "~/", 2) == 0 ? getenv("HOME") : NULL;
+  char *expanded;
+  if (!home) return strdup(path);
+  return asprintf(&expanded, "%s%s", home, path + 1) < 0 ? NULL : expanded;
+}
+
+static void command_load(Repl *r, const char *rest) {
   size_t length;
-  char *text = read_source(path, &length);
-  if (!text) return;
-  evaluate_whole(r, text, length, path);
+  if (!*rest) {
+    fputs(":load needs a file: `:load program.oxb`\n", stderr);
+    return;
+  }
+  char *path = expand_path(rest), *text = path ? read_source(path, &length) : NULL;
+  if (text) evaluate_whole(r, text, length, path);
   free(text);
+  free(path);
 }
 
 static double seconds_now(void) {
@@ -88,6 +114,10 @@ static double seconds_now(void) {
 }
 
 static void command_time(Repl *r, const char *code) {
+  if (!*code) {
+    fputs(":time needs code: `:time sum(0..1000)`\n", stderr);
+    return;
+  }
   ox_Stats before = {.size = sizeof before}, after = {.size = sizeof after};
   ox_stats(r->vm, &before);
   double start = seconds_now();
@@ -121,44 +151,105 @@ static void command_quit(Repl *r, const char *rest) {
   r->quit = true;
 }
 
-static const struct {
-  const char *name;
-  void (*run)(Repl *r, const char *rest);
-} commands[] = {
-    {"help", command_help}, {"load", command_load}, {"mem", command_mem},
-    {"quit", command_quit}, {"q", command_quit},    {"time", command_time},
+const char *const repl_commands[] = {"help", "load", "mem", "quit", "time", "q", "exit", NULL};
+static void (*const command_functions[])(Repl *r, const char *rest) = {
+    command_help, command_load, command_mem, command_quit, command_time, command_quit, command_quit,
 };
+enum { COMMANDS = sizeof command_functions / sizeof *command_functions };
 
 static void run_colon_command(Repl *r, const char *text) {
+  char name[32], rest[4096];
   size_t n = strcspn(text, " \t");
-  const char *rest = text + n + strspn(text + n, " \t");
-  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-    if (strlen(commands[i].name) == n && strncmp(commands[i].name, text, n) == 0)
-      return commands[i].run(r, rest);
-  fprintf(stderr, "there is no command :%.*s; try :help\n", (int)n, text);
+  snprintf(name, sizeof name, "%.*s", (int)n, text);
+  int length = snprintf(rest, sizeof rest, "%s", text + n + strspn(text + n, " \t"));
+  if (length >= (int)sizeof rest) {
+    fputs("a command takes at most 4095 bytes\n", stderr);
+    return;
+  }
+  while (length > 0 && strchr(" \t", rest[length - 1])) rest[--length] = 0;
+  for (int i = 0; i < COMMANDS; i++)
+    if (strcmp(repl_commands[i], name) == 0) return command_functions[i](r, rest);
+  const char *near = nearest_name(name, repl_commands, COMMANDS);
+  if (near) fprintf(stderr, "there is no command :%s, did you mean :%s?\n", name, near);
+  else fprintf(stderr, "there is no command :%s; :help lists them\n", name);
 }
 
 static void print_doc(void *context, const ox_Doc *doc) {
   (void)context;
   if (*doc->module && strcmp(doc->module, doc->signature) != 0) printf("%s: ", doc->module);
-  printf("%s\n    %s\n", doc->signature, doc->doc);
+  puts(doc->signature);
+  for (const char *text = doc->doc, *end; *text; text = *end ? end + 1 : end) {
+    end = text + strcspn(text, "\n");
+    printf("    %.*s\n", (int)(end - text), text);
+  }
+  if (doc->file) printf("    defined in %s, line %d\n", doc->file, doc->line);
 }
 
+static void print_placed(void *context, const ox_Doc *doc) {
+  *(bool *)context = doc->file != NULL;
+  if (doc->file) print_doc(NULL, doc);
+}
+
+static void show_unknown(Repl *r, const char *name) {
+  ox_Value value;
+  ox_Scope scope = ox_scope_open(r->vm);
+  if (ox_get(r->vm, name, &value) == OX_OK)
+    printf("%s is a value of this session, of type %s\n", name, ox_type_name(r->vm, value));
+  else
+    printf("nothing is known of '%s'\n", name);
+  ox_scope_close(r->vm, scope);
+}
+
+/* What the session declares comes first: it hides builtins of the same name. */
 static void show_doc(Repl *r, const char *text) {
   char name[128];
-  size_t n = strcspn(text, " \t?");
-  ox_Value value;
+  text += strspn(text, " \t(");
+  size_t n = strcspn(text, " \t?()");
   if (n == 0 || n >= sizeof name) {
     fputs(help_text, stdout);
     return;
   }
   memcpy(name, text, n);
   name[n] = 0;
-  if (ox_find_doc(name, print_doc, NULL) > 0) return;
-  if (ox_get(r->vm, name, &value) == OX_OK)
-    printf("%s is a value of this session, of type %s\n", name, ox_type_name(r->vm, value));
-  else
-    printf("nothing is known of '%s'\n", name);
+  bool found = false;
+  ox_describe(r->vm, name, print_placed, &found);
+  found = found || ox_find_doc(name, print_doc, NULL) || ox_describe(r->vm, name, print_doc, NULL);
+  if (!found) show_unknown(r, name);
+}
+
+/* ---- words that other languages' prompts know ------------------------------------------------ */
+
+static bool is_word(const char *text, const char *word) {
+  size_t n = strlen(word);
+  if (strncmp(text, word, n) != 0) return false;
+  text += n;
+  text += strspn(text, " \t");
+  if (strncmp(text, "()", 2) == 0) text += 2;
+  return text[strspn(text, " \t;")] == 0;
+}
+
+static bool is_declared(Repl *r, const char *name) {
+  ox_Value value;
+  return ox_get(r->vm, name, &value) == OX_OK;
+}
+
+/* `exit`, `quit` and `help` do what they say as long as the program declares no such names. */
+static bool run_word(Repl *r, const char *text) {
+  bool exits = is_word(text, "exit"), quits = is_word(text, "quit");
+  if ((exits && !is_declared(r, "exit")) || (quits && !is_declared(r, "quit"))) {
+    r->quit = true;
+    return true;
+  }
+  if (strncmp(text, "help", 4) != 0 || is_declared(r, "help")) return false;
+  if (is_word(text, "help")) return fputs(help_text, stdout), true;
+  if (text[4] != ' ' && text[4] != '(') return false;
+  return show_doc(r, text + 4), true;
+}
+
+/* `name?` asks like `?name`. */
+static bool asks_behind(const char *text) {
+  size_t n = strcspn(text, "? \t\n()[]{}\"+-*/=");
+  return n > 0 && text[n] == '?' && text[n + 1 + strspn(text + n + 1, " \t")] == 0;
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -178,16 +269,23 @@ static bool append(Repl *r, const char *text) {
   return true;
 }
 
-static void take_line(Repl *r, const char *text) {
+/* Commands, questions and words, which are a line by themselves. */
+static bool take_command(Repl *r, const char *text) {
   const char *start = text + strspn(text, " \t");
-  if (r->length == 0 && (*start == ':' || *start == '?')) {
-    line_remember(text);
-    if (*start == ':') run_colon_command(r, start + 1);
-    else show_doc(r, start + 1);
-    fflush(stdout);
-    return;
-  }
-  if ((r->length == 0 && !*start) || !append(r, text)) return;
+  if (strchr(start, '\n')) return false;
+  if (*start == ':') run_colon_command(r, start + 1);
+  else if (*start == '?') show_doc(r, start + 1);
+  else if (asks_behind(start)) show_doc(r, start);
+  else if (!run_word(r, start)) return false;
+  line_remember(text);
+  fflush(stdout);
+  return true;
+}
+
+static void take_line(Repl *r, const char *text) {
+  bool first = r->length == 0;
+  if (first && (!text[strspn(text, " \t\n")] || take_command(r, text))) return;
+  if (!append(r, text)) return;
   char name[32];
   snprintf(name, sizeof name, "<input %d>", r->pieces + 1);
   if (evaluate(r, r->text, r->length, name) == OX_INCOMPLETE) return;
@@ -222,10 +320,12 @@ static void read_pieces(Repl *r) {
 int repl_run(ox_VM *vm) {
   Repl repl = {.vm = vm};
   line_begin(vm);
+  interrupts_keep_session(true);
   if (line_is_interactive()) printf("Oxbow %s. :help explains, Ctrl-D leaves.\n", ox_version());
   read_pieces(&repl);
   if (line_is_interactive() && !repl.quit) putchar('\n');
   line_end();
+  interrupts_keep_session(false);
   free(repl.text);
   return repl.status;
 }

@@ -221,6 +221,7 @@ ox_Config run_config(const Options *o) {
   config.gc_mode = o->gc_mode;
   config.snapshot_stress = o->snapshot_stress;
   config.colour = wants_colour(STDERR_FILENO);
+  config.write_lines = isatty(STDOUT_FILENO);
   config.argc = o->argc;
   config.argv = o->argv;
   return config;

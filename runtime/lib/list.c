@@ -145,6 +145,7 @@ static void reverse_list(ox_VM *vm, Value list) {
   uint64_t n = list_len(vm, list);
   if (n < 2) return;
   Value *items = items_of(vm, list);
+  vm_charge(vm, n * sizeof(Value));
   gc_touch_range(vm->cage, gc_word(vm->cage, items), n);
   for (uint64_t i = 0; i < n / 2; i++) {
     Value low = items[i];

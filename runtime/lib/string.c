@@ -242,7 +242,9 @@ static Value string_m_codes(ox_VM *vm, Value *args, int nargs) {
 /* ---- searching ------------------------------------------------------------------------------- */
 
 static bool two_strings(ox_VM *vm, Value *args, const char *what, String **s, String **sub) {
-  return (*s = self_of(vm, args[0])) && (*sub = arg_string(vm, args[1], what));
+  if (!(*s = self_of(vm, args[0])) || !(*sub = arg_string(vm, args[1], what))) return false;
+  vm_charge(vm, (*s)->h.aux); /* what the caller goes through, at most */
+  return true;
 }
 
 static Value string_m_find(ox_VM *vm, Value *args, int nargs) {

@@ -253,3 +253,85 @@ Test(docs, find_and_complete) {
   ox_complete(vm, "...", 3, count_text, &names);
   done(vm);
 }
+
+typedef struct Described {
+  char signature[64], doc[64], file[64];
+  int line;
+} Described;
+
+static void keep_doc(void *context, const ox_Doc *doc) {
+  Described *d = context;
+  snprintf(d->signature, sizeof d->signature, "%s", doc->signature);
+  snprintf(d->doc, sizeof d->doc, "%s", doc->doc);
+  snprintf(d->file, sizeof d->file, "%s", doc->file ? doc->file : "");
+  d->line = doc->line;
+}
+
+static void expect_doc(ox_VM *vm, const char *name, const char *signature, const char *doc,
+                       const char *file, int line) {
+  Described d = {"", "", "", 0};
+  cr_assert(ox_describe(vm, name, keep_doc, &d), "%s", name);
+  cr_assert_str_eq(d.signature, signature);
+  cr_assert_str_eq(d.doc, doc);
+  cr_assert_str_eq(d.file, file);
+  cr_assert_eq(d.line, line);
+}
+
+Test(docs, describe) {
+  ox_VM *vm = ox_new(NULL);
+  Described d;
+  value_of(vm, "import math\n# Two times.\n# Or so.\nfn twice(x, by = [1, (2)],\n  c = \"))\") => x\n"
+               "# A dot.\nclass Dot {\n  x = 0\n  fn init(x) { self.x = x }\n\n  fn far() => 1\n}\n"
+               "class Bare {}\nlet dot = Dot(1)\nlet n = 5\nlet f = fn(a) => a\nlet root = math.sqrt\n"
+               "let held = dot.far\nlet box = {inner: {g: twice}}");
+  expect_doc(vm, "twice", "twice(x, by = [1, (2)], c = \"))\")", "Two times.\nOr so.", "test", 4);
+  expect_doc(vm, "Dot", "class Dot(x)", "A dot.", "test", 7);
+  expect_doc(vm, "Bare", "class Bare", "", "", 0);
+  expect_doc(vm, "Dot.far", "far()", "", "test", 11);
+  expect_doc(vm, "dot.far", "far()", "", "test", 11);
+  expect_doc(vm, "held", "far()", "", "test", 11);
+  expect_doc(vm, "box.inner.g", "twice(x, by = [1, (2)], c = \"))\")", "Two times.\nOr so.", "test", 4);
+  cr_assert(ox_describe(vm, "root", keep_doc, &d));
+  cr_assert_str_eq(d.signature, "sqrt(x) -> float");
+  cr_assert(ox_describe(vm, "f", keep_doc, &d));
+  cr_assert_eq(d.line, 16);
+  const char *others[] = {"n", "nonesuch", "dot.x", "dot.nope", "", ".", "..", "n.a.b"};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    cr_assert_not(ox_describe(vm, others[i], keep_doc, &d), "%s", others[i]);
+  done(vm);
+}
+
+Test(docs, complete_imports_and_literals) {
+  ox_VM *vm = ox_new(NULL);
+  int names = 0;
+  ox_complete(vm, "import rando", 12, count_text, &names);
+  cr_assert_eq(names, 1);
+  ox_complete(vm, "from math import sqr", 20, count_text, &names);
+  cr_assert_eq(names, 2);
+  ox_complete(vm, "\"abc\".uppe", 10, count_text, &names);
+  cr_assert_eq(names, 3);
+  ox_complete(vm, "from nonesuch import a", 22, count_text, &names);
+  ox_complete(vm, "import \"lib/x", 13, count_text, &names);
+  ox_complete(vm, "from ", 5, count_text, &names);
+  done(vm);
+}
+
+static void count_pieces(void *context, const char *bytes, size_t length) {
+  (void)bytes;
+  (void)length;
+  ++*(int *)context;
+}
+
+Test(output, lines_are_handed_on) {
+  for (int lines = 0; lines < 2; lines++) {
+    int pieces = 0;
+    ox_Config config = ox_config();
+    config.write = count_pieces;
+    config.context = &pieces;
+    config.write_lines = lines;
+    ox_VM *vm = ox_new(&config);
+    value_of(vm, "print(1)\nprint(2)\nprint(3)");
+    cr_assert_eq(pieces, lines ? 3 : 1);
+    done(vm);
+  }
+}

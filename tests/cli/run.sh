@@ -4,7 +4,8 @@ here=$(dirname "$0")
 log=$(mktemp "${TMPDIR:-/tmp}/oxbow-cli.XXXXXX") || exit 1
 trap 'rm -f "$log"' EXIT
 
-for script in "sh $here/command.sh" "sh $here/messages.sh" "sh $here/tests.sh"; do
+for script in "sh $here/command.sh" "sh $here/messages.sh" "sh $here/tests.sh" \
+  "python3 $here/prompt.py"; do
   echo "== $script"
   $script "$1" 2>&1 | tee "$log"
   tail -n 1 "$log" | grep -q '^[0-9]* passed, [0-9]* failed$' || echo "0 passed, 1 failed"
