@@ -478,9 +478,13 @@ static VmStatus load_text(ox_VM *vm, const LoadRequest *r, const Loading *parent
   return status;
 }
 
+/* Compiling costs the program nothing, since what has to be loaded depends on what ran before. */
 VmStatus import_load(ox_VM *vm, const LoadRequest *request, Value *module) {
   uint32_t mark = vm_roots_mark(vm);
+  uint64_t slice = vm->st->fuel, budget = vm->fuel_limit;
   VmStatus status = load_text(vm, request, NULL, module);
+  vm->st->fuel = slice;
+  vm->fuel_limit = budget;
   vm_roots_reset(vm, mark);
   if (status == VM_OK && !vm_root(vm, *module)) return VM_THROWN;
   if (status != VM_OK && status != VM_THROWN && error_pending(vm)) error_take(vm);

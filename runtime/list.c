@@ -100,6 +100,7 @@ Value list_new(ox_VM *vm, uint64_t cap) {
 /* Copies items to the end of a list that has room for them. */
 static void list_append(ox_VM *vm, Value v, const Value *items, uint64_t n) {
   if (n == 0) return;
+  vm_charge(vm, n * sizeof(Value));
   List *l = as_list(vm, v);
   Value *to = list_store(vm, l)->items + l->len;
   gc_touch_range(vm->cage, gc_word(vm->cage, to), n);

@@ -578,6 +578,7 @@ Value map_copy(ox_VM *vm, Value map) {
   Map *to = as_map(vm, copy);
   bool indexed = from->index.w != 0;
   if (from->live == 0) return copy;
+  vm_charge(vm, from->live * 2 * sizeof(Value));
   if (!map_reserve(vm, to, from->live, indexed)) return V_ERROR;
   Value *items = map_entries(vm, to), *old = map_entries(vm, from);
   uint32_t k = 0;

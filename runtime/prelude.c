@@ -17,12 +17,12 @@ bool prelude_is_text(const char *text) { return text == prelude_text; }
 static bool load(ox_VM *vm) {
   if (v_is(vm->st->prelude, KIND_MODULE)) return true;
   VmText diags = {0};
+  uint64_t fuel = vm_fuel_left(vm); /* loading it costs the program nothing */
   LoadRequest r = {"<prelude>", NULL, prelude_text, prelude_size, false, false, &diags, NULL};
   Value module;
   VmStatus status = import_load(vm, &r, &module);
   if (status == VM_OK) {
     vm->st->prelude = module;
-    uint64_t fuel = vm_fuel_left(vm);
     status = vm_run(vm, module);
     if (status == VM_OK && vm->fuel_limited) vm->fuel_limit += fuel - vm_fuel_left(vm);
     if (status != VM_OK) vm->st->prelude = V_NIL;

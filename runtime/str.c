@@ -79,6 +79,7 @@ static inline uint64_t string_words(uint64_t n) { return 2 + n / 8 + 1; } /* wit
 /* Room for n bytes, hash not computed, unrooted; the last word is cleared, so the NUL is there. */
 static String *flat_alloc(ox_VM *vm, uint64_t n, uint16_t flags) {
   uint64_t words = string_words(n);
+  vm_charge(vm, n);
   String *s = vm_alloc(vm, words, KIND_STRING, LAYOUT_RAW, flags, (uint32_t)n);
   if (!s) return NULL;
   s->hash = 0;

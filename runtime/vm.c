@@ -170,7 +170,6 @@ bool vm_root_slow(ox_VM *vm, Value v) {
 }
 
 void *vm_alloc(ox_VM *vm, uint64_t words, Kind kind, uint8_t layout, uint16_t n, uint32_t aux) {
-  vm_charge(vm, words * 8);
   void *block = gc_alloc(vm->gc, words, GC_SPACE_OBJECT);
   if (!block) {
     vm_throw_oom(vm);

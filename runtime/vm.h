@@ -186,7 +186,8 @@ bool vm_has_op(ox_VM *vm, Value v, OpMethod m);
 /* To be called by long loops in C once per ~1000 steps: fuel, interrupt. False: error pending. */
 bool vm_poll(ox_VM *vm, uint64_t steps);
 /* For C code that goes over so many bytes at once, which is quick for each: 256 bytes are a step.
- * Cannot fail: the next poll looks at it. Large blocks are charged where they are allocated. */
+ * Cannot fail: the next poll looks at it. What is charged must not depend on the state of the heap
+ * or on what ran before, so nothing is charged where blocks are allocated, but for strings. */
 void vm_charge_steps(ox_VM *vm, uint64_t steps);
 static inline void vm_charge(ox_VM *vm, uint64_t bytes) {
   if (bytes >= 1024) vm_charge_steps(vm, bytes / 256);

@@ -1,6 +1,6 @@
-/* line.c - the `oxbow` command: reading lines, with GNU readline where it is installed and both ends
- * are a terminal. readline keeps its state in variables of its own and calls back without a context,
- * hence the variable here. */
+/* line.c - the `oxbow` command: reading lines, with GNU readline where it is installed and both
+ * ends are a terminal. readline keeps its state in variables of its own and calls back without a
+ * context, hence the variable here. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -42,10 +42,10 @@ static char *read_plain(const char *prompt) {
 
 /* Ctrl-C, and keys.
  *
- * readline's own handler of SIGINT waits for another key before it does something, and a signal that
- * comes just before a read is noticed behind it only. So ours stays installed while readline reads
- * (set_signal puts it back after readline has replaced it), and the signal is blocked but for the
- * time that we wait in. */
+ * readline's own handler of SIGINT waits for another key before it does something, and a signal
+ * that comes just before a read is noticed behind it only. So ours stays installed while readline
+ * reads (set_signal puts it back after readline has replaced it), and the signal is blocked but for
+ * the time that we wait in. */
 
 static int set_signal(void) {
   interrupts_catch();
@@ -169,8 +169,8 @@ void line_end(void) {
 }
 
 static const char *last_entry(void) {
-  int length = *line.rl.history_length;
-  const ReadlineEntry *last = length ? line.rl.history_get(*line.rl.history_base + length - 1) : NULL;
+  int length = *line.rl.history_length, at = *line.rl.history_base + length - 1;
+  const ReadlineEntry *last = length ? line.rl.history_get(at) : NULL;
   return last ? last->line : "";
 }
 

@@ -120,8 +120,9 @@ static bool flag_option(Options *o, const char *arg) {
 }
 
 static int wrong_size(const char *option, const char *value, const char *example) {
-  if (!*value) fprintf(stderr, "oxbow: %s needs a number: %s\n", option, example);
-  else fprintf(stderr, "oxbow: %s: '%s' is not a number as in %s\n", option, value, example);
+  if (!*value) fprintf(stderr, "oxbow: %s needs a number: %s=%s\n", option, option, example);
+  else
+    fprintf(stderr, "oxbow: %s: '%s' is not a number as in %s=%s\n", option, value, option, example);
   return EXIT_USAGE;
 }
 
@@ -153,13 +154,11 @@ static int read_option(Options *o, int argc, char **argv, int *i) {
   if ((value = option_value("--gc", argc, argv, i)))
     return parse_gc_mode(value, &o->gc_mode) ? -1 : wrong_usage("--gc: no such mode:", value);
   if ((value = option_value("--memory-goal", argc, argv, i)))
-    return parse_size(value, &o->memory_goal) ? -1
-                                              : wrong_size("--memory-goal", value, "--memory-goal=64M");
+    return parse_size(value, &o->memory_goal) ? -1 : wrong_size("--memory-goal", value, "64M");
   if ((value = option_value("--max-memory", argc, argv, i)))
-    return parse_size(value, &o->max_memory) ? -1
-                                             : wrong_size("--max-memory", value, "--max-memory=64M");
+    return parse_size(value, &o->max_memory) ? -1 : wrong_size("--max-memory", value, "64M");
   if ((value = option_value("--fuel", argc, argv, i)))
-    return parse_number(value, &o->fuel) ? -1 : wrong_size("--fuel", value, "--fuel=1000000");
+    return parse_number(value, &o->fuel) ? -1 : wrong_size("--fuel", value, "1000000");
   if ((value = option_value("--filter", argc, argv, i))) {
     o->filter = value;
     return *value ? -1 : wrong_usage("--filter needs a part of a name behind it", NULL);
@@ -202,7 +201,8 @@ int options_read(Options *o, int argc, char **argv) {
   if (status >= 0) return status;
   const char *word = i < argc && !o->ncodes && !o->ended ? argv[i] : "";
   if (strcmp(word, "test") == 0) return read_test(o, argc, argv, i + 1);
-  if (o->verbose) return wrong_usage("-v goes with `oxbow test`; --version prints the version", NULL);
+  if (o->verbose)
+    return wrong_usage("-v goes with `oxbow test`; --version prints the version", NULL);
   if (o->filter) return wrong_usage("--filter goes with `oxbow test`", NULL);
   if (strcmp(word, "run") == 0) {
     i++;
@@ -223,7 +223,8 @@ enum { NAME_MAX_COMPARED = 31 };
 static bool is_swapped(const char *a, const char *b) {
   size_t i = 0;
   while (a[i] && a[i] == b[i]) i++;
-  return a[i] && a[i + 1] && a[i] == b[i + 1] && a[i + 1] == b[i] && strcmp(a + i + 2, b + i + 2) == 0;
+  bool swapped = a[i] && a[i + 1] && a[i] == b[i + 1] && a[i + 1] == b[i];
+  return swapped && strcmp(a + i + 2, b + i + 2) == 0;
 }
 
 /* How many letters have to be put in, taken out or changed to make one name of the other. */

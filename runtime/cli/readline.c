@@ -1,7 +1,7 @@
 /* readline.c - the `oxbow` command: finding GNU readline.
  *
- * The library is loaded when a prompt is about to be shown, and not before: linked in, it would make
- * every start of a script slower by a sixth and bigger by 400 KiB. So the command needs neither
+ * The library is loaded when a prompt is about to be shown, and not before: linked in, it would
+ * make every start of a script slower by a sixth and bigger by 400 KiB. So the command needs neither
  * readline's header to be built nor the library to run. What it uses is declared in readline.h, and
  * has been the same in all versions 8.
  *

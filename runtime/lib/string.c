@@ -221,6 +221,7 @@ static Value string_m_bytes(ox_VM *vm, Value *args, int nargs) {
   String *s = self_of(vm, args[0]);
   Value out = s ? list_new(vm, s->h.aux) : V_ERROR;
   if (out == V_ERROR || s->h.aux == 0) return out;
+  vm_charge(vm, s->h.aux * sizeof(Value));
   Value *items = list_store(vm, as_list(vm, out))->items;
   for (uint32_t i = 0; i < s->h.aux; i++) items[i] = v_from_int((uint8_t)s->chars[i]);
   as_list(vm, out)->len = s->h.aux; /* just made: no barrier */

@@ -86,6 +86,18 @@ check 'memory limit, caught' 0 caught '' "$oxbow" --max-memory=32M -e 'fn fill()
 while true { xs.push([1, 2, 3]) } }
 try { fill() } catch e { print("caught") }'
 check 'fuel' 1 '' '*' "$oxbow" --fuel=10000 -e 'while true { try { while true {} } catch e { } }'
+# Builtins use up the budget by their work: none of these can go on for long with 100,000 steps.
+for code in 's.repeat(2)' 's + "x" == s + "y"' 's.upper()' 's.replace("b", "cc")' 's.find("c")' \
+  's.count("c")' 's < s + "a"' '"c" in s' 's.bytes()' '"${s}"' 'xs.copy()' 'xs + xs' '[...xs]' \
+  'xs[1..]' 'xs.reverse()' 'xs.insert(0, 1); xs.remove(0)' 'xs.sorted()' '-1 in xs' 'm.copy()' \
+  'xs == xs.copy()' 'str(xs)' 'sum(xs)' 'max(xs)'; do
+  check "fuel in $code" 1 '' 'the budget is used up' "$oxbow" --fuel=900000 -e "
+let s = \"ab\".repeat(1000000)
+let xs = [...0..200000]
+let m = {}
+for i in 0..1000 { m[i] = i }
+for i in 0..100000 { $code }"
+done
 check 'enough fuel' 0 10 '' "$oxbow" --fuel 10000 -e 'let n = 0; while n < 10 { n += 1 }; print(n)'
 check 'deep recursion' 1 '' 'stack overflow' "$oxbow" -e 'fn f(n) { return 1 + f(n + 1) }
 f(0)'
