@@ -176,7 +176,7 @@ typedef struct ox_Config {
 
 /* The default configuration, to be changed and given to ox_new. */
 static inline ox_Config ox_config(void) {
-  ox_Config config = {sizeof(ox_Config), 0, 0, 0, OX_CAN_ALL, false, false, false,
+  ox_Config config = {sizeof(ox_Config), 0, 0, 0, OX_CAN_ALL, false, false, false, false,
                       NULL, NULL, NULL, 0, NULL, OX_GC_ADAPTIVE, 0, 0};
   return config;
 }
