@@ -1,6 +1,6 @@
-/* api_names.c - the C API: what a prompt asks about names. Their completion, and what they stand for:
- * signature, documentation and place of functions, classes and modules of the program. Nothing of
- * the program runs. Contracts in oxbow.h. */
+/* api_names.c - the C API: what a prompt asks about names. Their completion, and what they stand
+ * for: signature, documentation and place of functions, classes and modules of the program. Nothing
+ * of the program runs. Contracts in oxbow.h. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,7 +153,8 @@ static void complete_in(Completer *c, const char *text, const char *last) {
     offer_names(c);
     return;
   }
-  Value v = *chain == '.' ? literal_before(c->vm, text, chain) : chain_value(c->vm, chain, last - 1);
+  Value v = *chain == '.' ? literal_before(c->vm, text, chain)
+                          : chain_value(c->vm, chain, last - 1);
   if (v != V_ABSENT && v != V_ERROR) offer_members(c, v);
 }
 

@@ -73,9 +73,9 @@ int repl_run(ox_VM *vm);
 char *show_for_people(ox_VM *vm, ox_Value value, size_t *length);
 
 /* ---- line.c ---- */
-/* A line of input without its end, or several where they were pasted, from malloc; NULL at the end
- * of input. `*cancelled` is set when Ctrl-C gave the line up. Without readline, or where input is no
- * terminal, plain lines. */
+/* A line of input without its end, or several where they were pasted, from malloc; NULL at the
+ * end of input. `*cancelled` is set when Ctrl-C gave the line up. Without readline, or where input
+ * is no terminal, plain lines. */
 char *line_read(const char *prompt, bool *cancelled);
 void line_begin(ox_VM *vm); /* history and completion */
 /* Words that Tab completes behind a colon, ended by NULL. */

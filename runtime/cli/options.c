@@ -122,7 +122,8 @@ static bool flag_option(Options *o, const char *arg) {
 static int wrong_size(const char *option, const char *value, const char *example) {
   if (!*value) fprintf(stderr, "oxbow: %s needs a number: %s=%s\n", option, option, example);
   else
-    fprintf(stderr, "oxbow: %s: '%s' is not a number as in %s=%s\n", option, value, option, example);
+    fprintf(stderr, "oxbow: %s: '%s' is not a number as in %s=%s\n", option, value, option,
+            example);
   return EXIT_USAGE;
 }
 

@@ -1,9 +1,9 @@
 /* readline.c - the `oxbow` command: finding GNU readline.
  *
  * The library is loaded when a prompt is about to be shown, and not before: linked in, it would
- * make every start of a script slower by a sixth and bigger by 400 KiB. So the command needs neither
- * readline's header to be built nor the library to run. What it uses is declared in readline.h, and
- * has been the same in all versions 8.
+ * make every start of a script slower by a sixth and bigger by 400 KiB. So the command needs
+ * neither readline's header to be built nor the library to run. What it uses is declared in
+ * readline.h, and has been the same in all versions 8.
  *
  * readline is under the GNU General Public License. Only the process of the command ever loads it;
  * the library liboxbow, and what embeds it, never do. */

@@ -15,7 +15,7 @@ typedef struct ReadlineEntry {
   void *data;
 } ReadlineEntry;
 
-/* Functions of readline and its history, and the addresses of its variables, by their names there. */
+/* Functions of readline and its history, and the addresses of its variables, by their names. */
 #define READLINE_NAMES(FUNCTION, VARIABLE)                                  \
   FUNCTION(char *, readline, (const char *prompt))                          \
   FUNCTION(int, rl_variable_bind, (const char *name, const char *value))    \

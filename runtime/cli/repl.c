@@ -20,14 +20,14 @@ typedef struct Repl {
 
 static const char help_text[] =
     "Type an expression or a statement; what it gives is shown, and `_` is the last value shown.\n"
-    "  ?name        what is known of a name, and where it is declared: ?len, ?math.sqrt, ?my_function\n"
+    "  ?name        what is known of a name, and where it is declared: ?len, ?math.sqrt, ?mine\n"
     "  :time CODE   runs CODE and says how long it took\n"
     "  :mem         the memory in use\n"
     "  :load FILE   runs a file as if it were typed here\n"
     "  :help        this\n"
     "  :quit        ends the session, as Ctrl-D and `exit` do\n"
-    "Tab completes names and members, arrows bring back what was typed. Lines go on where something\n"
-    "is open. Ctrl-C stops what is running, or gives up what is being typed.\n";
+    "Tab completes names and members, arrows bring back what was typed. Lines go on where\n"
+    "something is open. Ctrl-C stops what is running, or gives up what is being typed.\n";
 
 /* ---- evaluating ------------------------------------------------------------------------------ */
 
@@ -47,8 +47,8 @@ static ox_Status show_value(Repl *r, ox_Value value) {
   return OX_OK;
 }
 
-/* A text that begins with a brace is a block to the language, but here more often a map: it is tried
- * as one first. OX_SYNTAX: it is none. */
+/* A text that begins with a brace is a block to the language, but here more often a map: it is
+ * tried as one first. OX_SYNTAX: it is none. */
 static ox_Status evaluate_map(Repl *r, const char *text, size_t length, const char *name,
                               ox_Value *value) {
   char *wrapped;

@@ -54,7 +54,7 @@ static void explain_unreadable(const char *path, int error) {
 
 /* What a file is that can be no source text, by its beginning; NULL: it may be text. */
 static const char *foreign_format(const char *text, size_t length) {
-  static const char binary[] = "it is not text: a program for the processor, a picture, an archive?";
+  static const char binary[] = "it is not text: a compiled program, a picture, an archive?";
   size_t controls = 0, seen = length < 512 ? length : 512;
   if (length >= 2 && (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0))
     return "it is saved as UTF-16; save it as UTF-8";
@@ -207,7 +207,7 @@ ox_VM *make_vm(const Options *o, const ox_Config *wanted) {
 
   fputs(o->max_memory && o->max_memory < 1 << 20
             ? "oxbow: --max-memory is too little to start with; 1M is enough for small programs\n"
-            : "oxbow: the system refused memory for the interpreter; is there a limit (ulimit -v)?\n",
+            : "oxbow: the system refused memory for the interpreter; see ulimit -v\n",
         stderr);
   return NULL;
 }

@@ -1,9 +1,9 @@
 /* show.c - the `oxbow` command: how the prompt shows a value.
  *
- * As a literal, like `print` would inside of a list, but with limits, since a person reads it: of long
- * lists, maps, sets and strings the beginning is shown and how much is left, nesting ends after some
- * levels, a container inside of itself is [...] or {...}. What fits on the line stands on it; else
- * a list of scalars fills lines, and other containers have one element on each.
+ * As a literal, like `print` would inside of a list, but with limits, since a person reads it: of
+ * long lists, maps, sets and strings the beginning is shown and how much is left, nesting ends
+ * after some levels, a container inside of itself is [...] or {...}. What fits on the line stands
+ * on it; else a list of scalars fills lines, and other containers have one element on each.
  *
  * A container is first written flat, giving up as soon as it is wider than the room that is left;
  * only then is it broken, and its elements are tried the same way. So a value costs at most the

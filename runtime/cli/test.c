@@ -2,8 +2,8 @@
  *
  * Each file runs in a VM of its own, so that no test sees what another file has done. A test is a
  * call of test.test(name, fn) in the file: the command puts itself in the place of that function's
- * runner (test.runner), so it can choose, count and report. A file that makes no such call has a test
- * in each function at its top level whose name begins with `test_`. What the program prints is
+ * runner (test.runner), so it can choose, count and report. A file that makes no such call has a
+ * test in each function at its top level whose name begins with `test_`. What the program prints is
  * kept back, and shown with -v where something failed.
  *
  * From a folder all files *.oxb below it are taken, in the order of their names. Those that do not

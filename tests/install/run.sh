@@ -96,6 +96,11 @@ uses_soname() { readelf -d c | grep "NEEDED.*liboxbow.so.$major"; }
 check 'a C program needs the library by its soname' uses_soname
 check 'a C++ program builds' build_cpp
 check 'a C++ program runs' prints 42 with_library ./cpp
+readme_program() {
+  sed -n '/^```c$/,/^```$/p' "$project/README.md" | sed '1d;$d' > readme.c
+  cc -o readme readme.c $(flags --cflags --libs) && prints 42 with_library ./readme
+}
+check 'the program of the README builds and runs' readme_program
 check 'a static program builds' build_static
 check 'a static program runs' prints 42 ./static
 check 'a static program needs no library' is_static
@@ -190,6 +195,15 @@ depends_on_c() { dpkg-deb -f "$deb" Depends | grep libc6; }
 check 'the package depends on the C library' depends_on_c
 check 'the package unpacks' dpkg-deb -x "$deb" "$dir/unpacked"
 check 'its command runs' prints 42 "$dir/unpacked/usr/bin/oxbow" -e 'print(6 * 7)'
+# dpkg itself, into a system of its own: as root only, since dpkg wants to give files away.
+dpkg_installs() {
+  mkdir -p "$dir/system/var/lib/dpkg/info" "$dir/system/var/lib/dpkg/updates"
+  : > "$dir/system/var/lib/dpkg/status"
+  dpkg --root="$dir/system" --force-depends -i "$deb" &&
+    prints 42 "$dir/system/usr/bin/oxbow" -e 'print(6 * 7)' &&
+    dpkg --root="$dir/system" -r oxbow && [ ! -e "$dir/system/usr/bin/oxbow" ]
+}
+if [ "$(id -u)" -eq 0 ]; then check 'dpkg installs and removes it' dpkg_installs; fi
 sums_hold() {
   dpkg-deb -e "$deb" "$dir/control" && (cd "$dir/unpacked" && md5sum -c "$dir/control/md5sums")
 }
