@@ -164,7 +164,7 @@ typedef struct ox_Config {
   bool write_lines;         /* output is handed on at each end of a line: for people who watch */
   ox_Write write;           /* what programs print; NULL: standard output, buffered */
   ox_Load load;             /* finds modules imported from files; NULL: the file system */
-  void *context;            /* handed to `write` and `load`; see also ox_context */
+  void *context;            /* handed to `write`, `write_error` and `load`; see ox_context */
   int argc;                 /* the program's arguments, os.args: the strings must outlive the VM */
   char **argv;
   ox_GcMode gc_mode;
@@ -172,12 +172,13 @@ typedef struct ox_Config {
                              * last full collection; 0: the library's choice, about 150 */
   uint64_t memory_goal;     /* soft limit: as the heap comes near, it is collected more often, up to
                              * half of the time; it may still grow beyond. 0: none */
+  ox_Write write_error;     /* what programs write to io.stderr; NULL: standard error */
 } ox_Config;
 
 /* The default configuration, to be changed and given to ox_new. */
 static inline ox_Config ox_config(void) {
   ox_Config config = {sizeof(ox_Config), 0, 0, 0, OX_CAN_ALL, false, false, false, false,
-                      NULL, NULL, NULL, 0, NULL, OX_GC_ADAPTIVE, 0, 0};
+                      NULL, NULL, NULL, 0, NULL, OX_GC_ADAPTIVE, 0, 0, NULL};
   return config;
 }
 

@@ -57,6 +57,7 @@ static VmConfig config_of_vm(const ox_Config *c) {
   vc.snapshot_stress = c->snapshot_stress;
   vc.fuel = c->fuel;
   vc.write = c->write;
+  vc.write_error = c->write_error;
   vc.write_ctx = c->context;
   vc.write_lines = c->write_lines;
   vc.load = c->load;

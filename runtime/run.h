@@ -21,6 +21,7 @@ typedef struct VmConfig {
   uint64_t max_stack;    /* registers per fiber, 0: 1 << 20 */
   uint64_t fuel;         /* calls and loop turns in all, 0: no budget */
   void (*write)(void *ctx, const char *bytes, size_t n); /* NULL: stdout, buffered */
+  void (*write_error)(void *ctx, const char *bytes, size_t n); /* NULL: standard error */
   void *write_ctx;
   bool write_lines;    /* output is not kept back beyond the end of a line */
   VmLoad load;           /* NULL: the file system */

@@ -116,6 +116,7 @@ static bool init(ox_VM *vm, const VmConfig *config) {
   vm->max_c_depth = 180;
   vm->max_stack = config->max_stack ? config->max_stack : 1 << 20;
   vm->write = config->write;
+  vm->write_error = config->write_error;
   vm->write_ctx = config->write_ctx;
   vm->snapshot_stress = config->snapshot_stress;
   vm->write_lines = config->write_lines;

@@ -109,6 +109,7 @@ struct ox_VM {
   bool unwinding_uncatchable;/* interrupt or fuel: scripts cannot catch it */
   /* output and input */
   void (*write)(void *ctx, const char *bytes, size_t n); void *write_ctx; /* NULL: stdout */
+  void (*write_error)(void *ctx, const char *bytes, size_t n);            /* NULL: stderr */
   char *out; size_t out_len, out_cap; bool write_lines;  /* buffer of standard output */
   /* program arguments (os.args) */
   int argc; char **argv;

@@ -65,6 +65,10 @@ static Value io_lines(ox_VM *vm, Value *args, int nargs) {
 
 static bool write_error(ox_VM *vm, const char *bytes, size_t n) {
   vm_flush(vm); /* keeps the order where both go to one place */
+  if (vm->write_error) {
+    vm->write_error(vm->write_ctx, bytes, n);
+    return true;
+  }
   if (stream_write_fd(vm, STDERR_FILENO, bytes, n)) return true;
   if (!error_pending(vm)) lib_throw_io(vm, "write to", "<stderr>", errno);
   return false;

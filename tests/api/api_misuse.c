@@ -142,6 +142,23 @@ Test(output, flush_keeps_the_order) {
   done(vm);
 }
 
+static void write_marked(void *context, const char *bytes, size_t length) {
+  output_write(context, "!", 1);
+  output_write(context, bytes, length);
+}
+
+Test(output, of_errors_goes_to_the_host) {
+  Output output = {.length = 0};
+  ox_Config config = ox_config();
+  config.write = output_write;
+  config.write_error = write_marked;
+  config.context = &output;
+  ox_VM *vm = ox_new(&config);
+  value_of(vm, "import io\nprint(1)\nio.stderr.write(\"oh\", 2)\nio.stdout.write(3)");
+  cr_assert_str_eq(output.text, "1\n!oh23");
+  done(vm);
+}
+
 Test(statuses, have_names) {
   cr_assert_str_eq(ox_status_name(OX_OK), "OX_OK");
   cr_assert_str_eq(ox_status_name(OX_NO_FUEL), "OX_NO_FUEL");
