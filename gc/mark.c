@@ -43,7 +43,8 @@
 
 enum { WINDOW = 8, EDGES = 16, CHUNK_WORDS = 4096, DENSE = 24 };
 enum { PAGE_WORK = 64 }; /* what a visit to a page costs, in words to look at */
-_Static_assert(CHUNK_WORDS >= MID_MAX_WORDS, "a long block is a large one, alone on its page");
+_Static_assert((int)CHUNK_WORDS >= (int)MID_MAX_WORDS,
+               "a long block is a large one, alone on its page");
 typedef enum Mode { PLAIN, SHADE, MAJOR } Mode;
 
 #define INLINE static inline __attribute__((always_inline))

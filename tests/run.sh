@@ -69,13 +69,14 @@ run_threads() {
   $plain "$build/tsan/tests/threads" || [ $? -ne 66 ] || echo "ThreadSanitizer found a data race"
 }
 
-# Programs of the suite as seeds, then so many inputs made from them. A target passes if it comes
+# The corpus and programs of the suite as seeds, then so many inputs made from them. A target passes if it comes
 # to its end; what it finds ends it.
 run_fuzz() {
   passed=0 failed=0
   for target in compile:1500 api:1500 run:30; do
     name=${target%:*} runs=${target#*:} seeds="tests/lang/errors tests/lang/lists"
     if [ "$name" = run ]; then seeds="tests/lang/control tests/lang/match"; fi
+    seeds="tests/fuzz/corpus/$name $seeds"
     if timeout 300 "$asan/tests/fuzz/fuzz_$name" "-runs=$runs" $seeds; then
       passed=$((passed + 1))
     else

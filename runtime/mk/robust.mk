@@ -46,6 +46,7 @@ coverage:
 	@$(MAKE) --no-print-directory VARIANT=cov products tests
 	@find $(BUILD)/obj/cov-gcc $(BUILD)/cov -name '*.gcda' -delete
 	-@CC="gcc --coverage" sh tests/run.sh --alone $(BUILD)/cov $(or $(PART),$(COVERAGE_PARTS))
+	@rm -f ./-.gcno # of a program that a test hands to the compiler through a pipe
 	$(if $(COVERAGE_LIST),@sh tests/coverage.sh $(BUILD)/obj/cov-gcc --list)
 	@sh tests/coverage.sh $(BUILD)/obj/cov-gcc
 
