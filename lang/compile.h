@@ -135,6 +135,11 @@ bool code_is_reachable(const FnState *f);
 
 uint32_t const_int(FnState *f, int64_t value, Span span);
 uint32_t const_float(FnState *f, double value, Span span);
+/* A literal with is_number. */
+uint32_t const_number(FnState *f, const Expr *literal);
+static inline bool is_number(const Expr *e) {
+  return e->kind == EXPR_INT || e->kind == EXPR_FLOAT;
+}
 uint32_t const_string(FnState *f, Text text, Span span);
 uint32_t const_names(FnState *f, Text *names, uint32_t count, Span span);
 static inline Text text_of_name(const Name *name) { return (Text){name->chars, name->len}; }
@@ -176,6 +181,10 @@ void deliver(FnState *f, unsigned reg, int dest);
 void deliver_nil(FnState *f, int dest);
 /* R[target] = R[left] op value of `right`. */
 void binary_to(FnState *f, BinaryOp op, unsigned left, Expr *right, unsigned target, Span span);
+/* R[target] = number literal op value of `right`, where an instruction holds the literal. False:
+ * nothing was done. */
+bool binary_from_literal(FnState *f, BinaryOp op, const Expr *left, Expr *right, unsigned target,
+                         Span span);
 /* Lists and maps by parts; `items` may hold spreads. */
 void list_to(FnState *f, Expr *const *items, uint32_t count, unsigned dst, Span span);
 void string_to(FnState *f, Text text, unsigned dst);

@@ -356,6 +356,17 @@ static uint32_t len_call(Walk *w) {
   return 1;
 }
 
+/* `2 * x`: the literal is in the instruction. Gives the number of nodes done. */
+static uint32_t literal_node(Walk *w) {
+  const Expr *e = w->spine.nodes[0];
+  if (e->kind != EXPR_BINARY) return 0;
+  unsigned target = place_for(w, 1);
+  Expr *left = w->spine.base;
+  if (!binary_from_literal(w->f, e->binary.op, left, e->binary.right, target, e->span)) return 0;
+  set_acc(w, target, e->span);
+  return 1;
+}
+
 /* Starts the walk; gives the number of nodes done. */
 static uint32_t first_nodes(Walk *w) {
   const Expr *first = w->spine.nodes[0];
@@ -364,6 +375,7 @@ static uint32_t first_nodes(Walk *w) {
     return 1;
   }
   uint32_t done = len_call(w);
+  if (done == 0) done = literal_node(w);
   if (done == 0) base_value(w);
   return done;
 }

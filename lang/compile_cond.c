@@ -5,15 +5,16 @@
 typedef struct CompareOps {
   Opcode regs[2];      /* two registers */
   Opcode immediate[2]; /* a register and a small integer */
+  Opcode constant[2];  /* a register and a number constant */
 } CompareOps;
 
 static const CompareOps compare_ops[BIN_COUNT] = {
-    [BIN_EQ] = {{OP_JEQ, OP_JNE}, {OP_JEQI, OP_JNEI}},
-    [BIN_NE] = {{OP_JNE, OP_JEQ}, {OP_JNEI, OP_JEQI}},
-    [BIN_LT] = {{OP_JLT, OP_JNLT}, {OP_JLTI, OP_JNLTI}},
-    [BIN_LE] = {{OP_JLE, OP_JNLE}, {OP_JLEI, OP_JNLEI}},
-    [BIN_GT] = {{OP_JGT, OP_JNGT}, {OP_JGTI, OP_JNGTI}},
-    [BIN_GE] = {{OP_JGE, OP_JNGE}, {OP_JGEI, OP_JNGEI}},
+    [BIN_EQ] = {{OP_JEQ, OP_JNE}, {OP_JEQI, OP_JNEI}, {OP_JEQK, OP_JNEK}},
+    [BIN_NE] = {{OP_JNE, OP_JEQ}, {OP_JNEI, OP_JEQI}, {OP_JNEK, OP_JEQK}},
+    [BIN_LT] = {{OP_JLT, OP_JNLT}, {OP_JLTI, OP_JNLTI}, {OP_JLTK, OP_JNLTK}},
+    [BIN_LE] = {{OP_JLE, OP_JNLE}, {OP_JLEI, OP_JNLEI}, {OP_JLEK, OP_JNLEK}},
+    [BIN_GT] = {{OP_JGT, OP_JNGT}, {OP_JGTI, OP_JNGTI}, {OP_JGTK, OP_JNGTK}},
+    [BIN_GE] = {{OP_JGE, OP_JNGE}, {OP_JGEI, OP_JNGEI}, {OP_JGEK, OP_JNGEK}},
 };
 
 static bool is_comparison(BinaryOp op) { return op >= BIN_EQ && op <= BIN_GE; }
@@ -34,9 +35,8 @@ void cond_equals_literal(FnState *f, unsigned reg, Expr *literal, bool when, Lab
     unsigned value = expr_next(f, literal);
     emit_branch(f, op_make_abc(when ? OP_JEQ : OP_JNE, reg, value, 0), label, span);
   } else {
-    uint32_t constant = literal->kind == EXPR_STRING  ? const_string(f, literal->text, span)
-                        : literal->kind == EXPR_FLOAT ? const_float(f, literal->number, span)
-                                                      : const_int(f, literal->integer, span);
+    uint32_t constant = literal->kind == EXPR_STRING ? const_string(f, literal->text, span)
+                                                     : const_number(f, literal);
     Opcode op = when ? OP_JEQK : OP_JNEK;
     emit_branch(f, op_make_ad(op, reg, (int32_t)constant), label, span);
   }
@@ -54,6 +54,9 @@ static void cond_compare(FnState *f, Expr *e, bool when, Label *label) {
     cond_equals_literal(f, left, right, (op == BIN_EQ) == when, label, e->span);
   } else if (fits_immediate(right)) {
     uint32_t ins = op_make_ad(ops->immediate[!when], left, (int32_t)right->integer);
+    emit_branch(f, ins, label, e->span);
+  } else if (is_number(right)) {
+    uint32_t ins = op_make_ad(ops->constant[!when], left, (int32_t)const_number(f, right));
     emit_branch(f, ins, label, e->span);
   } else {
     unsigned operand = expr_any(f, right);

@@ -257,6 +257,11 @@ uint32_t const_float(FnState *f, double value, Span span) {
   return const_add(f, c, span);
 }
 
+uint32_t const_number(FnState *f, const Expr *literal) {
+  return literal->kind == EXPR_INT ? const_int(f, literal->integer, literal->span)
+                                   : const_float(f, literal->number, literal->span);
+}
+
 uint32_t const_string(FnState *f, Text text, Span span) {
   Const c = {.kind = CONST_STRING};
   c.s = text;

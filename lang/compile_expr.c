@@ -192,7 +192,7 @@ static bool is_small_int(const Expr *e) {
 /* R[target] = R[left] op a number literal, by an instruction that holds the literal. */
 static bool binary_by_literal(FnState *f, BinaryOp op, unsigned left, const Expr *right,
                               unsigned target, Span span) {
-  if (right->kind != EXPR_INT && right->kind != EXPR_FLOAT) return false;
+  if (!is_number(right)) return false;
   if (is_small_int(right) && (op == BIN_ADD || op == BIN_SUB)) {
     Opcode small = op == BIN_ADD ? OP_ADDI : OP_SUBI;
     emit_abc(f, small, target, left, (unsigned)right->integer, span);
@@ -200,8 +200,7 @@ static bool binary_by_literal(FnState *f, BinaryOp op, unsigned left, const Expr
   }
   Opcode opcode = binary_ops[op].constant;
   if (opcode == binary_ops[op].plain) return false;
-  uint32_t constant = right->kind == EXPR_INT ? const_int(f, right->integer, span)
-                                              : const_float(f, right->number, span);
+  uint32_t constant = const_number(f, right);
   if (constant > UINT8_MAX) return false;
   emit_abc(f, opcode, target, left, constant, span);
   return true;
@@ -219,6 +218,20 @@ void binary_to(FnState *f, BinaryOp op, unsigned left, Expr *right, unsigned tar
     emit_abc(f, binary_ops[op].plain, target, left, operand, span);
   }
   reg_release(f, mark);
+}
+
+bool binary_from_literal(FnState *f, BinaryOp op, const Expr *left, Expr *right, unsigned target,
+                         Span span) {
+  static const Opcode ops[BIN_COUNT] = {
+      [BIN_ADD] = OP_KADD, [BIN_SUB] = OP_KSUB, [BIN_MUL] = OP_KMUL, [BIN_DIV] = OP_KDIV};
+  if (!is_number(left) || is_number(right) || ops[op] == 0) return false;
+  uint32_t constant = const_number(f, left);
+  if (constant > UINT8_MAX) return false;
+  unsigned mark = f->next;
+  unsigned operand = expr_any(f, right);
+  emit_abc(f, ops[op], target, constant, operand, span);
+  reg_release(f, mark);
+  return true;
 }
 
 static void unary_to(FnState *f, Expr *e, unsigned dst) {

@@ -147,6 +147,15 @@ static unsigned operand_count(Opcode op) {
   }
 }
 
+static void put_b(Disasm *d, Opcode op, uint32_t ins) {
+  if (op == OP_KADD || op == OP_KSUB || op == OP_KMUL || op == OP_KDIV) {
+    put(d, " ");
+    put_constant(d, op_b(ins));
+  } else {
+    put(d, " %u", op_b(ins));
+  }
+}
+
 /* The operand C of those that end in something other than a register. */
 static void put_c(Disasm *d, Opcode op, uint32_t ins) {
   unsigned c = op_c(ins);
@@ -213,7 +222,7 @@ static void put_operands(Disasm *d, uint32_t pc, uint32_t words) {
   switch (ox_op_info[op].format) {
     case FORMAT_ABC:
       if (operand_count(op) > 0) put(d, " %u", op_a(ins));
-      if (operand_count(op) > 1) put(d, " %u", op_b(ins));
+      if (operand_count(op) > 1) put_b(d, op, ins);
       if (operand_count(op) > 2) put_c(d, op, ins);
       break;
     case FORMAT_AD:

@@ -117,7 +117,8 @@ static inline bool is_float_pair(Value a, Value b) {
   X(tailinvoke_lookup) X(list_push) X(ret_mode) \
   X(jeq_other) X(jne_other) X(jeqk_other) X(jnek_other) \
   X(mixed_add) X(mixed_sub) X(mixed_mul) X(mixed_div) \
-  X(mixed_addk) X(mixed_subk) X(mixed_mulk) X(mixed_divk)
+  X(mixed_addk) X(mixed_subk) X(mixed_mulk) X(mixed_divk) \
+  X(mixed_kadd) X(mixed_ksub) X(mixed_kmul) X(mixed_kdiv)
 
 #if defined(__clang__) && __has_attribute(preserve_none) && __has_attribute(musttail)
 

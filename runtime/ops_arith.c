@@ -31,10 +31,10 @@ typedef struct ArithOp { OpMethod method; const char *verb; } ArithOp;
 
 static ArithOp arith_op(Opcode op) {
   switch (op) {
-    case OP_ADD: case OP_ADDI: case OP_ADDK: return (ArithOp){OPM_ADD, "add"};
-    case OP_SUB: case OP_SUBI: case OP_SUBK: return (ArithOp){OPM_SUB, "subtract"};
-    case OP_MUL: case OP_MULK: return (ArithOp){OPM_MUL, "multiply"};
-    case OP_DIV: case OP_DIVK: return (ArithOp){OPM_DIV, "divide"};
+    case OP_ADD: case OP_ADDI: case OP_ADDK: case OP_KADD: return (ArithOp){OPM_ADD, "add"};
+    case OP_SUB: case OP_SUBI: case OP_SUBK: case OP_KSUB: return (ArithOp){OPM_SUB, "subtract"};
+    case OP_MUL: case OP_MULK: case OP_KMUL: return (ArithOp){OPM_MUL, "multiply"};
+    case OP_DIV: case OP_DIVK: case OP_KDIV: return (ArithOp){OPM_DIV, "divide"};
     case OP_IDIV: case OP_IDIVK: return (ArithOp){OPM_IDIV, "divide"};
     case OP_MOD: case OP_MODK: return (ArithOp){OPM_MOD, "take the remainder (%) of"};
     case OP_POW: return (ArithOp){OPM_POW, "raise (**)"};
@@ -44,6 +44,13 @@ static ArithOp arith_op(Opcode op) {
     case OP_BXOR: return (ArithOp){OPM_BXOR, "use ^ on"};
     case OP_SHL: return (ArithOp){OPM_SHL, "use << on"};
     default: return (ArithOp){OPM_SHR, "use >> on"};
+  }
+}
+
+static Value left_operand(ox_VM *vm, uint32_t ins) {
+  switch (op_code(ins)) {
+    case OP_KADD: case OP_KSUB: case OP_KMUL: case OP_KDIV: return vm_const(vm, INS_B(ins));
+    default: return vm_regs(vm)[INS_B(ins)];
   }
 }
 
@@ -69,7 +76,7 @@ static bool arith_fails(ox_VM *vm, ArithOp op, Value a, Value b) {
 }
 
 bool slow_arith(ox_VM *vm, uint32_t ins) {
-  Value a = vm_regs(vm)[INS_B(ins)], b = right_operand(vm, ins), r;
+  Value a = left_operand(vm, ins), b = right_operand(vm, ins), r;
   ArithOp op = arith_op(op_code(ins));
   if (num_is(a) && num_is(b) && op.method != OPM_MATMUL) {
     r = num_arith(vm, op.method, a, b);
@@ -150,13 +157,13 @@ static Comparison comparison_of(Opcode op) {
   switch (op) {
     case OP_EQ: case OP_JEQ: case OP_JEQI: case OP_JEQK: return (Comparison){OPM_EQ, false};
     case OP_NE: case OP_JNE: case OP_JNEI: case OP_JNEK: return (Comparison){OPM_EQ, true};
-    case OP_LT: case OP_JLT: case OP_JLTI: return (Comparison){OPM_LT, false};
-    case OP_JNLT: case OP_JNLTI: return (Comparison){OPM_LT, true};
-    case OP_LE: case OP_JLE: case OP_JLEI: return (Comparison){OPM_LE, false};
-    case OP_JNLE: case OP_JNLEI: return (Comparison){OPM_LE, true};
-    case OP_GT: case OP_JGT: case OP_JGTI: return (Comparison){OPM_GT, false};
-    case OP_JNGT: case OP_JNGTI: return (Comparison){OPM_GT, true};
-    case OP_GE: case OP_JGE: case OP_JGEI: return (Comparison){OPM_GE, false};
+    case OP_LT: case OP_JLT: case OP_JLTI: case OP_JLTK: return (Comparison){OPM_LT, false};
+    case OP_JNLT: case OP_JNLTI: case OP_JNLTK: return (Comparison){OPM_LT, true};
+    case OP_LE: case OP_JLE: case OP_JLEI: case OP_JLEK: return (Comparison){OPM_LE, false};
+    case OP_JNLE: case OP_JNLEI: case OP_JNLEK: return (Comparison){OPM_LE, true};
+    case OP_GT: case OP_JGT: case OP_JGTI: case OP_JGTK: return (Comparison){OPM_GT, false};
+    case OP_JNGT: case OP_JNGTI: case OP_JNGTK: return (Comparison){OPM_GT, true};
+    case OP_GE: case OP_JGE: case OP_JGEI: case OP_JGEK: return (Comparison){OPM_GE, false};
     default: return (Comparison){OPM_GE, true};
   }
 }
@@ -209,8 +216,10 @@ static Value jump_operand(ox_VM *vm, uint32_t ins) {
   switch (op_code(ins)) {
     case OP_JEQ: case OP_JNE: case OP_JLT: case OP_JNLT: case OP_JLE: case OP_JNLE:
     case OP_JGT: case OP_JNGT: case OP_JGE: case OP_JNGE: return vm_regs(vm)[INS_B(ins)];
-    case OP_JEQK: case OP_JNEK: return vm_const(vm, INS_D(ins));
-    default: return v_from_int(op_signed_d(ins));
+    case OP_JEQI: case OP_JNEI: case OP_JLTI: case OP_JNLTI: case OP_JLEI: case OP_JNLEI:
+    case OP_JGTI: case OP_JNGTI: case OP_JGEI: case OP_JNGEI:
+      return v_from_int(op_signed_d(ins));
+    default: return vm_const(vm, INS_D(ins));
   }
 }
 

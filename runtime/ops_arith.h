@@ -73,6 +73,10 @@ MIXED_OP(mixed_addk, +, &R[B], &K(C))
 MIXED_OP(mixed_subk, -, &R[B], &K(C))
 MIXED_OP(mixed_mulk, *, &R[B], &K(C))
 MIXED_OP(mixed_divk, /, &R[B], &K(C))
+MIXED_OP(mixed_kadd, +, &K(B), &R[C])
+MIXED_OP(mixed_ksub, -, &K(B), &R[C])
+MIXED_OP(mixed_kmul, *, &K(B), &R[C])
+MIXED_OP(mixed_kdiv, /, &K(B), &R[C])
 
 /* Divisors above 0 only: 0 throws, and so is the sign's work left out. */
 #define FLOOR_OP(X, Y, result) \
@@ -101,6 +105,10 @@ OPCODE(ADDK) { ADD_OP(&R[B], &K(C), mixed_addk); }
 OPCODE(SUBK) { SUB_OP(&R[B], &K(C), mixed_subk); }
 OPCODE(MULK) { MUL_OP(&R[B], &K(C), mixed_mulk); }
 OPCODE(DIVK) { DIV_OP(&R[B], &K(C), mixed_divk); }
+OPCODE(KADD) { ADD_OP(&K(B), &R[C], mixed_kadd); }
+OPCODE(KSUB) { SUB_OP(&K(B), &R[C], mixed_ksub); }
+OPCODE(KMUL) { MUL_OP(&K(B), &R[C], mixed_kmul); }
+OPCODE(KDIV) { DIV_OP(&K(B), &R[C], mixed_kdiv); }
 OPCODE(IDIVK) { FLOOR_OP(&R[B], &K(C), q); }
 OPCODE(MODK) { FLOOR_OP(&R[B], &K(C), m); }
 OPCODE(POW) { SLOW(arith); }

@@ -70,20 +70,28 @@ OPCODE(ISTYPE) { SLOW(istype); }
 /* ---- to a jump ---- */
 
 /* Ints keep their order as words. NaN goes the slow way, so JNLT may test the opposite. */
-#define JUMP_ORDER(op, negate) \
-  Value a = R[A], b = R[B]; \
+#define JUMP_ORDER(op, negate, Y) \
+  Value a = R[A], b = *(Y); \
   if (LIKELY(BOTH_INT(a, b))) JUMP_IF(negate(a op b)); \
-  double x = load_double(&R[A]), y = load_double(&R[B]); \
+  double x = load_double(&R[A]), y = load_double(Y); \
   if (LIKELY(!__builtin_isunordered(x, y))) JUMP_IF(negate(x op y)); \
   SLOW(jump)
-OPCODE(JLT) { JUMP_ORDER(<, ); }
-OPCODE(JNLT) { JUMP_ORDER(<, !); }
-OPCODE(JLE) { JUMP_ORDER(<=, ); }
-OPCODE(JNLE) { JUMP_ORDER(<=, !); }
-OPCODE(JGT) { JUMP_ORDER(>, ); }
-OPCODE(JNGT) { JUMP_ORDER(>, !); }
-OPCODE(JGE) { JUMP_ORDER(>=, ); }
-OPCODE(JNGE) { JUMP_ORDER(>=, !); }
+OPCODE(JLT) { JUMP_ORDER(<, , &R[B]); }
+OPCODE(JNLT) { JUMP_ORDER(<, !, &R[B]); }
+OPCODE(JLE) { JUMP_ORDER(<=, , &R[B]); }
+OPCODE(JNLE) { JUMP_ORDER(<=, !, &R[B]); }
+OPCODE(JGT) { JUMP_ORDER(>, , &R[B]); }
+OPCODE(JNGT) { JUMP_ORDER(>, !, &R[B]); }
+OPCODE(JGE) { JUMP_ORDER(>=, , &R[B]); }
+OPCODE(JNGE) { JUMP_ORDER(>=, !, &R[B]); }
+OPCODE(JLTK) { JUMP_ORDER(<, , &K(D)); }
+OPCODE(JNLTK) { JUMP_ORDER(<, !, &K(D)); }
+OPCODE(JLEK) { JUMP_ORDER(<=, , &K(D)); }
+OPCODE(JNLEK) { JUMP_ORDER(<=, !, &K(D)); }
+OPCODE(JGTK) { JUMP_ORDER(>, , &K(D)); }
+OPCODE(JNGTK) { JUMP_ORDER(>, !, &K(D)); }
+OPCODE(JGEK) { JUMP_ORDER(>=, , &K(D)); }
+OPCODE(JNGEK) { JUMP_ORDER(>=, !, &K(D)); }
 
 #define JUMP_SMALL(op, negate) \
   Value a = R[A]; \
