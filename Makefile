@@ -122,8 +122,11 @@ $(OUT)/.link: FORCE
 # ---- objects --------------------------------------------------------------------------------------
 
 # gcc's global common subexpression elimination joins the handlers' dispatches again: 8 % slower.
+# Handlers that share a cache line with another's jumps cost quicksort up to 20 %, by chance of layout.
 ifeq ($(IS_CLANG),0)
 $(O)/runtime/interp.o: FILE_FLAGS := -fno-gcse
+else
+$(O)/runtime/interp.o: FILE_FLAGS := -falign-functions=64
 endif
 
 $(O)/%.o: %.c $(O)/flags

@@ -201,6 +201,8 @@ void cond_equals_literal(FnState *f, unsigned reg, Expr *literal, bool when, Lab
 
 /* Expressions with a left spine: operators, members, calls. */
 void spine_to(FnState *f, Expr *e, unsigned dst);
+/* The same for its effects. */
+void spine_drop(FnState *f, Expr *e);
 /* Returns the value of a call, as a tail call. */
 void call_return(FnState *f, Expr *e);
 void chain_into(FnState *f, Expr *e, int dest);

@@ -357,6 +357,7 @@ void expr_to(FnState *f, Expr *e, unsigned dst) {
 static void expr_drop(FnState *f, Expr *e) {
   unsigned mark = f->next;
   if (is_structure(e)) structure_into(f, e, DEST_NONE);
+  else if (spine_left(e)) spine_drop(f, e);
   else expr_any(f, e);
   reg_release(f, mark);
 }

@@ -183,7 +183,7 @@ static bool has_name_word(Opcode op) {
 
 static bool is_cached(Opcode op) {
   return op == OP_GETF || op == OP_GETFQ || op == OP_GETM || op == OP_SETF || op == OP_INVOKE ||
-         op == OP_TAILINVOKE || op == OP_SUPERGET;
+         op == OP_PUSH ||         op == OP_TAILINVOKE || op == OP_SUPERGET;
 }
 
 static void put_word(Disasm *d, Opcode op, uint32_t word, uint32_t after) {

@@ -14,6 +14,8 @@ bool call_at(ox_VM *vm, unsigned at, unsigned nargs, const Named *named, uint64_
 /* The same with function and arguments from C, above the running function's registers. At most a
  * few arguments, reachable ones. */
 bool call_above(ox_VM *vm, Value fn, unsigned n, const Value *args, uint64_t ret);
+/* The same for an operator's method. `b` is V_ABSENT for a method without arguments. */
+bool call_operator_method(ox_VM *vm, Value method, Value a, Value b, uint64_t ret);
 /* Lets the callee take the running frame's place. */
 bool call_tail(ox_VM *vm, unsigned at, unsigned nargs);
 /* Hands a result to the running function, as `link` says. N: the finished frame's registers, for

@@ -62,7 +62,7 @@ static bool find_args(Scan *s) {
 static bool is_call(uint32_t ins, unsigned at) {
   switch (op_code(ins)) {
     case OP_CALL: case OP_CALLN: case OP_CALLX: case OP_TAILCALL:
-    case OP_INVOKE: case OP_TAILINVOKE:
+    case OP_INVOKE: case OP_TAILINVOKE: case OP_PUSH:
       return INS_A(ins) == at;
     default: return false;
   }

@@ -101,10 +101,18 @@ const char *vm_type_name(ox_VM *vm, Value v) {
 
 static void touch(ox_VM *vm, const void *place) { gc_touch(vm->cage, gc_word(vm->cage, place)); }
 
-static void mark_fast(ox_VM *vm, Value native, uint16_t which) {
-  Native *n = (Native *)vm_deref(vm, native);
-  touch(vm, &n->reserved);
-  n->reserved = which;
+static void mark_fast(ox_VM *vm, Value native, Kind kind, const char *name) {
+  static const struct { Kind kind; const char *name; uint16_t which; } fast[] = {
+    {KIND_LIST, "push", FAST_LIST_PUSH},
+    {KIND_MAP, "get", FAST_MAP_GET},
+    {KIND_MAP, "has", FAST_MAP_HAS},
+  };
+  for (size_t i = 0; i < sizeof fast / sizeof *fast; i++) {
+    if (fast[i].kind != kind || strcmp(fast[i].name, name)) continue;
+    Native *n = (Native *)vm_deref(vm, native);
+    touch(vm, &n->reserved);
+    n->reserved = fast[i].which;
+  }
 }
 
 static bool add_natives(ox_VM *vm, Value methods, int table) {
@@ -115,8 +123,7 @@ static bool add_natives(ox_VM *vm, Value methods, int table) {
     Value name = string_intern(vm, m->defs[i].name, strlen(m->defs[i].name));
     Value fn = name == V_ERROR ? V_ERROR : native_value(vm, (uint32_t)(table << 10 | i));
     if (fn == V_ERROR || !map_set(vm, methods, name, fn)) return false;
-    if (m->type == KIND_LIST && !strcmp(m->defs[i].name, "push"))
-      mark_fast(vm, fn, FAST_LIST_PUSH);
+    mark_fast(vm, fn, (Kind)m->type, m->defs[i].name);
     vm_roots_reset(vm, mark);
   }
   return true;

@@ -26,6 +26,13 @@
 #include "interp.h"
 
 #include "../lang/opcode.h"
+#include "map.h"
+
+#if defined(__clang__) && __has_attribute(preserve_none) && __has_attribute(musttail)
+#define TAIL_CALLS 1
+#else
+#define TAIL_CALLS 0
+#endif
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -71,6 +78,14 @@ static inline double load_double(const Value *p) { return v_float(*p); }
 #endif
 static inline void store_double(Value *p, double d) { memcpy(p, &d, 8); }
 
+/* Behind a plain call of a C function in a handler that has not moved pc: the registers that C does
+ * not keep. Such functions must not allocate, throw or look at the saved state. */
+#if TAIL_CALLS
+#define AFTER_C() (ins = pc[-1], kmin = V_INT_MIN, kbias = V_INT_BIAS, table = handlers)
+#else
+#define AFTER_C() ((void)0)
+#endif
+
 /* ---- machine state ---- */
 #define ST ((VmState *)(cage + GC_ROOT_OFF))
 #define PC_NOW ((uint64_t)((const uint8_t *)pc - cage) >> 2)
@@ -113,14 +128,15 @@ static inline bool is_float_pair(Value a, Value b) {
 /* Parts of handlers that are off the hot path, or shared. They are entered like handlers. */
 #define HELPERS(X) \
   X(setslot_barrier) X(setup_barrier) X(getf_other) X(getf_lookup) X(setf_other) X(setf_lookup) \
-  X(getidx_other) X(call_other) X(tailcall_other) X(invoke_other) X(invoke_lookup) \
+  X(getidx_other) X(getidx_map) X(setidx_other) X(in_map) X(invoke_map) X(map_has) X(fornext_map) \
+  X(len_other) X(call_other) X(tailcall_other) X(invoke_other) X(invoke_lookup) \
   X(tailinvoke_lookup) X(list_push) X(ret_mode) \
   X(jeq_other) X(jne_other) X(jeqk_other) X(jnek_other) \
   X(mixed_add) X(mixed_sub) X(mixed_mul) X(mixed_div) \
   X(mixed_addk) X(mixed_subk) X(mixed_mulk) X(mixed_divk) \
   X(mixed_kadd) X(mixed_ksub) X(mixed_kmul) X(mixed_kdiv)
 
-#if defined(__clang__) && __has_attribute(preserve_none) && __has_attribute(musttail)
+#if TAIL_CALLS
 
 #define HANDLER_ATTR __attribute__((preserve_none))
 #define PARAMS \

@@ -285,6 +285,17 @@ uint32_t map_find_str(ox_VM *vm, Map *m, Value key) {
   return find_str(vm, m, &k).entry;
 }
 
+int32_t map_find_quick(ox_VM *vm, Map *m, Value key) {
+  if (v_is_int(key)) {
+    Key k = int_key(vm, key);
+    return (int32_t)find_int(vm, m, &k).entry;
+  }
+  String *s = quick_string(vm, key);
+  if (!s) return MAP_ASK;
+  Key k = str_key(key, s);
+  return (int32_t)find_str(vm, m, &k).entry;
+}
+
 static inline Value entry_value(ox_VM *vm, Map *m, uint32_t e) {
   return e == NOT_FOUND ? V_ABSENT : map_entries(vm, m)[2 * (uint64_t)e + 1];
 }
@@ -509,6 +520,22 @@ bool map_set(ox_VM *vm, Value map, Value key, Value value) {
   return map_put(vm, m, &k, find_str(vm, m, &k), value);
 }
 
+static inline bool put_quick(ox_VM *vm, Map *m, const Key *k, Found at, Value value) {
+  if (at.entry == NOT_FOUND && map_room(vm, m) == 0) return false;
+  return map_put(vm, m, k, at, value);
+}
+
+bool map_set_quick(ox_VM *vm, Map *m, Value key, Value value) {
+  if (v_is_int(key)) {
+    Key k = int_key(vm, key);
+    return put_quick(vm, m, &k, find_int(vm, m, &k), value);
+  }
+  String *s = quick_string(vm, key);
+  if (!s) return false;
+  Key k = str_key(key, s);
+  return put_quick(vm, m, &k, find_str(vm, m, &k), value);
+}
+
 /* ---- removing -------------------------------------------------------------------------------- */
 
 /* An emptied map starts afresh, unless clearing its slots would cost more than filling them did. */
@@ -598,8 +625,11 @@ Value map_copy(ox_VM *vm, Value map) {
 
 Value map_from_names(ox_VM *vm, Value names, const Value *values, uint32_t n) {
   Value map = map_new(vm, n);
-  for (uint32_t i = 0; map != V_ERROR && i < n; i++)
-    if (!map_set(vm, map, list_get(vm, names, i), values[i])) return V_ERROR;
+  for (uint32_t i = 0; map != V_ERROR && i < n; i++) {
+    Value name = list_get(vm, names, i);
+    if (map_set_quick(vm, as_map(vm, map), name, values[i])) continue;
+    if (!map_set(vm, map, name, values[i])) return V_ERROR;
+  }
   return map;
 }
 

@@ -23,6 +23,12 @@ uint32_t map_find_str(ox_VM *vm, Map *m, Value key);
 static inline Value *map_entries(ox_VM *vm, Map *m) {
   return ((Store *)gc_ptr(vm->cage, (Ref){m->h.aux}))->items; /* only if used > 0 */
 }
+/* For the handlers of the interpreter: these neither allocate nor throw nor call methods. An entry
+ * index, MAP_NO_KEY, or MAP_ASK where the key is not an int or a short string: ask map_find. */
+enum { MAP_NO_KEY = -1, MAP_ASK = -2 };
+int32_t map_find_quick(ox_VM *vm, Map *m, Value key);
+/* False: nothing was done, map_set has to do it. */
+bool map_set_quick(ox_VM *vm, Map *m, Value key, Value value);
 /* Iteration: *i starts at 0; false at the end. */
 bool map_next(ox_VM *vm, Map *m, uint32_t *i, Value *key, Value *value);
 

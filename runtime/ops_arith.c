@@ -21,8 +21,7 @@ static int call_operator(ox_VM *vm, Value v, OpMethod m, Value other, uint64_t r
   if (!has_methods(v)) return 0;
   Value method = vm_find_method(vm, v, vm->st->op_names[m]);
   if (method == V_ABSENT) return error_pending(vm) ? -1 : 0;
-  Value args[2] = {v, other};
-  return call_above(vm, method, other == V_ABSENT ? 1 : 2, args, ret) ? 1 : -1;
+  return call_operator_method(vm, method, v, other, ret) ? 1 : -1;
 }
 
 /* ---- arithmetic ---- */

@@ -200,5 +200,13 @@ OPCODE(LEN) {
     R[A] = MAKE_INT(((List *)PTR(v))->len);
     NEXT;
   }
-  SLOW(len);
+  GO(len_other);
+}
+
+HELPER(len_other) {
+  Value v = R[B];
+  if (IS(v, STRING) || IS(v, ROPE)) R[A] = MAKE_INT((uint64_t)((Header *)PTR(v))->aux);
+  else if (IS(v, MAP) || IS(v, SET)) R[A] = MAKE_INT((uint64_t)((Map *)PTR(v))->live);
+  else SLOW(len);
+  NEXT;
 }

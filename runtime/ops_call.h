@@ -103,13 +103,43 @@ HELPER(invoke_other) {
   if (LIKELY(v_is_ref(self))) {
     InlineCache *cache = CACHE(pc[0]);
     if (LIKELY(cache->cls == (uint32_t)ST->kind_class[v_kind(self)] && cache->cls != 0)) {
-      if (IS(self, MAP)) SLOW(map_invoke);
+      if (IS(self, MAP)) GO(invoke_map);
       R[A] = v_from_ref(KIND_NATIVE, (Ref){cache->slot});
       if (((Native *)REF_PTR(cache->slot))->reserved == FAST_LIST_PUSH) GO(list_push);
       SLOW(native_invoke);
     }
   }
   SLOW(invoke);
+}
+
+/* get and has of a map without a call of the native. */
+HELPER(invoke_map) {
+  unsigned which = ((Native *)REF_PTR(CACHE(pc[0])->slot))->reserved;
+  if (which == FAST_MAP_HAS && B == 1) GO(map_has);
+  if (which != FAST_MAP_GET || B - 1u > 1) SLOW(map_invoke);
+  ox_VM *vm = vm_of(cage);
+  Map *m = (Map *)PTR(R[A + 2]);
+  Value key = R[A + 3];
+  int32_t own = map_find_quick(vm, m, K((uint16_t)pc[0]));
+  int32_t e = map_find_quick(vm, m, key);
+  AFTER_C();
+  if (UNLIKELY(own != MAP_NO_KEY || e == MAP_ASK)) SLOW(map_invoke);
+  R[C] = e >= 0 ? MAP_ENTRY(m, e)[1] : B == 2 ? R[A + 4] : V_NIL;
+  pc++;
+  NEXT;
+}
+
+HELPER(map_has) {
+  ox_VM *vm = vm_of(cage);
+  Map *m = (Map *)PTR(R[A + 2]);
+  Value key = R[A + 3];
+  int32_t own = map_find_quick(vm, m, K((uint16_t)pc[0]));
+  int32_t e = map_find_quick(vm, m, key);
+  AFTER_C();
+  if (UNLIKELY(own != MAP_NO_KEY || e == MAP_ASK)) SLOW(map_invoke);
+  R[C] = V_FALSE + (e >= 0);
+  pc++;
+  NEXT;
 }
 
 HELPER(list_push) {
@@ -126,6 +156,20 @@ HELPER(list_push) {
     }
   }
   SLOW(native_invoke);
+}
+
+OPCODE(PUSH) {
+  Value v = R[B];
+  if (UNLIKELY(!IS(v, LIST))) SLOW(push);
+  List *list = (List *)PTR(v);
+  uint64_t n = list->len, word = (uint64_t)list->h.aux + 1 + n, len = WORD(&list->len);
+  /* Without a store its ref is 0, which is not to be read. */
+  if (UNLIKELY(list->h.aux == 0 || n >= ((Header *)REF_PTR(list->h.aux))->aux)) SLOW(push);
+  if (UNLIKELY(PAGE_STATE(word) | PAGE_STATE(len))) SLOW(push);
+  ((Value *)cage)[word] = R[C];
+  list->len = n + 1;
+  pc++;
+  NEXT;
 }
 
 /* The callee takes the caller's place: its arguments move down to R. */

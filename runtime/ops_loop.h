@@ -49,5 +49,25 @@ OPCODE(FORNEXT) {
     FORK;
     NEXT;
   }
+  if (IS(v, MAP)) GO(fornext_map);
   SLOW(fornext);
+}
+
+/* Keys, or keys and values, of a map that has not gained or lost keys meanwhile. */
+HELPER(fornext_map) {
+  Map *m = (Map *)PTR(R[A]);
+  uint64_t i = R[A + 1], n = m->used;
+  if (UNLIKELY(m->version != (uint32_t)R[A + 2])) SLOW(fornext);
+  const Value *entry = MAP_ENTRY(m, i);
+  while (i < n && entry[0] == V_ABSENT) i++, entry += 2;
+  if (UNLIKELY(i == n)) {
+    pc++;
+    NEXT;
+  }
+  POLL();
+  R[A + 1] = i + 1;
+  R[A + 3] = entry[0];
+  if (B == 2) R[A + 4] = entry[1];
+  pc += 1 + (int32_t)pc[0];
+  NEXT;
 }
