@@ -5,7 +5,7 @@
 typedef struct CompareOps {
   Opcode regs[2];      /* two registers */
   Opcode immediate[2]; /* a register and a small integer */
-  Opcode constant[2];  /* a register and a number constant */
+  Opcode constant[2];  /* a register and a number or string constant */
 } CompareOps;
 
 static const CompareOps compare_ops[BIN_COUNT] = {
@@ -23,6 +23,10 @@ static bool fits_immediate(const Expr *e) {
   return e->kind == EXPR_INT && e->integer >= INT16_MIN && e->integer <= INT16_MAX;
 }
 
+static uint32_t const_literal(FnState *f, const Expr *e) {
+  return e->kind == EXPR_STRING ? const_string(f, e->text, e->span) : const_number(f, e);
+}
+
 void cond_equals_literal(FnState *f, unsigned reg, Expr *literal, bool when, Label *label,
                          Span span) {
   unsigned mark = f->next;
@@ -35,10 +39,8 @@ void cond_equals_literal(FnState *f, unsigned reg, Expr *literal, bool when, Lab
     unsigned value = expr_next(f, literal);
     emit_branch(f, op_make_abc(when ? OP_JEQ : OP_JNE, reg, value, 0), label, span);
   } else {
-    uint32_t constant = literal->kind == EXPR_STRING ? const_string(f, literal->text, span)
-                                                     : const_number(f, literal);
     Opcode op = when ? OP_JEQK : OP_JNEK;
-    emit_branch(f, op_make_ad(op, reg, (int32_t)constant), label, span);
+    emit_branch(f, op_make_ad(op, reg, (int32_t)const_literal(f, literal)), label, span);
   }
   reg_release(f, mark);
 }
@@ -55,8 +57,8 @@ static void cond_compare(FnState *f, Expr *e, bool when, Label *label) {
   } else if (fits_immediate(right)) {
     uint32_t ins = op_make_ad(ops->immediate[!when], left, (int32_t)right->integer);
     emit_branch(f, ins, label, e->span);
-  } else if (is_number(right)) {
-    uint32_t ins = op_make_ad(ops->constant[!when], left, (int32_t)const_number(f, right));
+  } else if (is_number(right) || right->kind == EXPR_STRING) {
+    uint32_t ins = op_make_ad(ops->constant[!when], left, (int32_t)const_literal(f, right));
     emit_branch(f, ins, label, e->span);
   } else {
     unsigned operand = expr_any(f, right);

@@ -106,6 +106,7 @@ static void mark_fast(ox_VM *vm, Value native, Kind kind, const char *name) {
     {KIND_LIST, "push", FAST_LIST_PUSH},
     {KIND_MAP, "get", FAST_MAP_GET},
     {KIND_MAP, "has", FAST_MAP_HAS},
+    {KIND_FIBER, "next", FAST_FIBER_NEXT},
   };
   for (size_t i = 0; i < sizeof fast / sizeof *fast; i++) {
     if (fast[i].kind != kind || strcmp(fast[i].name, name)) continue;

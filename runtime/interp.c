@@ -121,6 +121,24 @@ static inline int equal_plain(uint8_t *cage, Value a, Value b) {
   return -1;
 }
 
+/* Below 0, 0 or above 0. */
+static inline int flat_order(const String *s, const String *t) {
+  uint32_t m = s->h.aux, n = t->h.aux;
+  if (m == 1 && n == 1) return (uint8_t)s->chars[0] - (uint8_t)t->chars[0];
+  int order = memcmp(s->chars, t->chars, m < n ? m : n);
+  return order ? order : (m > n) - (m < n);
+}
+
+/* Whether the jump of this opcode is taken, by the order of its operands. */
+static inline bool order_jumps(uint8_t op, int order) {
+  switch (op) {
+    case OP_JLT: case OP_JLTK: case OP_JNGE: case OP_JNGEK: return order < 0;
+    case OP_JLE: case OP_JLEK: case OP_JNGT: case OP_JNGTK: return order <= 0;
+    case OP_JGT: case OP_JGTK: case OP_JNLE: case OP_JNLEK: return order > 0;
+    default: return order >= 0;
+  }
+}
+
 static inline bool is_float_pair(Value a, Value b) {
   return v_is_float(a) && v_is_float(b);
 }
@@ -131,7 +149,7 @@ static inline bool is_float_pair(Value a, Value b) {
   X(getidx_other) X(getidx_map) X(setidx_other) X(in_map) X(invoke_map) X(map_has) X(fornext_map) \
   X(len_other) X(call_other) X(tailcall_other) X(invoke_other) X(invoke_lookup) \
   X(tailinvoke_lookup) X(list_push) X(ret_mode) \
-  X(jeq_other) X(jne_other) X(jeqk_other) X(jnek_other) \
+  X(order_other) X(orderk_other) X(jeq_other) X(jne_other) X(jeqk_other) X(jnek_other) \
   X(mixed_add) X(mixed_sub) X(mixed_mul) X(mixed_div) \
   X(mixed_addk) X(mixed_subk) X(mixed_mulk) X(mixed_divk) \
   X(mixed_kadd) X(mixed_ksub) X(mixed_kmul) X(mixed_kdiv)

@@ -113,7 +113,7 @@ static inline void lookup_fill(ox_VM *vm, uint32_t cls, Value name, uint32_t slo
 }
 
 /* Native.reserved: methods that the interpreter does itself in the plain case. */
-enum { FAST_NONE, FAST_LIST_PUSH, FAST_MAP_GET, FAST_MAP_HAS };
+enum { FAST_NONE, FAST_LIST_PUSH, FAST_MAP_GET, FAST_MAP_HAS, FAST_FIBER_NEXT };
 
 /* ---- the loop (interp.c) ---- */
 /* Runs from the saved state until EXIT. C recursion of the caller's making. */
@@ -132,7 +132,7 @@ bool vm_refuel(ox_VM *vm);
   X(setup_wide) X(arith) X(unary) X(concat) X(len) X(compare) X(in) X(is) X(istype) X(jump) \
   X(getf) X(getm) X(setf) X(getidx) X(setidx) X(slice) X(range) \
   X(call) X(calln) X(callx) X(tailcall) X(invoke) X(tailinvoke) X(superget) X(ret) X(retnil) \
-  X(native) X(native_invoke) X(map_invoke) X(push) \
+  X(native) X(native_invoke) X(map_invoke) X(push) X(fiber_next) \
   X(closure) X(newlist) X(listpush) X(listext) X(newmap) X(newmapk) X(mapput) X(mapext) \
   X(class) X(field) X(method) X(classend) X(getopt) X(unpack) X(maprest) X(matchfail) \
   X(forprep) X(forloop) X(iter) X(fornext) \

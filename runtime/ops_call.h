@@ -105,7 +105,9 @@ HELPER(invoke_other) {
     if (LIKELY(cache->cls == (uint32_t)ST->kind_class[v_kind(self)] && cache->cls != 0)) {
       if (IS(self, MAP)) GO(invoke_map);
       R[A] = v_from_ref(KIND_NATIVE, (Ref){cache->slot});
-      if (((Native *)REF_PTR(cache->slot))->reserved == FAST_LIST_PUSH) GO(list_push);
+      unsigned fast = ((Native *)REF_PTR(cache->slot))->reserved;
+      if (fast == FAST_LIST_PUSH) GO(list_push);
+      if (fast == FAST_FIBER_NEXT && B == 0) SLOW(fiber_next);
       SLOW(native_invoke);
     }
   }
