@@ -150,6 +150,13 @@ bool cage_is_committed(Gc *gc, uint64_t page) {
   return bits_test(gc->committed, page / UNIT_PAGES);
 }
 
+/* Who does not mean to collect does not pay for the bitmaps before it is done after all. */
+static bool populate_marks(Gc *gc, uint64_t page, uint64_t count) {
+  uint64_t bytes = count * (GC_PAGE / 64), at = bitword_of_page(page);
+  return gc->config.mode == GC_OFF ||
+         (populate(gc, gc->marks + at, bytes) && populate(gc, gc->pending + at, bytes));
+}
+
 /* Units [from, to), none of them committed. */
 static bool commit_units(Gc *gc, uint64_t from, uint64_t to) {
   uint64_t page = from * UNIT_PAGES, count = (to - from) * UNIT_PAGES;
@@ -158,9 +165,7 @@ static bool commit_units(Gc *gc, uint64_t from, uint64_t to) {
   if (gc->committed_units >= HUGE_FROM_UNITS) os_advise_huge(pages, count * GC_PAGE);
   if (!populate(gc, gc->table + page, count * sizeof(PageDesc)) ||
       !populate(gc, gc->bits + bitword_of_page(page), count * (GC_PAGE / 64)) ||
-      !populate(gc, gc->marks + bitword_of_page(page), count * (GC_PAGE / 64)) ||
-      !populate(gc, gc->pending + bitword_of_page(page), count * (GC_PAGE / 64)) ||
-      !populate(gc, pages, count * GC_PAGE))
+      !populate(gc, pages, count * GC_PAGE) || !populate_marks(gc, page, count))
     return false;
   memset(gc->states + page, snapshot_free_state(gc), count);
   for (uint64_t unit = from; unit < to; unit++) bits_set(gc->committed, unit);

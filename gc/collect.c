@@ -84,6 +84,7 @@ void collect_pauses(const Gc *gc, GcStats *out) {
 /* ---- parts ----------------------------------------------------------------------------------- */
 
 static void open_marker(Gc *gc) {
+  gc->has_marked = true;
   slab_close_runs(gc);
   gc->marker.words = gc->marker.work = 0;
   gc->marker.shade = gc->phase == PHASE_MARK;

@@ -148,14 +148,24 @@ uint64_t gc_block_words(Gc *gc, const void *block) {
   return d->kind == SPAN_MID ? segfit_words(gc, word) : large_words(gc, word);
 }
 
+/* Bytes handed out since the last collection are free again. */
+static void uncount(Heap *h, uint64_t bytes) {
+  h->allocated_before += bytes;
+  h->policy.debt -= bytes < h->policy.debt ? bytes : h->policy.debt;
+}
+
 void gc_release(Gc *gc, void *block) {
-  uint64_t word = word_of(gc, block);
-  uint8_t kind = gc->table[page_of_word(word)].kind;
-  if (kind == SPAN_SLAB) return;
-  if (!gc->must_be_full && bits_test(gc->marks, word)) gc->heap->live_bytes -= gc_block_words(gc, block) * 8;
-  mark_forget(gc, word);
-  if (kind == SPAN_MID) segfit_free(gc, word);
-  else large_free(gc, word);
+  uint64_t word = word_of(gc, block), bytes = gc_block_words(gc, block) * 8;
+  bool known = gc->has_marked && !gc->must_be_full, old = known && bits_test(gc->marks, word);
+  bool counted = !gc->must_be_full;
+  if (gc->has_marked) mark_forget(gc, word);
+  switch (gc->table[page_of_word(word)].kind) {
+    case SPAN_SLAB: counted &= !slab_free(gc, word); break;
+    case SPAN_MID: segfit_release(gc, word); break;
+    default: large_free(gc, word); break;
+  }
+  if (old) gc->heap->live_bytes -= bytes;
+  else if (counted) uncount(gc->heap, bytes);
 }
 
 bool gc_extend(Gc *gc, void *block, uint64_t words) {

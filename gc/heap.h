@@ -141,8 +141,7 @@ void *gc_alloc(Gc *gc, uint64_t words, unsigned space);
 void *gc_alloc_nocollect(Gc *gc, uint64_t words, unsigned space);
 /* Words really available in the block (its slot or page run). */
 uint64_t gc_block_words(Gc *gc, const void *block);
-/* Gives a mid-size or large block back at once (outgrown list storage). For slabs: does nothing.
- * Nobody may hold a reference to it. */
+/* Gives a block back at once (outgrown list storage). Nobody may hold a reference to it. */
 void gc_release(Gc *gc, void *block);
 /* Tries to make a mid-size or large block at least `words` long in place. */
 bool gc_extend(Gc *gc, void *block, uint64_t words);
@@ -255,6 +254,21 @@ void gc_stats(Gc *gc, GcStats *out);
 
 /* Calls fn for every allocated block (after finishing a pending sweep). For reports and tests. */
 void gc_each(Gc *gc, void (*fn)(void *ctx, void *block, uint64_t words), void *ctx);
+
+/* What a size class holds. */
+enum { GC_ROW_SLAB, GC_ROW_MIDDLE, GC_ROW_LARGE, GC_REPORT_ROWS = GC_SPACES * GC_CLASSES + 2 };
+typedef struct GcReportRow {
+  uint8_t kind, space;
+  uint32_t slot_bytes; /* of slabs; 0: blocks of any size */
+  uint64_t span_bytes; /* taken by the class */
+  uint64_t blocks, block_bytes; /* how many, and how large once rounded up to what the class has */
+  uint64_t used_bytes; /* that their owners need, as bytes_of says */
+} GcReportRow;
+/* Bytes needed of a block that has so many. */
+typedef uint64_t GcBytesOf(void *ctx, const void *block, uint64_t bytes);
+/* Fills in GC_REPORT_ROWS rows (after finishing a pending sweep). bytes_of may be NULL: all. Gives the
+ * bytes held from the system that belong to no class. */
+uint64_t gc_report(Gc *gc, GcReportRow *rows, GcBytesOf *bytes_of, void *ctx);
 
 /* The heap checker: walks every page and proves page table, bitmaps, free lists and references
  * consistent. NULL if all is well, else a static message; *where gets the word concerned. */

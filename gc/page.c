@@ -39,17 +39,19 @@ static bool open_pages(Gc *gc, uint32_t first, uint64_t count) {
  * its first page. */
 static void clear_marks(Gc *gc, uint32_t first, uint64_t count, uint8_t kind) {
   uint64_t bytes = (kind == SPAN_LARGE ? 1 : count) * PAGE_BITWORDS * sizeof(uint64_t);
+  if (!gc->has_marked) return;
   memset(gc->marks + bitword_of_page(first), 0, bytes);
   if (gc->phase != PHASE_IDLE) memset(gc->next + bitword_of_page(first), 0, bytes);
   bits_clear(gc->unswept, first);
 }
 
-uint32_t page_take(Gc *gc, uint64_t count, uint8_t kind, uint8_t run) {
+static uint32_t take(Gc *gc, uint64_t count, uint8_t kind, uint8_t run, bool grow) {
   Heap *h = gc->heap;
   if (count >= h->cage_pages || !within_limit(gc, count)) return 0;
   uint32_t first = buddy_alloc_units(gc->buddy, (uint32_t)count);
   if (first == BUDDY_NONE) return 0;
-  if (!open_pages(gc, first, count)) {
+  bool there = cage_is_committed(gc, first) && cage_is_committed(gc, first + count - 1);
+  if ((!there && !grow) || !open_pages(gc, first, count)) {
     buddy_free(gc->buddy, first);
     return 0;
   }
@@ -57,6 +59,22 @@ uint32_t page_take(Gc *gc, uint64_t count, uint8_t kind, uint8_t run) {
   describe(gc, first, count, kind, run);
   count_pages(h, (int64_t)count);
   return first;
+}
+
+uint32_t page_take(Gc *gc, uint64_t count, uint8_t kind, uint8_t run) {
+  return take(gc, count, kind, run, true);
+}
+
+uint32_t page_take_some(Gc *gc, uint64_t *count, uint64_t least, uint8_t kind, uint8_t run) {
+  for (int grow = 0; grow < 2; grow++) {
+    for (uint64_t pages = *count; pages >= least; pages /= 2) {
+      uint32_t span = take(gc, pages, kind, run, grow);
+      if (!span) continue;
+      *count = pages;
+      return span;
+    }
+  }
+  return 0;
 }
 
 /* Alloc bits of a page, cleared only where something is set: a clean page stays clean. */
@@ -78,9 +96,36 @@ static void close_page(Gc *gc, uint32_t page) {
   gc->dirty_count--;
 }
 
+static uint32_t *young_list(Gc *gc, uint32_t span) {
+  return gc->table[span].kind == SPAN_LARGE ? &gc->heap->young_large : &gc->heap->young;
+}
+
+void page_list_young(Gc *gc, uint32_t span) {
+  uint32_t *list = young_list(gc, span);
+  PageDesc *d = gc->table + span;
+  if (d->flags & SPAN_YOUNG) return;
+  page_edit(gc, span)->flags |= SPAN_YOUNG;
+  d->young_next = *list;
+  page_edit(gc, span + 1)->young_before = 0;
+  if (*list) page_edit(gc, *list + 1)->young_before = span;
+  *list = span;
+}
+
+void page_unlist_young(Gc *gc, uint32_t span) {
+  PageDesc *d = gc->table + span;
+  if (!(d->flags & SPAN_YOUNG)) return;
+  uint32_t before = gc->table[span + 1].young_before, next = d->young_next;
+  if (next) page_edit(gc, next + 1)->young_before = before;
+  if (before) page_edit(gc, before)->young_next = next;
+  else *young_list(gc, span) = next;
+  page_edit(gc, span)->flags &= (uint8_t)~SPAN_YOUNG;
+  d->young_next = 0;
+}
+
 void page_give(Gc *gc, uint32_t span) {
   PageDesc *d = page_edit(gc, span);
   uint32_t count = d->pages;
+  page_unlist_young(gc, span);
   /* A large span has one block, at its start. */
   clear_bits(gc, span, d->kind == SPAN_LARGE ? 1 : count);
   *d = (PageDesc){.kind = SPAN_FREE};

@@ -6,7 +6,8 @@
 
 /* The first word of a block of at least `words` words, its alloc bit set; 0: no page run. */
 uint64_t segfit_alloc(Gc *gc, uint64_t words);
-void segfit_free(Gc *gc, uint64_t word);
+/* Frees a block by hand, and its span if nothing is left in it and there are others. */
+void segfit_release(Gc *gc, uint64_t word);
 uint64_t segfit_words(Gc *gc, uint64_t word);
 /* Lengthens a block in place where what follows is free. */
 bool segfit_extend(Gc *gc, uint64_t word, uint64_t words);

@@ -12,6 +12,7 @@
  *           bits &= marks): empty ones go back to the buddy allocator, those with free slots enter
  *           the lists of their class by how full they are. After a major collection the other spans
  *           are swept, too, in steps; until then they are in no list
+ *   release a slot freed by hand makes its span ready, or gives it back if it was the last
  *   ready   taken from a list, emptiest first (long runs, few refills), becomes current
  *
  * While a span is current its alloc bits are those of the last sweep: all slots from `run_start` to
@@ -44,7 +45,7 @@ const uint8_t gc_class_of_words[GC_SMALL_WORDS + 1] = {
 #undef FOUR
 #undef EIGHT
 
-enum { SLAB_MAX_PAGES = 16, SWEEP_TRIES = 8 };
+enum { SLAB_MAX_PAGES = 8, SWEEP_TRIES = 8 };
 
 static unsigned slot_words(unsigned run) { return gc_class_words[run % GC_CLASSES]; }
 
@@ -134,40 +135,67 @@ static unsigned sweep_page(Gc *gc, uint32_t page, bool reached) {
   return live;
 }
 
-static void list_ready(Gc *gc, uint32_t span, unsigned live, unsigned slots) {
-  PageDesc *d = gc->table + span;
-  if (live >= slots) return;
-  unsigned bucket = live * SLAB_BUCKETS / slots;
-  page_edit(gc, span)->next = gc->heap->ready[d->run][bucket];
-  gc->heap->ready[d->run][bucket] = span;
+static unsigned bucket_of(unsigned used, unsigned slots) { return used * SLAB_BUCKETS / slots; }
+
+/* The lists of spans with free slots are doubly linked through the descriptor of the second page. */
+static void list_ready(Gc *gc, uint32_t span) {
+  PageDesc *d = page_edit(gc, span), *link = page_edit(gc, span + 1);
+  unsigned slots = slab_slots(gc, span);
+  if (d->used >= slots) return;
+  uint32_t *list = &gc->heap->ready[d->run][bucket_of(d->used, slots)];
+  d->flags |= SPAN_READY;
+  d->epoch = gc->heap->ready_epoch;
+  link->ready_before = 0;
+  link->ready_next = *list;
+  if (*list) page_edit(gc, *list + 1)->ready_before = span;
+  *list = span;
+}
+
+static bool is_ready(Gc *gc, uint32_t span) {
+  const PageDesc *d = gc->table + span;
+  return (d->flags & SPAN_READY) && d->epoch == gc->heap->ready_epoch;
+}
+
+static void unlist_ready(Gc *gc, uint32_t span) {
+  if (!is_ready(gc, span)) return;
+  PageDesc *d = page_edit(gc, span);
+  uint32_t before = d[1].ready_before, next = d[1].ready_next, *list = gc->heap->ready[d->run];
+  d->flags &= (uint8_t)~SPAN_READY;
+  if (next) page_edit(gc, next + 1)->ready_before = before;
+  if (before) {
+    page_edit(gc, before + 1)->ready_next = next;
+    return;
+  }
+  while (*list != span) list++;
+  *list = next;
+}
+
+static void give_span(Gc *gc, uint32_t span) {
+  unlist_ready(gc, span);
+  gc->heap->class_pages[gc->table[span].run] -= gc->table[span].pages;
+  page_give(gc, span);
 }
 
 void slab_sweep(Gc *gc, uint32_t span) {
-  PageDesc *d = gc->table + span;
+  const PageDesc *d = gc->table + span;
   unsigned live = 0, before = 0;
   for (uint32_t i = 0; i < d->pages; i++) {
     before = sweep_page(gc, span + i, before != 0);
     live += before;
   }
-  if (!live) {
-    gc->heap->class_pages[d->run] -= d->pages;
-    page_give(gc, span);
-    return;
-  }
-  list_ready(gc, span, live, slab_slots(gc, span));
+  page_edit(gc, span)->used = (uint16_t)live;
+  unlist_ready(gc, span);
+  if (live) list_ready(gc, span);
+  else give_span(gc, span);
 }
 
 static uint32_t take_span(Gc *gc, unsigned r) {
   Heap *h = gc->heap;
   uint64_t pages = SLAB_MAX_PAGES;
-  while (pages > 1 && pages > h->class_pages[r]) pages /= 2;
-  for (; pages > 0; pages /= 2) {
-    uint32_t span = page_take(gc, pages, SPAN_SLAB, (uint8_t)r);
-    if (!span) continue;
-    h->class_pages[r] += (uint32_t)pages;
-    return span;
-  }
-  return 0;
+  while (pages > SPAN_LEAST_PAGES && pages > h->class_pages[r]) pages /= 2;
+  uint32_t span = page_take_some(gc, &pages, SPAN_LEAST_PAGES, SPAN_SLAB, (uint8_t)r);
+  if (span) h->class_pages[r] += (uint32_t)pages;
+  return span;
 }
 
 /* The emptiest span that is ready. */
@@ -175,7 +203,7 @@ static uint32_t pop_ready(Gc *gc, unsigned r) {
   for (unsigned bucket = 0; bucket < SLAB_BUCKETS; bucket++) {
     uint32_t span = gc->heap->ready[r][bucket];
     if (!span) continue;
-    gc->heap->ready[r][bucket] = gc->table[span].next;
+    unlist_ready(gc, span);
     return span;
   }
   return 0;
@@ -204,8 +232,18 @@ static bool next_span(Gc *gc, unsigned r, uint64_t *from) {
   h->run_wrapped[r] = !fresh;
   if (!span) return false;
   *from = fresh ? start_slot(gc, span) : word_of_page(span);
-  sweep_list_young(gc, span);
+  page_list_young(gc, span);
   return true;
+}
+
+/* The class goes on elsewhere. Slots may have been freed behind its back. */
+static void leave_span(Gc *gc, unsigned r) {
+  uint32_t span = gc->heap->run_span[r];
+  close_range(gc, r);
+  if (!span) return;
+  gc->heap->run_span[r] = 0;
+  page_edit(gc, span)->used = (uint16_t)used_slots(gc, span);
+  list_ready(gc, span);
 }
 
 /* Goes on in the current span: a run at `from` or behind it, or from the start of the span once. */
@@ -240,7 +278,7 @@ bool slab_refill(Gc *gc, unsigned r, bool single) {
   bool counted = h->run_start[r] != 0;
   uint64_t from = h->run_span[r] ? resume(gc, r) : 0;
   while (!h->run_span[r] || !next_run(gc, r, from, &run)) {
-    close_range(gc, r);
+    leave_span(gc, r);
     if (!next_span(gc, r, &from)) return false;
     counted = false;
   }
@@ -249,10 +287,64 @@ bool slab_refill(Gc *gc, unsigned r, bool single) {
   return true;
 }
 
+/* ---- freeing by hand ------------------------------------------------------------------------- */
+
+static void clear_bit(Gc *gc, uint64_t word) {
+  snapshot_freed(gc, word >> 6, (uint64_t)1 << (word & 63));
+  meta_touch(gc, gc->bits + (word >> 6));
+  bits_clear(gc->bits, word);
+}
+
+/* The last block handed out is taken back at once. The bits of what lies before it are set first,
+ * so that one of them can be cleared. */
+static void free_in_current(Gc *gc, unsigned r, uint64_t word) {
+  Heap *h = gc->heap;
+  uint32_t start = h->run_start[r], *cur = &h->runs[r].cur;
+  if (start && word >= start && word < *cur) {
+    if (word + slot_words(r) == *cur) {
+      *cur = (uint32_t)word;
+      return;
+    }
+    set_taken(gc, r, start, *cur);
+    h->run_start[r] = *cur;
+  }
+  clear_bit(gc, word);
+}
+
+/* An empty span is given back, unless it is the only one that the class has at hand. */
+static bool is_spare(Gc *gc, uint32_t span) {
+  const PageDesc *d = gc->table + span;
+  return !is_ready(gc, span) || d[1].ready_before || d[1].ready_next;
+}
+
+bool slab_free(Gc *gc, uint64_t word) {
+  uint32_t span = span_of_word(gc, word);
+  PageDesc *d = gc->table + span;
+  if (gc->heap->run_span[d->run] == span) {
+    free_in_current(gc, d->run, word);
+    return true;
+  }
+  if (!sweep_is_done(gc) && bits_test(gc->unswept, span)) return false; /* its mark is gone */
+  clear_bit(gc, word);
+  unsigned used = --page_edit(gc, span)->used, slots = slab_slots(gc, span);
+  if (used == 0 && is_spare(gc, span)) {
+    give_span(gc, span);
+  } else if (!is_ready(gc, span)) {
+    list_ready(gc, span);
+  } else if (bucket_of(used, slots) != bucket_of(used + 1, slots)) {
+    unlist_ready(gc, span);
+    list_ready(gc, span);
+  }
+  return false;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 void slab_forget_spans(Gc *gc) {
   memset(gc->heap->run_span, 0, sizeof gc->heap->run_span);
 }
 
 void slab_forget_lists(Gc *gc) {
   memset(gc->heap->ready, 0, sizeof gc->heap->ready);
+  gc->heap->ready_epoch++;
 }

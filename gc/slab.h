@@ -18,6 +18,10 @@ void slab_close_runs(Gc *gc);
  * left, else sees to its PAGE_OLD bits and enters it in the list of those with free slots. */
 void slab_sweep(Gc *gc, uint32_t span);
 
+/* Frees a block by hand; its mark is gone already. True: it counted as handed out no more than the
+ * other free slots of the span in use do. */
+bool slab_free(Gc *gc, uint64_t word);
+
 unsigned slab_slots(Gc *gc, uint32_t span);
 
 /* No class has a current span any more: a collection sweeps them with the other young ones. */

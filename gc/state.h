@@ -19,27 +19,39 @@ _Static_assert(UNIT_BYTES / 64 == GC_PAGE, "a unit has one page of each bitmap")
 enum { GC_RUNS = GC_SPACES * GC_CLASSES };
 enum { SLAB_BUCKETS = 4 };           /* spans with free slots, by how much of them is alive */
 enum { GRANULE_WORDS = 16 };         /* 128 bytes: the unit of middle sizes */
-enum { MID_MAX_WORDS = 32768 / 8 };  /* larger ones are page runs */
+enum { MID_MAX_WORDS = (96 << 10) / 8 };  /* larger ones are page runs */
 enum { FIT_ROWS = 11, FIT_COLUMNS = 16 };
 
 /* What a span is for. */
 enum { SPAN_FREE = 0, SPAN_META, SPAN_SLAB, SPAN_MID, SPAN_LARGE };
 
-/* PageDesc.flags of the first page: blocks were allocated in it since the last collection, and it is
- * in the list Heap.young (Heap.young_large). */
-enum { SPAN_YOUNG = 1 };
+/* PageDesc.flags of the first page. YOUNG: blocks were allocated in it since the last collection, and
+ * it is in the list Heap.young (Heap.young_large). READY: a slab in a list of its class. */
+enum { SPAN_YOUNG = 1, SPAN_READY = 2 };
 
-/* One page of the cage. Slabs and middle spans fill in every page, the others the first one. */
+/* One page of the cage. Slabs and middle spans fill in every page, large ones the first two. A span
+ * has at least two pages, since the descriptors of both are needed for its places in lists. */
+enum { SPAN_LEAST_PAGES = 2 };
 typedef struct PageDesc {
   uint8_t kind;   /* SPAN_* */
   uint8_t run;    /* slab: space * GC_CLASSES + class */
-  uint8_t flags;  /* first page: SPAN_YOUNG */
-  uint8_t unused;
   uint16_t back;  /* pages back to the span's first one */
-  uint16_t unused_too;
-  uint32_t pages; /* first page: length of the span */
-  uint32_t next;  /* first page: next span of its list, 0 ends it; second page of a large block: the
-                     span before it in the list of young ones */
+  union {
+    struct {
+      uint8_t flags;
+      uint8_t epoch; /* with READY: of the list it is in; another one: the list was dropped */
+      uint16_t used; /* slab that is nobody's current one, and swept: slots taken */
+    };                     /* first page */
+    uint32_t young_before; /* second page: the span before in the list of young ones, 0: none */
+  };
+  union {
+    uint32_t pages;        /* first page: length of the span */
+    uint32_t ready_before; /* second page of a slab: likewise in the list of its class */
+  };
+  union {
+    uint32_t young_next; /* first page: next span in the list of young ones, 0 ends it */
+    uint32_t ready_next; /* second page of a slab: likewise */
+  };
 } PageDesc;
 _Static_assert(sizeof(PageDesc) == 16, "256 descriptors to a page");
 
@@ -58,6 +70,7 @@ typedef struct Heap {
   uint8_t run_wrapped[GC_RUNS];  /* the current span has no free slots before the run */
   uint32_t class_pages[GC_RUNS]; /* pages of all its spans: young classes get small spans */
   uint32_t ready[GC_RUNS][SLAB_BUCKETS];
+  uint8_t ready_epoch; /* changes when those lists are dropped */
   uint32_t young;       /* slabs and middle spans allocated into since the last collection */
   uint32_t young_large; /* large blocks made since then */
   Fit fit;
@@ -143,6 +156,7 @@ struct Gc {
   uint64_t stepped_at;  /* Heap.allocated_bytes at the last step of marking */
   Phase phase;
   StackList stacks;
+  bool has_marked; /* the mark bitmaps may hold something */
   bool collecting, minor, must_be_full;
   uint64_t minors, majors, collect_ns_total, collect_ns_max;
   uint32_t pauses[PAUSE_BUCKETS];

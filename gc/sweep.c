@@ -48,22 +48,11 @@ static void sweep_any(Gc *gc, uint32_t span) {
 
 /* ---- young spans ----------------------------------------------------------------------------- */
 
-void sweep_list_young(Gc *gc, uint32_t span) {
-  PageDesc *d = page_edit(gc, span);
-  if (d->flags & SPAN_YOUNG) return;
-  d->flags |= SPAN_YOUNG;
-  d->next = gc->heap->young;
-  gc->heap->young = span;
-}
-
 void sweep_young(Gc *gc) {
   slab_forget_spans(gc);
   large_sweep_young(gc);
   for (uint32_t span; (span = gc->heap->young) != 0;) {
-    PageDesc *d = page_edit(gc, span);
-    gc->heap->young = d->next;
-    d->next = 0;
-    d->flags &= (uint8_t)~SPAN_YOUNG;
+    page_unlist_young(gc, span);
     sweep_any(gc, span);
   }
 }

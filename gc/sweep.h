@@ -4,8 +4,6 @@
 
 #include "state.h"
 
-/* Enters a slab or middle span in the list of those that are allocated into. */
-void sweep_list_young(Gc *gc, uint32_t span);
 /* After marking: sweeps all spans allocated into since the last collection. */
 void sweep_young(Gc *gc);
 

@@ -195,12 +195,14 @@ static const char *check_ready_lists(Check *c) {
   uint64_t most = h->used_pages;
   for (unsigned r = 0; r < GC_RUNS; r++) {
     for (unsigned bucket = 0; bucket < SLAB_BUCKETS; bucket++) {
-      for (uint32_t span = h->ready[r][bucket]; span; span = c->gc->table[span].next) {
+      for (uint32_t span = h->ready[r][bucket], before = 0; span;
+           before = span, span = c->gc->table[span + 1].ready_next) {
         *c->where = word_of_page(span);
         if (span < h->first_page || span >= h->cage_pages || c->listed++ >= most)
           return "a damaged list of ready spans";
         const PageDesc *d = c->gc->table + span;
-        if (d->kind != SPAN_SLAB || d->run != r || d->back != 0 || span == h->run_span[r])
+        if (d->kind != SPAN_SLAB || d->run != r || d->back != 0 || span == h->run_span[r] ||
+            !(d->flags & SPAN_READY) || d->epoch != h->ready_epoch || d[1].ready_before != before)
           return "a wrong span in a list of ready ones";
       }
     }
@@ -217,7 +219,7 @@ static const char *check_young_lists(Check *c) {
     const PageDesc *d = gc->table + span;
     uint64_t end = d->kind == SPAN_LARGE ? 1 : d->pages;
     *c->where = word_of_page(span);
-    flagged += d->flags & SPAN_YOUNG;
+    flagged += (d->flags & SPAN_YOUNG) != 0;
     for (uint64_t i = bitword_of_page(span); i < bitword_of_page(span + end); i++) {
       if (gc->pending[i] && gc->phase == PHASE_IDLE) return "a pending block between collections";
       if (gc->marks[i] & ~gc->bits[i]) return "a mark on no block";
@@ -225,8 +227,10 @@ static const char *check_young_lists(Check *c) {
         return "a young block in a span not listed";
     }
   }
-  for (span = gc->heap->young; span && listed <= flagged; span = gc->table[span].next) listed++;
-  for (span = gc->heap->young_large; span && listed <= flagged; span = gc->table[span].next) listed++;
+  for (span = gc->heap->young; span && listed <= flagged; span = gc->table[span].young_next)
+    listed++;
+  for (span = gc->heap->young_large; span && listed <= flagged; span = gc->table[span].young_next)
+    listed++;
   return listed == flagged ? NULL : "the lists of young spans are damaged";
 }
 

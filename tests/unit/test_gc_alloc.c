@@ -220,12 +220,122 @@ Test(gc_alloc, middle_blocks_coalesce) {
     while (n < 400) word[n++] = segfit_alloc(gc, 65 + below(&rng, 800));
     while (n) {
       unsigned pick = (unsigned)below(&rng, n);
-      segfit_free(gc, word[pick]);
+      segfit_release(gc, word[pick]);
       word[pick] = word[--n];
     }
     CHECK(segfit_count_linked(gc) == gc->heap->fit.spans, "a span is not one free block");
   }
   verify(gc);
+  gc_free(gc);
+}
+
+/* Blocks of all sizes are made, given back by hand, dropped and collected at random. Each holds its own
+ * number, so that two in one place are noticed; the checker sees to the rest. */
+enum { HELD = 3000 };
+typedef struct Rows { const char *name; GcMode mode; unsigned drops; } Rows; /* of 100 deaths */
+
+static void release_at(Gc *gc, uint32_t table, uint32_t i, bool drop) {
+  uint8_t *base = gc_base(gc);
+  Value *held = (Value *)block_at(gc, table) + 1;
+  uint64_t *block = gc_ptr(base, (Ref){(uint32_t)held[i]});
+  CHECK(block[1] == i, "a block was overwritten");
+  gc_store(base, (uint64_t)table + 1 + i, NIL);
+  if (!drop) gc_release(gc, block);
+}
+
+static void make_at(Gc *gc, uint32_t table, uint32_t i, uint64_t *rng) {
+  static const uint16_t most[] = {4, 16, 64, 300, 3000, 20000};
+  uint64_t words = 2 + below(rng, most[below(rng, 6)]);
+  uint64_t *block = gc_alloc(gc, words, (unsigned)below(rng, 2));
+  CHECK(block && gc_block_words(gc, block) >= words);
+  *(Header *)block = (Header){.layout = LAYOUT_RAW};
+  block[1] = block[words - 1] = i;
+  gc_store(gc_base(gc), (uint64_t)table + 1 + i, ref_value(gc_ref(gc_base(gc), block).w));
+}
+
+static void release_at_random(const Rows *row, uint64_t seed) {
+  Gc *gc = gc_new(&(GcConfig){.cage_bytes = 1 << 30, .mode = row->mode});
+  uint32_t table = new_wide(gc, HELD + 1);
+  root_area(gc)[0] = ref_value(table);
+  uint64_t rng = seed;
+  for (unsigned n = 0; n < 60000; n++) {
+    uint32_t i = (uint32_t)below(&rng, n % 20000 < 10000 ? HELD : HELD / 10);
+    if (((Value *)block_at(gc, table))[1 + i] != NIL)
+      release_at(gc, table, i, below(&rng, 100) < row->drops);
+    else make_at(gc, table, i, &rng);
+    if (n % 6000 == 0) verify(gc);
+    if (n % 7000 == 0 && row->mode != GC_OFF) gc_collect(gc);
+  }
+  for (uint32_t i = 0; i < HELD; i++)
+    if (((Value *)block_at(gc, table))[1 + i] != NIL) release_at(gc, table, i, false);
+  verify(gc);
+  GcStats s;
+  gc_stats(gc, &s);
+  if (row->mode == GC_OFF) CHECK(s.committed_bytes < 4 << 20, "%s: memory is not given back", row->name);
+  gc_free(gc);
+}
+
+Test(gc_alloc, gives_back_blocks_of_all_sizes) {
+  static const Rows rows[] = {
+      {"by hand alone", GC_OFF, 0},          {"stop the world", GC_STOP_WORLD, 50},
+      {"generational", GC_GENERATIONAL, 50}, {"incremental", GC_INCREMENTAL, 50},
+      {"incremental, by hand", GC_INCREMENTAL, 2}, {"adaptive", GC_ADAPTIVE, 20}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (uint64_t seed = 1; seed <= 3; seed++) release_at_random(rows + i, seed * 77 + i);
+}
+
+/* A block given back is in no snapshot's way, and comes back with it. */
+Test(gc_alloc, gives_back_under_snapshots) {
+  Gc *gc = gc_new(&(GcConfig){.cage_bytes = 1 << 30});
+  uint32_t table = new_wide(gc, HELD + 1);
+  root_area(gc)[0] = ref_value(table);
+  uint64_t rng = 5;
+  for (uint32_t i = 0; i < HELD; i++) make_at(gc, table, i, &rng);
+  GcSnapshot all = gc_snapshot(gc);
+  CHECK(all != 0);
+  for (int round = 0; round < 5; round++) {
+    for (uint32_t i = 0; i < HELD; i += 1 + (uint32_t)below(&rng, 3)) release_at(gc, table, i, false);
+    for (uint32_t i = 0; i < HELD; i++)
+      if (((Value *)block_at(gc, table))[1 + i] == NIL) make_at(gc, table, i, &rng);
+    if (round % 2) gc_collect(gc);
+    verify(gc);
+    CHECK(gc_restore(gc, all));
+    verify(gc);
+    for (uint32_t i = 0; i < HELD; i++) {
+      Value v = ((Value *)block_at(gc, table))[1 + i];
+      CHECK(v != NIL && block_at(gc, (uint32_t)v)[1] == i);
+    }
+  }
+  gc_free(gc);
+}
+
+/* The report by size class adds up to what the statistics say. */
+Test(gc_alloc, reports_fragmentation) {
+  static const struct { uint64_t words, count; } rows[] = {
+      {2, 1000}, {3, 500}, {9, 100}, {64, 50}, {65, 40}, {1000, 7}, {20000, 3}};
+  enum { ROWS = sizeof rows / sizeof *rows };
+  Gc *gc = gc_new(&(GcConfig){.mode = GC_OFF});
+  for (size_t i = 0; i < ROWS; i++)
+    for (uint64_t k = 0; k < rows[i].count; k++)
+      *(Header *)gc_alloc(gc, rows[i].words, 0) = (Header){.layout = LAYOUT_RAW};
+  GcReportRow report[GC_REPORT_ROWS], sum = {0};
+  gc_report(gc, report, NULL, NULL);
+  for (int i = 0; i < GC_REPORT_ROWS; i++) {
+    CHECK(report[i].block_bytes <= report[i].span_bytes && report[i].space < GC_SPACES);
+    sum.blocks += report[i].blocks;
+    sum.block_bytes += report[i].block_bytes;
+    sum.span_bytes += report[i].span_bytes;
+    if (report[i].kind == GC_ROW_SLAB && report[i].space == 0 && report[i].slot_bytes == 80)
+      CHECK(report[i].blocks == 100 && report[i].block_bytes == 8000, "9 words take 10");
+  }
+  GcStats s;
+  gc_stats(gc, &s);
+  uint64_t count = 0, least = 0;
+  for (size_t i = 0; i < ROWS; i++) {
+    count += rows[i].count;
+    least += rows[i].count * rows[i].words * 8;
+  }
+  CHECK(sum.blocks == count && sum.span_bytes == s.committed_bytes && sum.block_bytes >= least);
   gc_free(gc);
 }
 
