@@ -41,7 +41,7 @@
 #include "page.h"
 #include "segfit.h"
 
-enum { WINDOW = 8, EDGES = 16, CHUNK_WORDS = 12288, DENSE = 24 };
+enum { WINDOW = 8, EDGES = 16, CHUNK_WORDS = 8704, DENSE = 24 };
 enum { PAGE_WORK = 64 }; /* what a visit to a page costs, in words to look at */
 _Static_assert((int)CHUNK_WORDS >= (int)MID_MAX_WORDS,
                "a long block is a large one, alone on its page");

@@ -28,7 +28,7 @@
 
 enum {
   SPAN_FIRST_PAGES = 16,
-  SPAN_PAGES = 32,
+  SPAN_PAGES = 128,
   PAGE_GRANULES = GC_PAGE_WORDS / GRANULE_WORDS,
   MIN_GRANULES = GC_SMALL_WORDS / GRANULE_WORDS + 1,
   GRANULES_PER_ROW_0 = FIT_COLUMNS,
@@ -177,9 +177,7 @@ static void release_row(Gc *gc, Granule g, uint32_t size) {
 /* The granules for blocks in a fresh span. */
 static uint32_t room_in(uint32_t pages) { return pages * PAGE_GRANULES - side_granules(pages); }
 
-/* Takes a span with room for `size` granules: a small one first, smaller ones where memory is short.
- * Larger ones would be given back more seldom (256 pages instead of 32: 4 % more memory in the trace
- * `server` of bench/gc/churn.c). */
+/* Takes a span with room for `size` granules: a small one first, smaller ones where memory is short. */
 static bool take_span(Gc *gc, uint32_t size) {
   Fit *fit = &gc->heap->fit;
   uint64_t pages = fit->spans ? SPAN_PAGES : SPAN_FIRST_PAGES, least = SPAN_LEAST_PAGES;

@@ -19,7 +19,8 @@ _Static_assert(UNIT_BYTES / 64 == GC_PAGE, "a unit has one page of each bitmap")
 enum { GC_RUNS = GC_SPACES * GC_CLASSES };
 enum { SLAB_BUCKETS = 4 };           /* spans with free slots, by how much of them is alive */
 enum { GRANULE_WORDS = 16 };         /* 128 bytes: the unit of middle sizes */
-enum { MID_MAX_WORDS = (96 << 10) / 8 };  /* larger ones are page runs */
+/* Larger ones are page runs. 64 KiB and a header still fit. */
+enum { MID_MAX_WORDS = (68 << 10) / 8 };
 enum { FIT_ROWS = 11, FIT_COLUMNS = 16 };
 
 /* What a span is for. */

@@ -71,7 +71,7 @@ Test(gc_faults, memory_stays_refused, .timeout = 60) {
 /* A large block that cannot be extended, because memory is refused, is as it was. */
 Test(gc_faults, extension_refused) {
   Gc *gc = gc_new(&(GcConfig){.cage_bytes = 256 << 20});
-  uint32_t ref = new_wide(gc, 5000);
+  uint32_t ref = new_wide(gc, 14000);
   root_area(gc)[0] = ref_value(ref);
   uint64_t had = gc_block_words(gc, block_at(gc, ref));
   for (int calls = 0; calls < 5; calls++) { /* committing is five of them */
@@ -95,7 +95,7 @@ static Gc *damaged_heap(uint32_t *small, uint32_t *middle, uint32_t *large) {
   exercise(gc);
   *small = new_wide(gc, 6);
   *middle = new_wide(gc, 700);
-  *large = new_wide(gc, 9000);
+  *large = new_wide(gc, 12000);
   root_area(gc)[700] = ref_value(*small);
   root_area(gc)[701] = ref_value(*middle);
   root_area(gc)[702] = ref_value(*large);
@@ -158,7 +158,7 @@ Test(gc_faults, planted_damage_is_found) {
 
 Test(gc_faults, store_to_a_free_page, .signal = SIGABRT) {
   Gc *gc = gc_new(&(GcConfig){0});
-  uint32_t large = new_wide(gc, 9000);
+  uint32_t large = new_wide(gc, 12000);
   gc_release(gc, block_at(gc, large));
   gc_store(gc_base(gc), large, NIL);
 }
