@@ -219,7 +219,7 @@ test:
 	@sh tests/deps.sh test
 	@$(build_all) check
 
-check: products $(OUT)/tests/run_lang $(OUT)/tests/same $(EMBED_EXAMPLES) check-dispatch
+check: products $(OUT)/tests/run_lang $(OUT)/tests/same $(OUT)/tests/limits $(OUT)/tests/api/api_rules $(EMBED_EXAMPLES) check-dispatch
 	@$(MAKE) --no-print-directory VARIANT=asan products tests
 	$(if $(filter threads,$(or $(PART),threads)),@$(MAKE) --no-print-directory VARIANT=tsan \
 	  $(BUILD)/tsan/tests/threads)

@@ -173,37 +173,6 @@ static bool commit_units(Gc *gc, uint64_t from, uint64_t to) {
   return true;
 }
 
-/* How far to commit in one step, at least up to unit `need`, not into committed units. */
-static uint64_t step_end(Gc *gc, uint64_t from, uint64_t need) {
-  uint64_t step = gc->committed_units / 2;
-  if (step < 1) step = 1;
-  if (step > STEP_MAX_UNITS) step = STEP_MAX_UNITS;
-  uint64_t end = from + step;
-  if (gc->committed_units >= HUGE_FROM_UNITS) end = round_up(end, UNITS_PER_HUGE);
-  if (end < need) end = need;
-  uint64_t last = gc->heap->cage_pages / UNIT_PAGES;
-  if (end > last) end = last;
-  return bits_next(gc->committed, from, end);
-}
-
-bool cage_commit(Gc *gc, uint64_t first, uint64_t count) {
-  uint64_t unit = first / UNIT_PAGES, need = (first + count - 1) / UNIT_PAGES + 1;
-  while (unit < need) {
-    if (bits_test(gc->committed, unit)) {
-      unit++;
-      continue;
-    }
-    uint64_t end = step_end(gc, unit, need);
-    if (!commit_units(gc, unit, end)) {
-      /* A smaller step may still be granted. */
-      end = unit + 1;
-      if (!commit_units(gc, unit, end)) return false;
-    }
-    unit = end;
-  }
-  return true;
-}
-
 static bool unit_is_free(Gc *gc, uint64_t unit) {
   const uint8_t *state = gc->states + unit * UNIT_PAGES;
   for (unsigned i = 0; i < UNIT_PAGES; i++)
@@ -223,4 +192,51 @@ uint64_t cage_trim(Gc *gc) {
   }
   gc->committed_units -= given;
   return given * UNIT_BYTES;
+}
+
+/* Units that may be committed before what the system has given is more than the limit. */
+static uint64_t units_left(Gc *gc) {
+  uint64_t most = gc->heap->limit_bytes / UNIT_BYTES;
+  return most > gc->committed_units ? most - gc->committed_units : 0;
+}
+
+/* How far to commit in one step, at least up to unit `need`, not into committed units. */
+static uint64_t step_end(Gc *gc, uint64_t from, uint64_t need) {
+  uint64_t step = gc->committed_units / 2;
+  if (step < 1) step = 1;
+  if (step > STEP_MAX_UNITS) step = STEP_MAX_UNITS;
+  if (step > units_left(gc)) step = units_left(gc);
+  uint64_t end = from + step;
+  if (gc->committed_units >= HUGE_FROM_UNITS) end = round_up(end, UNITS_PER_HUGE);
+  if (end < need) end = need;
+  uint64_t last = gc->heap->cage_pages / UNIT_PAGES;
+  if (end > last) end = last;
+  return bits_next(gc->committed, from, end);
+}
+
+static bool all_committed(Gc *gc, uint64_t from, uint64_t to) {
+  while (from < to && bits_test(gc->committed, from)) from++;
+  return from >= to;
+}
+
+/* The limit is one of the process's memory: at it, units that are free are given back before others
+ * are taken in their place. */
+bool cage_commit(Gc *gc, uint64_t first, uint64_t count) {
+  uint64_t unit = first / UNIT_PAGES, need = (first + count - 1) / UNIT_PAGES + 1;
+  if (all_committed(gc, unit, need)) return true;
+  if (need - unit > units_left(gc)) cage_trim(gc);
+  while (unit < need) {
+    if (bits_test(gc->committed, unit)) {
+      unit++;
+      continue;
+    }
+    uint64_t end = step_end(gc, unit, need);
+    if (!commit_units(gc, unit, end)) {
+      /* A smaller step may still be granted. */
+      end = unit + 1;
+      if (!commit_units(gc, unit, end)) return false;
+    }
+    unit = end;
+  }
+  return true;
 }

@@ -177,21 +177,44 @@ bool gc_extend(Gc *gc, void *block, uint64_t words) {
   }
 }
 
+/* Whether so many external bytes more are within the limit. */
+static bool external_fits(const Heap *h, uint64_t more) {
+  uint64_t total;
+  if (__builtin_add_overflow(h->external_bytes, more, &total)) return false;
+  return total <= h->limit_bytes && h->used_pages * GC_PAGE <= h->limit_bytes - total;
+}
+
+static void external_return(Heap *h, uint64_t bytes) {
+  h->external_bytes -= bytes < h->external_bytes ? bytes : h->external_bytes;
+  h->policy.debt -= bytes < h->policy.debt ? bytes : h->policy.debt; /* short-lived buffers */
+}
+
+static void external_take(Heap *h, uint64_t bytes) {
+  h->external_bytes += bytes;
+  h->policy.debt += bytes;
+  uint64_t all = h->used_pages * GC_PAGE + h->external_bytes;
+  if (all > h->peak_bytes) h->peak_bytes = all;
+}
+
+bool gc_external_now(Gc *gc, int64_t bytes) {
+  if (bytes < 0) external_return(gc->heap, (uint64_t)0 - (uint64_t)bytes);
+  else if (!external_fits(gc->heap, (uint64_t)bytes)) return false;
+  else external_take(gc->heap, (uint64_t)bytes);
+  return true;
+}
+
 bool gc_external(Gc *gc, int64_t bytes) {
   Heap *h = gc->heap;
-  if (bytes < 0) {
-    uint64_t less = (uint64_t)0 - (uint64_t)bytes;
-    h->external_bytes -= less < h->external_bytes ? less : h->external_bytes;
-    h->policy.debt -= less < h->policy.debt ? less : h->policy.debt; /* short-lived buffers */
-    return true;
+  if (bytes <= 0) return gc_external_now(gc, bytes);
+  if (gc->config.stress || policy_due(&h->policy)) collect_due(gc);
+  if (!external_fits(h, (uint64_t)bytes)) {
+    if ((uint64_t)bytes > h->limit_bytes) return false;
+    if (!policy_may_force(&h->policy, h->limit_bytes)) return false;
+    collect_full(gc);
+    sweep_finish(gc); /* pages that come free count as used until they are swept */
+    if (!external_fits(h, (uint64_t)bytes)) return false;
   }
-  uint64_t total;
-  if (__builtin_add_overflow(h->external_bytes, (uint64_t)bytes, &total)) return false;
-  if (total > h->limit_bytes || h->used_pages * GC_PAGE > h->limit_bytes - total) return false;
-  h->external_bytes = total;
-  h->policy.debt += (uint64_t)bytes;
-  if (h->used_pages * GC_PAGE + total > h->peak_bytes)
-    h->peak_bytes = h->used_pages * GC_PAGE + total;
+  external_take(h, (uint64_t)bytes);
   return true;
 }
 
@@ -203,6 +226,8 @@ void gc_collect(Gc *gc) {
 }
 
 void gc_collect_young(Gc *gc) { collect_minor(gc); }
+
+bool gc_is_collecting(const Gc *gc) { return gc->collecting; }
 
 bool gc_is_minor(Gc *gc) { return gc->minor; }
 

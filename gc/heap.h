@@ -147,8 +147,11 @@ void gc_release(Gc *gc, void *block);
 bool gc_extend(Gc *gc, void *block, uint64_t words);
 
 /* Memory held outside the cage on behalf of heap objects: counts against limit and trigger.
- * gc_external(+n) gives false, counting nothing, where the limit would be passed. */
+ * gc_external(+n) may collect, as gc_alloc does; it gives false, counting nothing, where the limit
+ * would be passed even so. */
 bool gc_external(Gc *gc, int64_t bytes);
+/* The same without a collection: for callers that hold values nobody else knows. */
+bool gc_external_now(Gc *gc, int64_t bytes);
 
 /* Registers a block with LAYOUT_FINAL (header already written). False: out of memory. */
 bool gc_add_final(Gc *gc, Ref object);
@@ -227,6 +230,10 @@ void gc_collect_young(Gc *gc);
 /* Inside mark_roots, after_mark and finalize: is this a minor collection? Then gc_is_marked can be
  * false only for blocks made since the last collection. */
 bool gc_is_minor(Gc *gc);
+/* Whether there is a block that r refers to. For checks: slow. */
+bool gc_holds(Gc *gc, Ref r);
+/* Whether a callback of the collector runs. */
+bool gc_is_collecting(const Gc *gc);
 /* Gives the memory of free pages back to the system; how many bytes. For idle moments: pages used
  * again have to be populated again. */
 uint64_t gc_trim(Gc *gc);

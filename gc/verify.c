@@ -108,6 +108,11 @@ static bool is_block(Gc *gc, uint32_t ref) {
          bits_test(gc->bits, ref);
 }
 
+bool gc_holds(Gc *gc, Ref r) {
+  collect_settle(gc);
+  return is_block(gc, r.w);
+}
+
 /* Edges that no collection would find. Stacks are written to without a barrier. */
 static const char *check_colours(Check *c, uint64_t word, uint32_t ref) {
   Gc *gc = c->gc;

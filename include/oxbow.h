@@ -41,6 +41,12 @@
  * contain others. Parameters of type `const char *` without a length are ended by NUL. The library
  * copies what it is given, unless a function says otherwise.
  *
+ * Broken rules. What a release build notices anyway, such as NULL for a name, gives OX_MISUSE,
+ * OX_NONE or nothing at all. A library built with -DOX_DEBUG (`make debug`) looks more closely, at a
+ * price: it names the function and the rule on standard error and aborts, for two threads at once, a
+ * value of another VM or one no longer kept alive, a scope closed twice, a call from a finalizer,
+ * ox_free of a VM that runs, a number read from a string, a value unpinned too often.
+ *
  * Structures that a host fills in begin with their size, so that they can grow in later versions
  * without breaking programs compiled before.
  */
@@ -187,7 +193,7 @@ static inline ox_Config ox_config(void) {
 OX_API ox_VM *ox_new(const ox_Config *config);
 
 /* Ends a VM and all its values; finalizers of foreign objects and of functions run. vm may be NULL.
- * Not from inside a native function of the same VM. */
+ * Not from inside a native function of the same VM: then nothing happens. */
 OX_API void ox_free(ox_VM *vm);
 
 /* The `context` of the configuration. */
@@ -402,7 +408,7 @@ OX_API ox_Value ox_scope_close_keeping(ox_VM *vm, ox_Scope scope, ox_Value value
 /* Keeps a value alive until it has been unpinned as often as it was pinned, or until ox_free.
  * False: out of memory, the value is not pinned. */
 OX_API bool ox_pin(ox_VM *vm, ox_Value value);
-OX_API void ox_unpin(ox_VM *vm, ox_Value value);
+OX_API void ox_unpin(ox_VM *vm, ox_Value value); /* nothing happens where it is not pinned */
 
 /* ---- making values --------------------------------------------------------------------------- */
 
@@ -443,8 +449,8 @@ static inline bool ox_is_none(ox_Value value) { return ox_type(value) == OX_TYPE
 OX_API bool ox_truth(ox_Value value);
 
 /* The number in an int or a float. An int is exact (a float is cut off toward zero; one out of
- * range gives the nearest end); anything that is no number gives 0. Check ox_type first where
- * that matters. */
+ * range gives the nearest end). Check ox_type first: anything that is no number gives 0, and breaks
+ * a rule in debug builds. */
 OX_API int64_t ox_as_int(ox_VM *vm, ox_Value value);
 OX_API double ox_as_float(ox_VM *vm, ox_Value value);
 

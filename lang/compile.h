@@ -126,6 +126,8 @@ void emit_branch(FnState *f, uint32_t ins, Label *label, Span span);
 void emit_jump(FnState *f, Label *label);
 /* The same for a loop that jumps back: `span` is shown where it is interrupted. */
 void emit_jump_from(FnState *f, Label *label, Span span);
+/* The place in the source of the instructions that follow and name none of their own. */
+void emit_span(FnState *f, Span span);
 /* The jumps that wait for the label go here. */
 void label_bind(FnState *f, Label *label);
 /* Later jumps back, or errors, come here. */

@@ -147,6 +147,7 @@ static void while_stmt(FnState *f, Stmt *stmt) {
   block_into(f, stmt->while_.body, DEST_NONE);
   label_bind(f, &loop.next);
   loop_turn_end(f, &loop);
+  emit_span(f, stmt->while_.condition->span);
   cond_jump(f, stmt->while_.condition, true, &loop.body);
   loop_finish(f, &loop);
 }

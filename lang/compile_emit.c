@@ -34,7 +34,7 @@ unsigned reg_take(FnState *f, unsigned count, Span span) {
 
 void emit_word(FnState *f, uint32_t word) { VEC_PUSH(f->comp, f->code, word); }
 
-static void note_span(FnState *f, Span span) {
+void emit_span(FnState *f, Span span) {
   if (span.end == 0) return;
   if (f->spans.count > 0) {
     const SpanEntry *last = &f->spans.items[f->spans.count - 1];
@@ -51,7 +51,7 @@ static void emit_op(FnState *f, uint32_t ins, Span span) {
     f->code.count = 0;
     f->last_target = 0;
   }
-  note_span(f, span);
+  emit_span(f, span);
   f->last_op = code_here(f);
   emit_word(f, ins);
 }

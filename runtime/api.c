@@ -89,15 +89,23 @@ ox_VM *ox_new(const ox_Config *given) {
 void ox_free(ox_VM *vm) {
   if (!vm) return;
   Api *api = api_of(vm);
+  if (api->depth > 0 || gc_is_collecting(vm->gc)) { /* whoever is inside needs it still */
+    api_broken(vm, __func__, "the VM is running: not from a native function or a finalizer", NULL);
+    return;
+  }
   vm_free(vm);
   api_free_host(api);
   vm_text_free(&api->report);
   vm_text_free(&api->message);
   free(api->frames);
+  free(api->scopes);
   free(api);
 }
 
-void *ox_context(ox_VM *vm) { return api_of(vm)->config.context; }
+void *ox_context(ox_VM *vm) {
+  API_CALL(vm);
+  return api_of(vm)->config.context;
+}
 
 /* ---- entering and leaving -------------------------------------------------------------------- */
 
@@ -196,6 +204,10 @@ static ox_Status fail_with(ox_VM *vm, ox_Status status, const char *format, ...)
 
 ox_Status api_misuse(ox_VM *vm, const char *rule) { return fail_with(vm, OX_MISUSE, "%s", rule); }
 
+ox_Status api_misuse_in(ox_VM *vm, const char *function, const char *rule) {
+  return fail_with(vm, OX_MISUSE, "%s: %s", function, rule);
+}
+
 ox_Status api_misused(ox_VM *vm, const char *rule, ox_Value *result) {
   if (result) *result = ox_none();
   return api_misuse(vm, rule);
@@ -266,6 +278,7 @@ static void describe_place(Api *api) {
 }
 
 const ox_Error *ox_error(ox_VM *vm) {
+  API_CALL(vm);
   Api *api = api_of(vm);
   if (!api->failed) return NULL;
   if (api->described) return &api->error;
@@ -288,7 +301,10 @@ const char *ox_status_name(ox_Status status) {
   return (unsigned)status < sizeof names / sizeof *names ? names[status] : "unknown status";
 }
 
-int ox_exit_code(ox_VM *vm) { return vm->exit_code; }
+int ox_exit_code(ox_VM *vm) {
+  API_CALL(vm);
+  return vm->exit_code;
+}
 
 /* ---- running programs ------------------------------------------------------------------------ */
 
@@ -326,6 +342,9 @@ static ox_Status compile_end(ox_VM *vm, Compiling *c, VmStatus status, Value val
 }
 
 ox_Status ox_eval(ox_VM *vm, const char *text, size_t length, const char *name, ox_Value *result) {
+  API_CALL(vm);
+  if (!name || (!text && length))
+    return api_broken(vm, __func__, "the name or the text is NULL", result);
   Compiling c = compile_begin(vm);
   Value value = V_NIL;
   VmStatus status = vm_eval(vm, name, text, length, &value, &c.report, &c.place);
@@ -333,6 +352,9 @@ ox_Status ox_eval(ox_VM *vm, const char *text, size_t length, const char *name, 
 }
 
 ox_Status ox_run(ox_VM *vm, const char *text, size_t length, const char *name, ox_Value *result) {
+  API_CALL(vm);
+  if (!name || (!text && length))
+    return api_broken(vm, __func__, "the name or the text is NULL", result);
   Compiling c = compile_begin(vm);
   Value module = V_NIL;
   VmStatus status = vm_load(vm, name, name, text, length, &module, &c.report, &c.place);
@@ -342,6 +364,9 @@ ox_Status ox_run(ox_VM *vm, const char *text, size_t length, const char *name, o
 
 ox_Status ox_compile(ox_VM *vm, const char *text, size_t length, const char *name,
                      ox_Value *result) {
+  API_CALL(vm);
+  if (!name || (!text && length))
+    return api_broken(vm, __func__, "the name or the text is NULL", result);
   Compiling c = compile_begin(vm);
   Value main = V_NIL;
   VmStatus status = vm_compile(vm, name, name, text, length, &main, &c.report, &c.place);
@@ -349,6 +374,8 @@ ox_Status ox_compile(ox_VM *vm, const char *text, size_t length, const char *nam
 }
 
 ox_Status ox_run_file(ox_VM *vm, const char *path, ox_Value *result) {
+  API_CALL(vm);
+  if (!path) return api_broken(vm, __func__, "the path is NULL", result);
   Compiling c = compile_begin(vm);
   Value module = V_NIL;
   VmStatus status = vm_load_file(vm, path, &module, &c.report, &c.place);
@@ -361,6 +388,9 @@ ox_Status ox_run_file(ox_VM *vm, const char *path, ox_Value *result) {
 }
 
 ox_Status ox_check(ox_VM *vm, const char *text, size_t length, const char *name) {
+  API_CALL(vm);
+  if (!name || (!text && length))
+    return api_broken(vm, __func__, "the name or the text is NULL", NULL);
   Compiling c = compile_begin(vm);
   Value module = V_NIL;
   VmStatus status = vm_load(vm, name, name, text, length, &module, &c.report, &c.place);
@@ -368,6 +398,8 @@ ox_Status ox_check(ox_VM *vm, const char *text, size_t length, const char *name)
 }
 
 ox_Status ox_import(ox_VM *vm, const char *name, ox_Value *result) {
+  API_CALL(vm);
+  if (!name) return api_broken(vm, __func__, "the name is NULL", result);
   Compiling c = compile_begin(vm);
   Value module = V_NIL;
   bool is_file = strchr(name, '/') || strchr(name, '.');
@@ -377,6 +409,9 @@ ox_Status ox_import(ox_VM *vm, const char *name, ox_Value *result) {
 
 ox_Status ox_disassemble(ox_VM *vm, const char *text, size_t length, const char *name,
                          ox_Write write, void *context) {
+  API_CALL(vm);
+  if (!name || (!text && length))
+    return api_broken(vm, __func__, "the name or the text is NULL", NULL);
   Compiling c = compile_begin(vm);
   VmText listing = {0};
   VmStatus status = vm_disassemble(vm, name, text, length, &listing, &c.report);
@@ -386,13 +421,19 @@ ox_Status ox_disassemble(ox_VM *vm, const char *text, size_t length, const char 
 }
 
 ox_Status ox_call(ox_VM *vm, ox_Value function, int argc, const ox_Value *argv, ox_Value *result) {
+  API_CALL(vm);
+  API_VALUE(vm, function);
+  API_VALUES(vm, argc, argv);
   if (in(function) == V_ABSENT || api_any_none(argc, argv))
     return api_misused(vm, "ox_call: OX_NONE was given as the function or an argument", result);
   uint32_t mark = api_enter(vm);
   return api_leave(vm, mark, vm_call(vm, in(function), argc, (const Value *)argv), result);
 }
 
-void ox_flush(ox_VM *vm) { vm_flush(vm); }
+void ox_flush(ox_VM *vm) {
+  API_CALL(vm);
+  vm_flush(vm);
+}
 
 /* ---- globals --------------------------------------------------------------------------------- */
 
@@ -408,6 +449,8 @@ bool api_is_name(const char *name) {
 }
 
 ox_Status ox_get(ox_VM *vm, const char *name, ox_Value *result) {
+  API_CALL(vm);
+  if (!name) return api_broken(vm, __func__, "the name is NULL", result);
   bool is_const;
   int index = global_find(vm, name, strlen(name), &is_const);
   Value value = index >= 0 ? global_get(vm, index) : V_ABSENT;
@@ -420,6 +463,9 @@ ox_Status ox_get(ox_VM *vm, const char *name, ox_Value *result) {
 }
 
 ox_Status ox_set(ox_VM *vm, const char *name, ox_Value value) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
+  if (!name) return api_broken(vm, __func__, "the name is NULL", NULL);
   bool is_const = false;
   if (in(value) == V_ABSENT) return api_misuse(vm, "ox_set: OX_NONE is no value");
   if (!api_is_name(name)) return api_misuse(vm, "ox_set: this is not a name");
@@ -434,12 +480,32 @@ ox_Status ox_set(ox_VM *vm, const char *name, ox_Value value) {
 /* ---- limits ---------------------------------------------------------------------------------- */
 
 void ox_interrupt(ox_VM *vm) { vm_interrupt(vm); }
-void ox_set_fuel(ox_VM *vm, uint64_t fuel) { vm_set_fuel(vm, fuel); }
-uint64_t ox_fuel(ox_VM *vm) { return vm_fuel_left(vm); }
-void ox_set_memory_limit(ox_VM *vm, uint64_t bytes) { gc_set_limit(vm->gc, bytes); }
-void ox_collect(ox_VM *vm) { gc_collect(vm->gc); }
+void ox_set_fuel(ox_VM *vm, uint64_t fuel) {
+  API_CALL(vm);
+  vm_set_fuel(vm, fuel);
+}
+
+uint64_t ox_fuel(ox_VM *vm) {
+  API_CALL(vm);
+  return vm_fuel_left(vm);
+}
+
+void ox_set_memory_limit(ox_VM *vm, uint64_t bytes) {
+  API_CALL(vm);
+  vm_set_memory_limit(vm, bytes);
+}
+
+void ox_collect(ox_VM *vm) {
+  API_CALL(vm);
+  gc_collect(vm->gc);
+}
 
 void ox_stats(ox_VM *vm, ox_Stats *stats) {
+  API_CALL(vm);
+  if (!stats) {
+    api_broken(vm, __func__, "the structure to fill in is NULL", NULL);
+    return;
+  }
   GcStats g;
   gc_stats(vm->gc, &g);
   ox_Stats s = {0};
@@ -460,6 +526,7 @@ void ox_stats(ox_VM *vm, ox_Stats *stats) {
 }
 
 const char *ox_verify(ox_VM *vm) {
+  API_CALL(vm);
   uint64_t where;
   return gc_verify(vm->gc, &where);
 }

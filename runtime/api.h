@@ -37,14 +37,20 @@ typedef struct Api {
   HostType *types;         /* foreign types met, a list; the newest first */
   uint32_t npins;          /* different values pinned: entries in the table at API_PINS */
   uint64_t pinned;         /* times pinned, in all */
+  /* kept by the checks of debug builds only, see api_check.c */
+  uintptr_t owner;         /* the thread inside; 0: none */
+  uint32_t inside;         /* its calls that have not returned */
+  uint32_t *scopes, nscopes, scopes_cap; /* open scopes, and from which on they are the running */
+  uint32_t scopes_from, closes;          /* native function's */
 } Api;
 
 static inline Api *api_of(ox_VM *vm) { return (Api *)vm->api; }
 static inline Value in(ox_Value v) { return v.bits; }
 static inline ox_Value out_of(Value v) { return (ox_Value){v}; }
 
-/* Whether OX_NONE is among the arguments, or their number is negative. */
+/* Whether OX_NONE is among the arguments, they are NULL, or their number is negative. */
 static inline bool api_any_none(int64_t count, const ox_Value *values) {
+  if (count > 0 && !values) return true;
   for (int64_t i = 0; i < count; i++)
     if (in(values[i]) == V_ABSENT) return true;
   return count < 0;
@@ -64,6 +70,8 @@ ox_Value api_made(ox_VM *vm, Value v);
 ox_Status api_misuse(ox_VM *vm, const char *rule);
 /* The same, for functions with a result: *result = OX_NONE unless it is NULL. */
 ox_Status api_misused(ox_VM *vm, const char *rule, ox_Value *result);
+/* The same, the message beginning with the function's name. */
+ox_Status api_misuse_in(ox_VM *vm, const char *function, const char *rule);
 ox_Status api_not_found(ox_VM *vm, const char *what, const char *name);
 /* Takes the pending error for ox_error; gives its status. */
 ox_Status api_take(ox_VM *vm);
@@ -84,6 +92,39 @@ void *api_self(ox_VM *vm, ox_Value self, const HostType *t, const char *method);
 
 /* After a rollback: counts the pins that the state has. */
 void api_recount_pins(ox_VM *vm);
+/* ---- checks (api_check.c) ---- */
+
+/* A rule is broken. Debug builds say so and abort, others give OX_MISUSE as above. */
+ox_Status api_broken(ox_VM *vm, const char *function, const char *rule, ox_Value *result);
+
+#ifdef OX_DEBUG
+typedef struct ApiCall { Api *api; } ApiCall;
+_Noreturn void api_abort(const char *function, const char *rule);
+ApiCall api_call_begin(ox_VM *vm, const char *function);
+void api_call_end(ApiCall *call);
+void api_check_value(ox_VM *vm, const char *function, ox_Value value);
+void api_check_values(ox_VM *vm, const char *function, int64_t count, const ox_Value *values);
+void api_scope_opened(ox_VM *vm, uint32_t scope);
+void api_scope_closing(ox_VM *vm, const char *function, uint32_t scope);
+void api_scope_closed(ox_VM *vm);
+/* First in each function that a host calls with a VM. */
+#define API_CALL(vm) \
+  __attribute__((cleanup(api_call_end), unused)) ApiCall api_call = api_call_begin(vm, __func__)
+#define API_RULE(condition, rule) ((condition) ? (void)0 : api_abort(__func__, rule))
+#define API_VALUE(vm, value) api_check_value(vm, __func__, value)
+#define API_VALUES(vm, count, values) api_check_values(vm, __func__, count, values)
+#define API_SCOPE_OPENED(vm, scope) api_scope_opened(vm, scope)
+#define API_SCOPE_CLOSING(vm, scope) api_scope_closing(vm, __func__, scope)
+#define API_SCOPE_CLOSED(vm) api_scope_closed(vm)
+#else
+#define API_CALL(vm) ((void)(vm))
+#define API_RULE(condition, rule) ((void)0)
+#define API_VALUE(vm, value) ((void)0)
+#define API_VALUES(vm, count, values) ((void)0)
+#define API_SCOPE_OPENED(vm, scope) ((void)0)
+#define API_SCOPE_CLOSING(vm, scope) ((void)0)
+#define API_SCOPE_CLOSED(vm) ((void)0)
+#endif
 
 /* Frees the host's functions and types, after the heap is gone. */
 void api_free_host(Api *api);

@@ -57,6 +57,8 @@ static ErrorKind kind_named(const char *name) {
 }
 
 ox_Value ox_throw(ox_VM *vm, const char *kind, const char *format, ...) {
+  API_CALL(vm);
+  API_RULE(api_of(vm)->depth > 0, "no native function is running that could throw");
   char message[512];
   va_list args;
   va_start(args, format);
@@ -66,6 +68,7 @@ ox_Value ox_throw(ox_VM *vm, const char *kind, const char *format, ...) {
 }
 
 ox_Value ox_new_error(ox_VM *vm, const char *kind, const char *format, ...) {
+  API_CALL(vm);
   char message[512];
   va_list args;
   va_start(args, format);
@@ -76,11 +79,16 @@ ox_Value ox_new_error(ox_VM *vm, const char *kind, const char *format, ...) {
 }
 
 ox_Value ox_throw_value(ox_VM *vm, ox_Value value) {
+  API_CALL(vm);
+  API_RULE(api_of(vm)->depth > 0, "no native function is running that could throw");
+  API_VALUE(vm, value);
   if (in(value) == V_ABSENT) return ox_throw(vm, NULL, "ox_throw_value: OX_NONE is no value");
   return out_of(vm_throw_value(vm, in(value)));
 }
 
 ox_Value ox_rethrow(ox_VM *vm) {
+  API_CALL(vm);
+  API_RULE(api_of(vm)->depth > 0, "no native function is running that could throw");
   Api *api = api_of(vm);
   Value thrown = vm->st->spare[API_THROWN];
   if (!api->failed) return ox_throw(vm, NULL, "ox_rethrow: nothing has failed");
@@ -223,8 +231,14 @@ static Value call_with(ox_VM *vm, const HostFunction *f, int argc, const ox_Valu
   void *context = f->context;
   if (f->typed && !check_types(vm, f, argc, argv)) return V_ERROR;
   if (f->owner && !(context = api_self(vm, argv[0], f->owner, f->def.name))) return V_ERROR;
-  uint64_t failures = api_of(vm)->failures;
-  return host_result(vm, f, in(f->call(vm, context, argc, argv)), failures);
+  Api *api = api_of(vm);
+  uint64_t failures = api->failures;
+  uint32_t scopes = api->nscopes, from = api->scopes_from; /* those it opens end with it */
+  api->scopes_from = scopes;
+  Value result = in(f->call(vm, context, argc, argv));
+  api->nscopes = scopes;
+  api->scopes_from = from;
+  return host_result(vm, f, result, failures);
 }
 
 /* Arguments are copied, since the stack they lie on may move when the function calls back. Those not
@@ -323,6 +337,11 @@ Value api_function(ox_VM *vm, const char *signature, const char *doc, const Host
 
 ox_Value ox_function(ox_VM *vm, const char *signature, const char *doc, ox_Function function,
                      void *context, void (*finalize)(void *context)) {
+  API_CALL(vm);
+  if (!signature || !function) {
+    if (finalize) finalize(context);
+    return api_broken(vm, __func__, "the signature or the function is NULL", NULL), ox_none();
+  }
   HostCall call = {function, context, finalize, NULL};
   return api_made(vm, api_function(vm, signature, doc, &call));
 }
@@ -340,6 +359,8 @@ static bool only_names(ox_VM *vm, Value members) {
 }
 
 ox_Status ox_module(ox_VM *vm, const char *name, ox_Value members) {
+  API_CALL(vm);
+  API_VALUE(vm, members);
   if (!v_is(in(members), KIND_MAP)) return api_misuse(vm, "ox_module: members must be a map");
   if (!api_is_name(name) || strlen(name) > IMPORT_NAME_MAX)
     return api_misuse(vm, "ox_module: this is no name for a module");

@@ -150,6 +150,7 @@ static Value class_of_type(ox_VM *vm, const HostType *t) {
 }
 
 ox_Value ox_class(ox_VM *vm, const ox_ForeignType *type) {
+  API_CALL(vm);
   const HostType *t = type_for(api_of(vm), type);
   Value cls = t ? class_of_type(vm, t) : vm_throw_oom(vm);
   if (cls != V_ERROR && !vm_root(vm, cls)) cls = V_ERROR;
@@ -159,6 +160,10 @@ ox_Value ox_class(ox_VM *vm, const ox_ForeignType *type) {
 /* ---- objects --------------------------------------------------------------------------------- */
 
 ox_Value ox_foreign(ox_VM *vm, const ox_ForeignType *type, void *object) {
+  API_CALL(vm);
+  if (!type || !type->size || !type->name)
+    return api_broken(vm, __func__, "the type is NULL, its size is not set or it has no name", NULL),
+           ox_none();
   const HostType *t = type_for(api_of(vm), type);
   if (!t) {
     if (type->finalize && object) type->finalize(object);
@@ -175,6 +180,8 @@ static Handle *handle_of(ox_VM *vm, Value v) {
 }
 
 void *ox_foreign_object(ox_VM *vm, ox_Value value, const ox_ForeignType *type) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
   const HostType *t = type_find(api_of(vm), type);
   if (!t || !v_is(in(value), KIND_FOREIGN)) return NULL;
   const Handle *handle = handle_of(vm, in(value));
@@ -190,6 +197,9 @@ void *api_self(ox_VM *vm, ox_Value self, const HostType *t, const char *method) 
 }
 
 ox_Status ox_set_slot(ox_VM *vm, ox_Value object, unsigned index, ox_Value value) {
+  API_CALL(vm);
+  API_VALUE(vm, object);
+  API_VALUE(vm, value);
   if (!v_is(in(object), KIND_FOREIGN)) return api_misuse(vm, "ox_set_slot: no foreign object");
   if (in(value) == V_ABSENT) return api_misuse(vm, "ox_set_slot: OX_NONE is no value");
   if (index >= SLOTS_MAX) return api_misuse(vm, "ox_set_slot: the index is above 255");
@@ -204,6 +214,8 @@ ox_Status ox_set_slot(ox_VM *vm, ox_Value object, unsigned index, ox_Value value
 }
 
 ox_Value ox_slot(ox_VM *vm, ox_Value object, unsigned index) {
+  API_CALL(vm);
+  API_VALUE(vm, object);
   if (!v_is(in(object), KIND_FOREIGN)) return ox_none();
   Value slots = ((Foreign *)vm_deref(vm, in(object)))->slots;
   if (slots == V_NIL || index >= list_len(vm, slots)) return ox_nil();
@@ -212,13 +224,12 @@ ox_Value ox_slot(ox_VM *vm, ox_Value object, unsigned index) {
 
 /* The limit may hold only since nothing was collected for long: one collection is worth it. */
 static bool charge_more(ox_VM *vm, Value object, uint64_t more) {
-  if (gc_external(vm->gc, (int64_t)more)) return true;
-  if (!vm_root(vm, object)) return false;
-  gc_collect(vm->gc);
-  return gc_external(vm->gc, (int64_t)more);
+  return vm_root(vm, object) && gc_external(vm->gc, (int64_t)more);
 }
 
 ox_Status ox_charge(ox_VM *vm, ox_Value object, uint64_t bytes) {
+  API_CALL(vm);
+  API_VALUE(vm, object);
   if (!v_is(in(object), KIND_FOREIGN)) return api_misuse(vm, "ox_charge: no foreign object");
   uint32_t mark = api_enter(vm);
   Handle *handle = handle_of(vm, in(object));

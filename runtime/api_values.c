@@ -15,15 +15,27 @@
 
 /* ---- keeping values alive -------------------------------------------------------------------- */
 
-ox_Scope ox_scope_open(ox_VM *vm) { return vm_roots_mark(vm); }
+ox_Scope ox_scope_open(ox_VM *vm) {
+  API_CALL(vm);
+  ox_Scope scope = vm_roots_mark(vm);
+  API_SCOPE_OPENED(vm, scope);
+  return scope;
+}
 
 void ox_scope_close(ox_VM *vm, ox_Scope scope) {
+  API_CALL(vm);
+  API_SCOPE_CLOSING(vm, scope);
   if (scope < vm->nroots) vm_roots_reset(vm, scope);
+  API_SCOPE_CLOSED(vm);
 }
 
 ox_Value ox_scope_close_keeping(ox_VM *vm, ox_Scope scope, ox_Value value) {
-  ox_scope_close(vm, scope);
+  API_CALL(vm);
+  API_VALUE(vm, value);
+  API_SCOPE_CLOSING(vm, scope);
+  if (scope < vm->nroots) vm_roots_reset(vm, scope);
   if (v_is_ref(in(value))) vm_root(vm, in(value)); /* there is room: the closed scope's */
+  API_SCOPE_CLOSED(vm);
   return value;
 }
 
@@ -84,6 +96,8 @@ static bool pin_again(ox_VM *vm, Store *table, Value value) {
 }
 
 bool ox_pin(ox_VM *vm, ox_Value value) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
   Value v = in(value);
   if (!v_is_ref(v)) return v != V_ABSENT;
   if (!pin_again(vm, pin_table(vm), v)) {
@@ -98,10 +112,14 @@ bool ox_pin(ox_VM *vm, ox_Value value) {
 }
 
 void ox_unpin(ox_VM *vm, ox_Value value) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
   Store *table = pin_table(vm);
-  if (!table || !v_is_ref(in(value))) return;
-  uint64_t place = pin_find(table, in(value));
-  if (table->items[2 * place] != in(value)) return;
+  if (!v_is_ref(in(value))) return;
+  uint64_t place = table ? pin_find(table, in(value)) : 0;
+  bool pinned = table && table->items[2 * place] == in(value);
+  API_RULE(pinned, "the value is not pinned, or was unpinned as often as it was pinned");
+  if (!pinned) return;
   int64_t count = v_int(table->items[2 * place + 1]) - 1;
   pin_put(vm, table, place, count ? in(value) : V_FALSE, count);
   if (!count) api_of(vm)->npins--;
@@ -126,15 +144,26 @@ ox_Value ox_none(void) { return out_of(V_ABSENT); }
 ox_Value ox_nil(void) { return out_of(V_NIL); }
 ox_Value ox_bool(bool b) { return out_of(v_from_bool(b)); }
 ox_Value ox_float(double d) { return out_of(v_from_float(d)); }
-ox_Value ox_int(ox_VM *vm, int64_t i) { return api_made(vm, num_from_int(vm, i)); }
-
-ox_Value ox_string(ox_VM *vm, const char *bytes, size_t length) {
-  return api_made(vm, string_new(vm, bytes, length));
+ox_Value ox_int(ox_VM *vm, int64_t i) {
+  API_CALL(vm);
+  return api_made(vm, num_from_int(vm, i));
 }
 
-ox_Value ox_text(ox_VM *vm, const char *text) { return ox_string(vm, text, strlen(text)); }
+ox_Value ox_string(ox_VM *vm, const char *bytes, size_t length) {
+  API_CALL(vm);
+  if (!bytes && length) return api_broken(vm, __func__, "the bytes are NULL", NULL), ox_none();
+  return api_made(vm, string_new(vm, bytes ? bytes : "", length));
+}
+
+ox_Value ox_text(ox_VM *vm, const char *text) {
+  API_CALL(vm);
+  if (!text) return api_broken(vm, __func__, "the text is NULL", NULL), ox_none();
+  return ox_string(vm, text, strlen(text));
+}
 
 ox_Value ox_list(ox_VM *vm, const ox_Value *items, size_t count) {
+  API_CALL(vm);
+  API_VALUES(vm, (int64_t)count, items);
   if (count > INT64_MAX || api_any_none((int64_t)count, items)) {
     api_misuse(vm, "ox_list: OX_NONE is no value");
     return ox_none();
@@ -142,7 +171,10 @@ ox_Value ox_list(ox_VM *vm, const ox_Value *items, size_t count) {
   return api_made(vm, list_from(vm, (const Value *)items, count));
 }
 
-ox_Value ox_map(ox_VM *vm) { return api_made(vm, map_new(vm, 0)); }
+ox_Value ox_map(ox_VM *vm) {
+  API_CALL(vm);
+  return api_made(vm, map_new(vm, 0));
+}
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
@@ -175,6 +207,8 @@ ox_Type ox_type(ox_Value value) {
 }
 
 const char *ox_type_name(ox_VM *vm, ox_Value value) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
   return in(value) == V_ABSENT ? "none" : vm_type_name(vm, in(value));
 }
 
@@ -187,15 +221,23 @@ static int64_t int_of_float(double d) {
 }
 
 int64_t ox_as_int(ox_VM *vm, ox_Value value) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
+  API_RULE(num_is(in(value)), "the value is no number: look at ox_type first");
   if (num_is_int(in(value))) return num_int(vm, in(value));
   return v_is_float(in(value)) ? int_of_float(v_float(in(value))) : 0;
 }
 
 double ox_as_float(ox_VM *vm, ox_Value value) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
+  API_RULE(num_is(in(value)), "the value is no number: look at ox_type first");
   return num_is(in(value)) ? num_double(vm, in(value)) : 0;
 }
 
 const char *ox_as_string(ox_VM *vm, ox_Value value, size_t *length) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
   String *s = NULL;
   if (v_is_string(in(value)) && !(s = string_flat(vm, in(value)))) api_take(vm);
   if (length) *length = s ? s->h.aux : 0;
@@ -203,6 +245,8 @@ const char *ox_as_string(ox_VM *vm, ox_Value value, size_t *length) {
 }
 
 ox_Value ox_show(ox_VM *vm, ox_Value value, bool literal) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
   ox_Value shown;
   uint32_t mark = api_enter(vm);
   Value v = in(value) == V_ABSENT ? string_from_c(vm, "<none>")
@@ -213,6 +257,9 @@ ox_Value ox_show(ox_VM *vm, ox_Value value, bool literal) {
 }
 
 int ox_equal(ox_VM *vm, ox_Value a, ox_Value b) {
+  API_CALL(vm);
+  API_VALUE(vm, a);
+  API_VALUE(vm, b);
   if (in(a) == V_ABSENT || in(b) == V_ABSENT) return -1;
   uint32_t mark = api_enter(vm);
   int equal = value_equal(vm, in(a), in(b));
@@ -221,6 +268,8 @@ int ox_equal(ox_VM *vm, ox_Value a, ox_Value b) {
 }
 
 int64_t ox_length(ox_VM *vm, ox_Value value) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
   Value v = in(value);
   if (v_is_string(v)) return (int64_t)string_len(vm, v);
   if (v_is(v, KIND_LIST)) return (int64_t)list_len(vm, v);
@@ -231,6 +280,9 @@ int64_t ox_length(ox_VM *vm, ox_Value value) {
 /* ---- containers ------------------------------------------------------------------------------ */
 
 ox_Status ox_index(ox_VM *vm, ox_Value container, ox_Value key, ox_Value *result) {
+  API_CALL(vm);
+  API_VALUE(vm, container);
+  API_VALUE(vm, key);
   if (in(container) == V_ABSENT || in(key) == V_ABSENT)
     return api_misused(vm, "ox_index: OX_NONE was given", result);
   uint32_t mark = api_enter(vm);
@@ -238,6 +290,10 @@ ox_Status ox_index(ox_VM *vm, ox_Value container, ox_Value key, ox_Value *result
 }
 
 ox_Status ox_set_index(ox_VM *vm, ox_Value container, ox_Value key, ox_Value value) {
+  API_CALL(vm);
+  API_VALUE(vm, container);
+  API_VALUE(vm, key);
+  API_VALUE(vm, value);
   if (in(container) == V_ABSENT || in(key) == V_ABSENT || in(value) == V_ABSENT)
     return api_misuse(vm, "ox_set_index: OX_NONE was given");
   uint32_t mark = api_enter(vm);
@@ -246,12 +302,17 @@ ox_Status ox_set_index(ox_VM *vm, ox_Value container, ox_Value key, ox_Value val
 }
 
 ox_Status ox_elements(ox_VM *vm, ox_Value iterable, ox_Value *result) {
+  API_CALL(vm);
+  API_VALUE(vm, iterable);
   if (in(iterable) == V_ABSENT) return api_misused(vm, "ox_elements: OX_NONE was given", result);
   uint32_t mark = api_enter(vm);
   return api_leave(vm, mark, list_from_iterable(vm, in(iterable), "ox_elements"), result);
 }
 
 ox_Status ox_push(ox_VM *vm, ox_Value list, ox_Value value) {
+  API_CALL(vm);
+  API_VALUE(vm, list);
+  API_VALUE(vm, value);
   if (!v_is(in(list), KIND_LIST)) return api_misuse(vm, "ox_push: this is no list");
   if (in(value) == V_ABSENT) return api_misuse(vm, "ox_push: OX_NONE is no value");
   uint32_t mark = api_enter(vm);
@@ -268,7 +329,11 @@ static bool next_of_list(ox_VM *vm, Value list, uint32_t *position, ox_Value *ke
 }
 
 bool ox_next(ox_VM *vm, ox_Value map, uint32_t *position, ox_Value *key, ox_Value *value) {
+  API_CALL(vm);
+  API_VALUE(vm, map);
+  API_RULE(position && key, "the position or the key is NULL");
   Value k, v;
+  if (!position || !key) return false;
   if (v_is(in(map), KIND_LIST)) return next_of_list(vm, in(map), position, key, value);
   if (!v_is(in(map), KIND_MAP) && !v_is(in(map), KIND_SET)) return false;
   if (!map_next(vm, as_map(vm, in(map)), position, &k, &v)) return false;
@@ -294,6 +359,9 @@ static ox_Status leave_member(ox_VM *vm, uint32_t mark, Value member, ox_Value *
 }
 
 ox_Status ox_member(ox_VM *vm, ox_Value value, const char *name, ox_Value *result) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
+  if (!name) return api_broken(vm, __func__, "the name is NULL", result);
   if (in(value) == V_ABSENT) return api_misused(vm, "ox_member: OX_NONE was given", result);
   uint32_t mark = api_enter(vm);
   Value key = name_key(vm, name);
@@ -302,6 +370,10 @@ ox_Status ox_member(ox_VM *vm, ox_Value value, const char *name, ox_Value *resul
 }
 
 ox_Status ox_set_member(ox_VM *vm, ox_Value value, const char *name, ox_Value member) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
+  API_VALUE(vm, member);
+  if (!name) return api_broken(vm, __func__, "the name is NULL", NULL);
   if (in(value) == V_ABSENT || in(member) == V_ABSENT)
     return api_misuse(vm, "ox_set_member: OX_NONE was given");
   uint32_t mark = api_enter(vm);
@@ -326,6 +398,10 @@ static Value call_unbound(ox_VM *vm, Value method, Value receiver, int argc, con
 
 ox_Status ox_call_method(ox_VM *vm, ox_Value receiver, const char *name, int argc,
                          const ox_Value *argv, ox_Value *result) {
+  API_CALL(vm);
+  API_VALUE(vm, receiver);
+  API_VALUES(vm, argc, argv);
+  if (!name) return api_broken(vm, __func__, "the name is NULL", result);
   if (in(receiver) == V_ABSENT || api_any_none(argc, argv))
     return api_misused(vm, "ox_call_method: OX_NONE was given", result);
   uint32_t mark = api_enter(vm);

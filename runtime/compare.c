@@ -26,6 +26,7 @@ enum { RECORD_AFTER = 64, MAX_DEPTH = 1000000, POLL_EVERY = 1024 };
 /* ---- a set of pairs of refs, outside the heap ------------------------------------------------ */
 
 typedef struct PairSet {
+  ox_VM *vm;
   uint64_t *slots; /* 0: free; no pair is 0, refs are not */
   uint64_t used, cap;
 } PairSet;
@@ -39,14 +40,15 @@ static uint64_t *pair_slot(const PairSet *set, uint64_t pair) {
 static bool pairs_grow(PairSet *set) {
   PairSet old = *set;
   set->cap = old.cap ? old.cap * 2 : 256;
-  set->slots = calloc(set->cap, sizeof *set->slots);
+  set->slots = vm_malloc(set->vm, set->cap * sizeof *set->slots);
   if (!set->slots) {
     *set = old;
     return false;
   }
+  memset(set->slots, 0, set->cap * sizeof *set->slots);
   for (uint64_t i = 0; i < old.cap; i++)
     if (old.slots[i]) *pair_slot(set, old.slots[i]) = old.slots[i];
-  free(old.slots);
+  vm_release(old.slots);
   return true;
 }
 
@@ -157,10 +159,10 @@ static int walk_run(Walk *w) {
 }
 
 static int equal_deep(ox_VM *vm, Value a, Value b) {
-  Walk w = {vm, vm_roots_mark(vm), vm_roots_mark(vm), 0, {0}};
+  Walk w = {vm, vm_roots_mark(vm), vm_roots_mark(vm), 0, {.vm = vm}};
   int r = walk_push(&w, a, b);
   if (r == SAME) r = walk_run(&w);
-  free(w.seen.slots);
+  vm_release(w.seen.slots);
   vm_roots_reset(vm, w.mark);
   return r;
 }

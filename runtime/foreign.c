@@ -10,8 +10,13 @@
 
 static bool handles_grow(ox_VM *vm) {
   uint32_t cap = vm->handles_cap ? vm->handles_cap * 2 : 16;
-  Handle *handles = cap > vm->handles_cap ? realloc(vm->handles, cap * sizeof *handles) : NULL;
-  if (!handles) return false;
+  int64_t more = (int64_t)((cap - vm->handles_cap) * sizeof(Handle));
+  bool allowed = cap > vm->handles_cap && gc_external_now(vm->gc, more);
+  Handle *handles = allowed ? realloc(vm->handles, cap * sizeof *handles) : NULL;
+  if (!handles) {
+    if (allowed) gc_external_now(vm->gc, -more);
+    return false;
+  }
   vm->handles = handles;
   vm->handles_cap = cap;
   return true;

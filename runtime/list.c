@@ -105,6 +105,7 @@ static void list_append(ox_VM *vm, Value v, const Value *items, uint64_t n) {
   Value *to = list_store(vm, l)->items + l->len;
   gc_touch_range(vm->cage, gc_word(vm->cage, to), n);
   memmove(to, items, n * sizeof(Value));
+  vm_charge(vm, n * sizeof(Value));
   list_set_len(vm, l, l->len + n);
 }
 
@@ -135,6 +136,7 @@ bool list_insert(ox_VM *vm, Value v, uint64_t i, Value item) {
   vm_charge(vm, (n - i) * sizeof(Value));
   gc_touch_range(vm->cage, gc_word(vm->cage, items + i), n - i);
   memmove(items + i + 1, items + i, (n - 1 - i) * sizeof(Value));
+  vm_charge(vm, (n - i) * sizeof(Value));
   items[i] = item;
   return true;
 }
@@ -147,6 +149,7 @@ Value list_remove(ox_VM *vm, Value v, uint64_t i) {
   vm_charge(vm, (n - i) * sizeof(Value));
   gc_touch_range(vm->cage, gc_word(vm->cage, items + i), n - i);
   memmove(items + i, items + i + 1, (n - 1 - i) * sizeof(Value));
+  vm_charge(vm, (n - i) * sizeof(Value));
   items[n - 1] = V_NIL;
   list_set_len(vm, l, n - 1);
   return gone;
@@ -158,6 +161,7 @@ void list_truncate(ox_VM *vm, Value v, uint64_t n) {
   Value *items = list_store(vm, l)->items;
   gc_touch_range(vm->cage, gc_word(vm->cage, items + n), l->len - n);
   fill_nil(items, n, l->len);
+  vm_charge(vm, (l->len - n) * sizeof(Value));
   list_set_len(vm, l, n);
 }
 

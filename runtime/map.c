@@ -550,6 +550,7 @@ static void map_restart(ox_VM *vm, Map *m) {
   Value *items = map_entries(vm, m);
   gc_touch_range(vm->cage, gc_word(vm->cage, items), 2 * (uint64_t)m->used);
   for (uint64_t i = 0; i < 2 * (uint64_t)m->used; i++) items[i] = V_NIL;
+  vm_charge(vm, 2 * sizeof(Value) * (uint64_t)m->used);
   m->used = 0;
 }
 
@@ -611,6 +612,7 @@ Value map_copy(ox_VM *vm, Value map) {
   uint32_t k = 0;
   map_touch(vm, to);
   gc_touch_range(vm->cage, gc_word(vm->cage, items), 2 * (uint64_t)from->live);
+  vm_charge_steps(vm, from->used / 16);
   for (uint32_t i = 0; i < from->used; i++) {
     if (old[2 * (uint64_t)i] == V_ABSENT) continue;
     memcpy(items + 2 * (uint64_t)k, old + 2 * (uint64_t)i, 2 * sizeof(Value));

@@ -124,13 +124,13 @@ bool error_frame(ox_VM *vm, Value thrown, int index, TraceFrame *out) {
  * it (an interrupt, os.exit) stops nothing else, so that an error can always be described. */
 enum { DESCRIBE_FUEL = 1 << 20 };
 typedef struct Outside {
-  uint64_t limit, fuel;
+  uint64_t limit, fuel, given;
   bool limited, unwinding, exiting;
   int code;
 } Outside;
 
 static Outside describe_begin(ox_VM *vm) {
-  Outside o = {vm->fuel_limit, vm->st->fuel, vm->fuel_limited,
+  Outside o = {vm->fuel_limit, vm->st->fuel, vm->fuel_given, vm->fuel_limited,
                vm->unwinding_uncatchable, vm->exiting, vm->exit_code};
   if (!vm->fuel_limited || vm_fuel_left(vm) > DESCRIBE_FUEL) vm_set_fuel(vm, DESCRIBE_FUEL);
   vm->unwinding_uncatchable = false;
@@ -141,10 +141,23 @@ static void describe_end(ox_VM *vm, const Outside *o) {
   if (error_pending(vm)) error_take(vm);
   vm->fuel_limit = o->limit;
   vm->st->fuel = o->fuel;
+  vm->fuel_given = o->given;
   vm->fuel_limited = o->limited;
   vm->unwinding_uncatchable = o->unwinding;
   vm->exiting = o->exiting;
   vm->exit_code = o->code;
+}
+
+/* A message is for people, and the host's memory: beyond a limit it is cut. */
+enum { MESSAGE_MOST = 1 << 16 };
+static void add_cut(VmText *out, const char *s, size_t n) {
+  size_t some = n;
+  if (n > MESSAGE_MOST) {
+    some = MESSAGE_MOST;
+    while (some && ((unsigned char)s[some] & 0xC0) == 0x80) some--;
+  }
+  vm_text_add(out, s, some);
+  if (some < n) add_format(out, "... (%zu bytes more)", n - some);
 }
 
 void error_message(ox_VM *vm, Value thrown, VmText *out) {
@@ -156,14 +169,25 @@ void error_message(ox_VM *vm, Value thrown, VmText *out) {
                : v_is_string(thrown) ? thrown : value_repr(vm, thrown);
   if (text != V_ERROR && !v_is_string(text)) text = value_repr(vm, text);
   String *s = text == V_ERROR ? NULL : string_flat(vm, text);
-  if (s != NULL) vm_text_add(out, s->chars, s->h.aux);
+  if (s != NULL) add_cut(out, s->chars, s->h.aux);
   else add_format(out, "%s", vm_type_name(vm, thrown));
   describe_end(vm, &outside);
   vm_roots_reset(vm, mark);
 }
 
-static void add_place(TraceReader *r, const char *message, bool is_error, VmText *out) {
-  Diag diag = {.severity = DIAG_ERROR, .message = message};
+/* What to do about the limits that a host sets; NULL for other errors. */
+static const char *remedy_of(ox_VM *vm, Value thrown) {
+  if (!v_is(thrown, KIND_ERROR)) return NULL;
+  const char *kind = chars_of(vm, ((Error *)vm_deref(vm, thrown))->kind, "");
+  if (strcmp(kind, "out of memory") == 0)
+    return "keep less at a time, or raise the limit: --max-memory, ox_set_memory_limit";
+  if (strcmp(kind, "fuel") == 0) return "do less, or give a larger budget: --fuel, ox_set_fuel";
+  return NULL;
+}
+
+static void add_place(TraceReader *r, const char *message, const char *hint, bool is_error,
+                      VmText *out) {
+  Diag diag = {.severity = DIAG_ERROR, .message = message, .hint = hint};
   if (trace_length(r->vm, r->trace) > 0) {
     TraceEntry e = trace_entry(r->vm, r->trace, 0);
     const Source *source = source_of(r, e.proto->module);
@@ -229,7 +253,7 @@ void error_report(ox_VM *vm, Value thrown, VmText *out) {
   if (!is_error && !strncmp(text, "uncaught: ", 10)) text += 10;
   TraceReader r;
   trace_reader_init(&r, vm, thrown);
-  add_place(&r, text, is_error, out);
+  add_place(&r, text, remedy_of(vm, thrown), is_error, out);
   add_trace(&r, out);
   trace_reader_free(&r);
   vm_text_free(&message);

@@ -70,12 +70,14 @@ static bool print_quoted(Buf *b, Value v) {
   String *s = string_flat(b->vm, v);
   if (!s) return false;
   const char *p = s->chars, *end = p + s->h.aux;
+  uint64_t next = VM_WORK;
   buf_putc(b, '"');
   while (p < end) {
     const char *from = p;
     for (size_t n; p < end && (n = plain_length(p, (size_t)(end - p))) > 0;) p += n;
     buf_add(b, from, (size_t)(p - from));
     if (p < end) print_escape(b, (unsigned char)*p++);
+    if (!vm_poll_at(b->vm, (uint64_t)(p - s->chars), &next)) return false;
   }
   buf_putc(b, '"');
   return !b->failed;

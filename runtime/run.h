@@ -96,6 +96,8 @@ void error_message(ox_VM *vm, Value thrown, VmText *out);
 /* Makes the running program throw ERR_INTERRUPT soon. Safe from other threads and signal
  * handlers. */
 void vm_interrupt(ox_VM *vm);
+/* The hard limit of the heap and what counts with it, in bytes; 0: the address space. */
+void vm_set_memory_limit(ox_VM *vm, uint64_t bytes);
 /* Fuel: polls left, 0: no budget. */
 void vm_set_fuel(ox_VM *vm, uint64_t fuel);
 uint64_t vm_fuel_left(ox_VM *vm);

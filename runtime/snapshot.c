@@ -138,11 +138,14 @@ static bool deliver(ox_VM *vm, Value handle, const Carry *carry, uint64_t turn) 
   return call_deliver(vm, h->fields[SLOT_RET], NULL, handle);
 }
 
+enum { RESTORE_STEPS = 100 };
+
 bool snapshot_restore(ox_VM *vm, Value *args, uint64_t ret) {
   (void)ret;
   Value handle = args[0];
   Instance *h = lib_check(vm, handle, &handle_class, "restore: s");
   if (!h || !check_frames(vm, h)) return false;
+  if (!vm_poll(vm, RESTORE_STEPS)) return false; /* going back is a turn of a loop, too */
   GcSnapshot id = h->fields[SLOT_ID];
   GcSnapshotStatus status = gc_snapshot_status(vm->gc, id);
   if (status != GC_SNAPSHOT_OK) return refuse_status(vm, status);

@@ -241,12 +241,12 @@ bool string_init(ox_VM *vm) {
 /* ---- ropes ----------------------------------------------------------------------------------- */
 
 typedef struct Piece { Header *node; uint64_t at; } Piece; /* node's bytes belong at out + at */
-typedef struct PieceStack { Piece *items; size_t n, cap; } PieceStack;
+typedef struct PieceStack { ox_VM *vm; Piece *items; size_t n, cap; } PieceStack;
 
 static bool piece_push(PieceStack *stack, Header *node, uint64_t at) {
   if (stack->n == stack->cap) {
     size_t cap = stack->cap ? stack->cap * 2 : 64;
-    Piece *items = realloc(stack->items, cap * sizeof *items);
+    Piece *items = vm_realloc(stack->vm, stack->items, cap * sizeof *items);
     if (!items) return false;
     stack->items = items;
     stack->cap = cap;
@@ -269,7 +269,7 @@ static inline void piece_copy(char *out, const Header *h) {
 /* Writes the bytes of a rope to out. One half is nearly always flat: it is copied and the walk goes
  * on in the other, without the stack. */
 static bool rope_write(ox_VM *vm, Header *node, char *out) {
-  PieceStack stack = {0};
+  PieceStack stack = {.vm = vm};
   uint64_t at = 0;
   bool ok = true;
   for (;;) {
@@ -296,14 +296,17 @@ static bool rope_write(ox_VM *vm, Header *node, char *out) {
       break;
     }
   }
-  free(stack.items);
+  vm_release(stack.items);
   return ok;
 }
 
 static String *rope_flatten(ox_VM *vm, Rope *rope) {
+  uint32_t mark = vm_roots_mark(vm);
   String *s = flat_alloc(vm, rope->h.aux, 0);
-  if (!s) return NULL;
-  if (!rope_write(vm, &rope->h, s->chars)) {
+  if (!s || !vm_root(vm, v_from_ptr(vm->cage, KIND_STRING, s))) return NULL;
+  bool written = rope_write(vm, &rope->h, s->chars);
+  vm_roots_reset(vm, mark);
+  if (!written) {
     vm_throw_oom(vm);
     return NULL;
   }
@@ -421,6 +424,7 @@ static bool buf_grow(Buf *b, size_t extra) {
   b->data = data;
   b->cap = cap;
   b->failed = false;
+  vm_charge(b->vm, cap);
   return true;
 }
 

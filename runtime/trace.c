@@ -70,22 +70,11 @@ static unsigned walk_all(ox_VM *vm, Value *out, uint32_t *skipped) {
   return 2 * most;
 }
 
-/* Walking a deep stack is work that counts against the budget. */
-static void pay(ox_VM *vm, uint64_t frames) {
-  uint64_t price = frames / 4, slice = vm->st->fuel, rest = 0;
-  if (price >= slice) {
-    rest = price - (slice - 1);
-    price = slice - 1;
-  }
-  vm->st->fuel = slice - price;
-  vm->fuel_limit -= rest < vm->fuel_limit ? rest : vm->fuel_limit;
-}
-
 static Value capture(ox_VM *vm) {
   Value words[2 * (TRACE_INNER + TRACE_OUTER)];
   uint32_t skipped;
   unsigned n = walk_all(vm, words, &skipped);
-  pay(vm, skipped);
+  vm_charge_steps(vm, skipped / 4); /* walking a deep stack is work */
   Value pending = vm->st->error;
   Store *s = vm_alloc(vm, 2 + n, KIND_STORE, LAYOUT_WIDE, 0, 1 + n);
   vm->st->error = pending; /* out of memory: no trace, and none is tried on the way out */

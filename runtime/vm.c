@@ -1,6 +1,7 @@
 /* vm.c - a virtual machine's life: its state, its roots, memory for objects, fuel, output. */
 #include "run.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,6 +72,27 @@ static bool init_names(ox_VM *vm) {
   return true;
 }
 
+/* The error of a heap at its limit is made beforehand, and again when the limit changes. */
+static Value oom_message(ox_VM *vm) {
+  static const char units[][4] = {"", "Ki", "Mi", "Gi"};
+  GcStats stats;
+  gc_stats(vm->gc, &stats);
+  uint64_t n = stats.limit_bytes;
+  unsigned unit = 0;
+  for (; unit < 3 && n % 1024 == 0; unit++) n /= 1024;
+  return string_format(vm, "out of memory (the limit is %llu %sB)", (unsigned long long)n, units[unit]);
+}
+
+void vm_set_memory_limit(ox_VM *vm, uint64_t bytes) {
+  gc_set_limit(vm->gc, bytes);
+  uint32_t mark = vm_roots_mark(vm);
+  Value pending = vm->st->error, text = oom_message(vm);
+  Value e = text == V_ERROR ? V_ERROR : error_new(vm, ERR_MEMORY, text, V_NIL);
+  if (e != V_ERROR) gc_store(vm->cage, gc_word(vm->cage, &vm->st->oom_error), e);
+  vm->st->error = pending;
+  vm_roots_reset(vm, mark);
+}
+
 static bool init_state(ox_VM *vm) {
   VmState *st = vm->st;
   if (!string_init(vm) || !init_names(vm)) return false;
@@ -78,7 +100,7 @@ static bool init_state(ox_VM *vm) {
   if ((st->globals = list_new(vm, 8)) == V_ERROR ||
       (st->global_names = map_new(vm, 8)) == V_ERROR || (st->modules = map_new(vm, 8)) == V_ERROR)
     return false;
-  Value text = string_from_c(vm, "out of memory");
+  Value text = oom_message(vm);
   if (text == V_ERROR || (st->oom_error = error_new(vm, ERR_MEMORY, text, V_NIL)) == V_ERROR)
     return false;
   return natives_init(vm);
@@ -159,8 +181,11 @@ void vm_free(ox_VM *vm) {
 
 bool vm_root_slow(ox_VM *vm, Value v) {
   uint32_t cap = vm->roots_cap ? vm->roots_cap * 2 : 256;
-  Value *roots = cap > vm->roots_cap ? realloc(vm->roots, cap * sizeof(Value)) : NULL;
+  int64_t more = (int64_t)((cap - vm->roots_cap) * sizeof(Value)); /* v may be known to nobody yet */
+  bool allowed = cap > vm->roots_cap && gc_external_now(vm->gc, more);
+  Value *roots = allowed ? realloc(vm->roots, cap * sizeof(Value)) : NULL;
   if (!roots) {
+    if (allowed) gc_external_now(vm->gc, -more);
     vm_throw_oom(vm);
     return false;
   }
@@ -194,6 +219,34 @@ Bytes *bytes_new(ox_VM *vm, uint64_t len) {
   return b;
 }
 
+/* Each block from malloc begins with its size and its VM. */
+typedef union Counted {
+  struct { size_t n; ox_VM *vm; };
+  max_align_t align;
+} Counted;
+
+void *vm_realloc(ox_VM *vm, void *p, size_t n) {
+  Counted *old = p ? (Counted *)p - 1 : NULL;
+  size_t before = old ? old->n : 0, more = n > before ? n - before : 0;
+  if (n > INT64_MAX - sizeof(Counted) || !gc_external(vm->gc, (int64_t)more)) return NULL;
+  Counted *block = realloc(old, sizeof *block + n);
+  int64_t unused = block ? (int64_t)(before + more - n) : (int64_t)more;
+  gc_external(vm->gc, -unused);
+  if (!block) return NULL;
+  block->n = n;
+  block->vm = vm;
+  return block + 1;
+}
+
+void *vm_malloc(ox_VM *vm, size_t n) { return vm_realloc(vm, NULL, n); }
+
+void vm_release(void *p) {
+  if (!p) return;
+  Counted *block = (Counted *)p - 1;
+  gc_external(block->vm->gc, -(int64_t)block->n);
+  free(block);
+}
+
 /* ---- fuel and interrupts ----
  * st->fuel is a slice of the budget. When it ends, and at calls from C, the flag of vm_interrupt is
  * looked at; that flag is all that another thread or a signal handler writes. A slice is short
@@ -214,8 +267,7 @@ static void next_slice(ox_VM *vm) {
   vm->st->fuel = slice;
 }
 
-static bool stop(ox_VM *vm, ErrorKind kind, const char *message) {
-  vm_throw(vm, kind, "%s", message);
+static bool stopped(ox_VM *vm) {
   vm->unwinding_uncatchable = true;
   return false;
 }
@@ -223,7 +275,8 @@ static bool stop(ox_VM *vm, ErrorKind kind, const char *message) {
 /* With a used-up budget st->fuel stays at 1: the next poll stops again. */
 static bool out_of_fuel(ox_VM *vm) {
   vm->st->fuel = 1;
-  return stop(vm, ERR_FUEL, "the budget is used up");
+  vm_throw(vm, ERR_FUEL, "the budget of %llu steps is used up", (unsigned long long)vm->fuel_given);
+  return stopped(vm);
 }
 
 bool vm_refuel(ox_VM *vm) {
@@ -231,7 +284,8 @@ bool vm_refuel(ox_VM *vm) {
   next_slice(vm);
   if (!interrupt_pending(vm)) return true;
   __atomic_store_n(&vm->interrupt, 0, __ATOMIC_RELAXED);
-  return stop(vm, ERR_INTERRUPT, "interrupted");
+  vm_throw(vm, ERR_INTERRUPT, "interrupted");
+  return stopped(vm);
 }
 
 bool vm_poll(ox_VM *vm, uint64_t steps) {
@@ -260,6 +314,7 @@ void vm_interrupt(ox_VM *vm) { __atomic_store_n(&vm->interrupt, 1, __ATOMIC_RELA
 /* The stored budget is one more than what may be used, so that the last poll succeeds. */
 void vm_set_fuel(ox_VM *vm, uint64_t fuel) {
   vm->fuel_limited = fuel > 0;
+  vm->fuel_given = fuel;
   vm->fuel_limit = fuel + (fuel < UINT64_MAX);
   vm->st->fuel = 0;
   next_slice(vm);
@@ -284,6 +339,7 @@ void vm_flush(ox_VM *vm) {
 }
 
 void vm_write(ox_VM *vm, const char *bytes, size_t n) {
+  vm_charge(vm, n);
   if (!vm->out && (vm->out = malloc(OUT_BUFFER)) != NULL) vm->out_cap = OUT_BUFFER;
   if (n > vm->out_cap - vm->out_len) {
     size_t held = vm->out_len;

@@ -127,6 +127,7 @@ struct ox_VM {
                                 "import" (of files); or NULL */
   bool exiting; int exit_code; /* os.exit was called: unwinds like an interrupt */
   bool fuel_limited;         /* fuel_limit counts */
+  uint64_t fuel_given;       /* what it was at first */
 };
 
 static inline uint64_t vm_run_begin(ox_VM *vm) { /* gives what vm_run_end wants */
@@ -160,6 +161,13 @@ Store *store_new(ox_VM *vm, uint64_t cap); /* all nil; unrooted */
 Bytes *bytes_new(ox_VM *vm, uint64_t len); /* zeroed; unrooted */
 static inline void *vm_deref(ox_VM *vm, Value v) { return v_ptr(vm->cage, v); }
 
+/* ---- memory outside of the heap that belongs to objects or to a running builtin: it counts against
+ * the VM's limit, and asking for it may collect. NULL, nothing pending: there is none. `p` may be
+ * NULL. vm_release needs no VM, so that finalizers can call it. ---- */
+void *vm_malloc(ox_VM *vm, size_t n);
+void *vm_realloc(ox_VM *vm, void *p, size_t n);
+void vm_release(void *p);
+
 /* ---- errors (error.c). The kinds: errors.def. All return V_ERROR. ---- */
 typedef enum ErrorKind {
 #define ERR(e, name) ERR_##e,
@@ -192,6 +200,15 @@ bool vm_poll(ox_VM *vm, uint64_t steps);
 void vm_charge_steps(ox_VM *vm, uint64_t steps);
 static inline void vm_charge(ox_VM *vm, uint64_t bytes) {
   if (bytes >= 1024) vm_charge_steps(vm, bytes / 256);
+}
+
+/* Loops over bytes: `uint64_t next = VM_WORK;` before, and at position i in them
+ * `if (!vm_poll_at(vm, i, &next)) fail`. */
+enum { VM_WORK = 1 << 16, VM_WORK_STEP = 256 };
+static inline bool vm_poll_at(ox_VM *vm, uint64_t i, uint64_t *next) {
+  if (i < *next) return true;
+  *next = i + VM_WORK;
+  return vm_poll(vm, VM_WORK / VM_WORK_STEP);
 }
 
 /* False, with an error pending: the host forbids `what`, a module or a function as in vm->denied. */

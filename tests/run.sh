@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh [--alone] BUILD [PART...]: runs the tests that `make check` has built, and adds up their counts.
 #
-# Parts: unit api lang spec examples embed docs cli stress asan same faults fuzz threads install. Each part
+# Parts: unit api lang spec examples embed docs cli stress asan same limits faults fuzz threads install. Each part
 # leaves its output in BUILD/test-logs/PART.log and ends with "N passed, N failed"; a part that counts
 # nothing has failed, since a test that did not run proves nothing. The last line is the sum of all.
 # With --alone all programs come from BUILD, also those that otherwise run under the sanitizers.
@@ -15,7 +15,7 @@ logs=$build/test-logs
 asan=${alone:+$build}
 asan=${asan:-$build/asan}
 runner=$build/tests/run_lang
-parts=${*:-unit api lang spec examples embed docs cli stress asan same faults fuzz threads install}
+parts=${*:-unit api lang spec examples embed docs cli stress asan same limits faults fuzz threads install}
 mkdir -p "$logs"
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -102,7 +102,7 @@ run_faults() {
 run_part() {
   case $1 in
     unit) run_criterion "$asan"/tests/unit/* ;;
-    api) run_criterion "$asan"/tests/api/* ;;
+    api) run_criterion "$asan"/tests/api/* "$build/tests/api/api_rules" ;; # of debug and release
     lang) "$runner" "$build/oxbow" tests/lang ;;
     spec) run_spec ;;
     examples) "$runner" --examples examples "$build/oxbow" ;;
@@ -114,6 +114,7 @@ run_part() {
     same) run_same ;;
     faults) run_faults ;;
     fuzz) run_fuzz ;;
+    limits) "$build/tests/limits" tests/limits/rows.txt ;;
     install) sh tests/install/run.sh "$build" ;;
     threads) run_threads ;;
     *) echo "there is no part $1"; echo "0 passed, 1 failed" ;;

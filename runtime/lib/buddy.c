@@ -188,7 +188,7 @@ static Value list_runs(ox_VM *vm, Value manager, bool used) {
       vm_roots_reset(vm, mark);
     }
     first += run.units;
-    if (++turn % 1024 == 0 && !vm_poll(vm, 1)) return V_ERROR;
+    if (++turn % 1024 == 0 && !vm_poll(vm, 1024)) return V_ERROR;
   }
   return list;
 }

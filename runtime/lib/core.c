@@ -75,8 +75,9 @@ static Value core_bool(ox_VM *vm, Value *args, int nargs) {
 static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 /* The text without blanks at its ends. */
-static const char *trimmed(const String *s, size_t *n) {
+static const char *trimmed(ox_VM *vm, const String *s, size_t *n) {
   size_t from = 0, to = s->h.aux;
+  vm_charge(vm, s->h.aux); /* for reading the digits, too */
   while (from < to && is_blank(s->chars[from])) from++;
   while (to > from && is_blank(s->chars[to - 1])) to--;
   *n = to - from;
@@ -111,7 +112,7 @@ static Value core_int(ox_VM *vm, Value *args, int nargs) {
   if (base < 2 || base > 36) return vm_throw(vm, ERR_VALUE, "base of int must be 2 to 36");
   String *s = string_flat(vm, args[0]);
   if (!s) return V_ERROR;
-  const char *text = trimmed(s, &n);
+  const char *text = trimmed(vm, s, &n);
   return num_parse_int(text, n, (int)base, &i) ? num_from_int(vm, i)
                                                : not_a_number(vm, args[0], "int");
 }
@@ -126,7 +127,7 @@ static Value core_float(ox_VM *vm, Value *args, int nargs) {
                     vm_type_name(vm, args[0]));
   String *s = string_flat(vm, args[0]);
   if (!s) return V_ERROR;
-  const char *text = trimmed(s, &n);
+  const char *text = trimmed(vm, s, &n);
   return num_parse_float(text, n, &d) ? v_from_float(d) : not_a_number(vm, args[0], "float");
 }
 
@@ -318,6 +319,7 @@ static Value core_reversed(ox_VM *vm, Value *args, int nargs) {
     Value low = list_get(vm, out, i);
     list_set(vm, out, i, list_get(vm, out, n - 1 - i));
     list_set(vm, out, n - 1 - i, low);
+    if (i % POLL_EVERY == POLL_EVERY - 1 && !vm_poll(vm, POLL_EVERY / 8)) return V_ERROR;
   }
   return out;
 }

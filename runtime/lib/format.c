@@ -91,13 +91,22 @@ static bool read_spec(const char *p, const char *end, Spec *spec) {
 
 static void put_fill(Buf *b, const char *fill, uint64_t n) {
   size_t size = strlen(fill);
-  for (; n > 0 && !b->failed; n--) buf_add(b, fill, size);
+  uint64_t next = b->len + VM_WORK;
+  for (; n > 0 && !b->failed; n--) {
+    buf_add(b, fill, size);
+    if (!vm_poll_at(b->vm, b->len, &next)) b->failed = true;
+  }
 }
 
 /* `head` (sign, prefix) stays at the left when the padding goes between it and the body. */
 static void put_padded(Buf *b, const Spec *spec, char align, const char *head, const char *body,
                        size_t n) {
-  uint64_t width = strlen(head) + utf8_count(body, n);
+  uint64_t width;
+  if (!text_count(b->vm, body, n, &width)) {
+    b->failed = true;
+    return;
+  }
+  width += strlen(head);
   uint64_t wanted = spec->width > 0 ? (uint64_t)spec->width : 0;
   uint64_t pad = wanted > width ? wanted - width : 0;
   uint64_t before = align == '>' ? pad : align == '^' ? pad / 2 : 0;

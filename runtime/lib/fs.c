@@ -10,7 +10,7 @@
 
 #include "stream.h"
 
-enum { TREE_DEPTH = 200, COPY_BYTES = 1 << 18 };
+enum { TREE_DEPTH = 200, COPY_BYTES = 1 << 18, COLLECT_STEPS = 10000 };
 
 /* ---- whole files --------------------------------------------------------------------------- */
 
@@ -21,8 +21,9 @@ static int open_stubbornly(ox_VM *vm, const char *path, int flags) {
     int fd = open(path, flags | O_CLOEXEC, 0666);
     if (fd >= 0) return fd;
     if (errno == EINTR) {
-      if (!vm_poll(vm, 1)) return -1;
+      if (!vm_poll(vm, 0)) return -1;
     } else if (errno == EMFILE && !collected) {
+      vm_charge_steps(vm, COLLECT_STEPS);
       gc_collect(vm->gc);
       collected = true;
     } else {
@@ -69,8 +70,10 @@ static Value fs_read_bytes(ox_VM *vm, Value *args, int nargs) {
   Value text = path ? read_text(vm, path) : V_ERROR;
   String *s = text == V_ERROR ? NULL : string_flat(vm, text);
   Value list = s ? list_new(vm, s->h.aux) : V_ERROR;
+  uint64_t next = VM_WORK;
   for (uint32_t i = 0; list != V_ERROR && i < s->h.aux; i++)
-    if (!list_push(vm, list, v_from_int((uint8_t)s->chars[i]))) return V_ERROR;
+    if (!list_push(vm, list, v_from_int((uint8_t)s->chars[i])) || !vm_poll_at(vm, i, &next))
+      return V_ERROR;
   return list;
 }
 

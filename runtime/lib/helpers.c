@@ -44,6 +44,7 @@ static Value move_part(ox_VM *vm, Value *args, int nargs) {
   Value *at = items_of(vm, args[0]) + to;
   gc_touch_range(vm->cage, gc_word(vm->cage, at), n);
   memmove(at, items_of(vm, args[2]) + from, n * sizeof(Value));
+  vm_charge(vm, n * sizeof(Value));
   return V_NIL;
 }
 
@@ -56,6 +57,7 @@ static Value reverse_part(ox_VM *vm, Value *args, int nargs) {
   if (to == from) return V_NIL;
   Value *low = items_of(vm, args[0]) + from, *high = low + (to - from) - 1;
   gc_touch_range(vm->cage, gc_word(vm->cage, low), to - from);
+  vm_charge(vm, (to - from) * sizeof(Value));
   for (; low < high; low++, high--) {
     Value swap = *low;
     *low = *high;

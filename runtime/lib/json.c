@@ -150,6 +150,7 @@ static Value read_number(Reader *r) {
     power += exponent;
   }
   r->at = s;
+  vm_charge(r->vm, (uint64_t)(s - from));
   if (whole && kept <= 19 && m <= (uint64_t)INT64_MAX + negative)
     return num_from_int(r->vm, (int64_t)(negative ? 0 - m : m));
   return finish_number(r, from, negative, m, kept, power);
@@ -227,6 +228,7 @@ static Value fail_in_string(Reader *r, const char *open) {
 
 static Value read_escaped(Reader *r, const char *open) {
   Buf b;
+  uint64_t next = VM_WORK;
   buf_init(&b, r->vm);
   buf_add(&b, open + 1, (size_t)(r->at - open - 1));
   while (*r->at == '\\') {
@@ -234,6 +236,9 @@ static Value read_escaped(Reader *r, const char *open) {
     const char *from = r->at;
     r->at = plain_end(from);
     buf_add(&b, from, (size_t)(r->at - from));
+    if (vm_poll_at(r->vm, (uint64_t)(r->at - open), &next)) continue;
+    buf_free(&b);
+    return V_ERROR;
   }
   if (*r->at != '"') { buf_free(&b); return fail_in_string(r, open); }
   r->at++;
@@ -243,6 +248,7 @@ static Value read_escaped(Reader *r, const char *open) {
 static Value read_string(Reader *r) {
   const char *open = r->at;
   r->at = plain_end(open + 1);
+  vm_charge(r->vm, (uint64_t)(r->at - open));
   if (*r->at == '"') {
     size_t n = (size_t)(r->at - open - 1);
     r->at++;
@@ -320,7 +326,7 @@ static Value read_map(Reader *r) {
 }
 
 static Value read_value(Reader *r) {
-  if (++r->work % POLL_EVERY == 0 && !vm_poll(r->vm, 1)) return V_ERROR;
+  if (++r->work % POLL_EVERY == 0 && !vm_poll(r->vm, POLL_EVERY)) return V_ERROR;
   skip_space(r);
   switch (*r->at) {
     case '"': return read_string(r);
@@ -436,6 +442,7 @@ static bool write_string(Writer *w, Value v) {
   String *s = string_flat(w->vm, v);
   if (!s) return false;
   const char *at = s->chars, *end = at + s->h.aux;
+  uint64_t next = VM_WORK;
   buf_putc(&w->out, '"');
   while (at < end) {
     int64_t n = plain_run(at, end);
@@ -447,6 +454,7 @@ static bool write_string(Writer *w, Value v) {
     }
     buf_add(&w->out, at, (size_t)n);
     at += n;
+    if (!vm_poll_at(w->vm, (uint64_t)(at - s->chars), &next)) return false;
     if (at < end) write_escaped(&w->out, *at++);
   }
   buf_putc(&w->out, '"');
@@ -545,7 +553,7 @@ static bool refuse(Writer *w, Value v) {
 }
 
 static bool write_value(Writer *w, Value v) {
-  if (++w->work % POLL_EVERY == 0 && !vm_poll(w->vm, 1)) return false;
+  if (++w->work % POLL_EVERY == 0 && !vm_poll(w->vm, POLL_EVERY)) return false;
   if (w->out.failed) return false;
   if (v_is_string(v)) return write_string(w, v);
   if (num_is(v)) return write_number(w, v);

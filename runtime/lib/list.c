@@ -193,9 +193,10 @@ static Value list_m_chunk(ox_VM *vm, Value *args, int nargs) {
   uint64_t n = list_len(vm, args[0]);
   Value out = list_new(vm, n / size + (n % size != 0));
   uint32_t mark = vm_roots_mark(vm);
+  uint64_t next = POLL_EVERY;
   for (uint64_t i = 0; out != V_ERROR && i < n; i = n - i > size ? i + size : n) {
     Value part = list_slice(vm, args[0], i, n - i > size ? i + size : n);
-    if (part == V_ERROR || !list_push(vm, out, part)) return V_ERROR;
+    if (part == V_ERROR || !list_push(vm, out, part) || !vm_poll_at(vm, i, &next)) return V_ERROR;
     vm_roots_reset(vm, mark);
   }
   return out;
@@ -245,6 +246,7 @@ static bool join_length(ox_VM *vm, Value list, const String *sep, uint64_t *out)
     String *s = v_is_string(item) ? string_flat(vm, item) : NULL;
     if (!s) return false;
     total += s->h.aux;
+    if (i % POLL_EVERY == POLL_EVERY - 1 && !vm_poll(vm, POLL_EVERY / 16)) return false;
   }
   *out = total;
   return true;
@@ -381,7 +383,7 @@ static Value list_filled(ox_VM *vm, Value *args, int nargs) {
   if (out == V_ERROR || n == 0) return out;
   Value *items = items_of(vm, out);
   for (uint64_t i = 0; i < n; i++) items[i] = x; /* just made: no barrier */
-  as_list(vm, out)->len = n;
+  as_list(vm, out)->len = n; /* the block was charged when it was made */
   return out;
 }
 

@@ -194,7 +194,7 @@ static Value extreme(ox_VM *vm, const char *name, const Value *xs, uint64_t n, i
     int order = num_compare(vm, xs[i], best);
     if (order == 2) return v_from_float(NAN);
     if (order == wanted) best = xs[i];
-    if ((i & 1023) == 1023 && !vm_poll(vm, 1)) return V_ERROR;
+    if ((i & 1023) == 1023 && !vm_poll(vm, 1024 / 8)) return V_ERROR;
   }
   return best;
 }

@@ -25,8 +25,16 @@ static Value memory_stats(ox_VM *vm, Value *args, int nargs) {
   return done ? map : V_ERROR;
 }
 
+/* Going through the whole heap is work. */
+static void charge_walk(ox_VM *vm) {
+  GcStats s;
+  gc_stats(vm->gc, &s);
+  vm_charge(vm, s.committed_bytes);
+}
+
 static Value memory_collect(ox_VM *vm, Value *args, int nargs) {
   (void)args, (void)nargs;
+  charge_walk(vm);
   gc_collect(vm->gc);
   return V_NIL;
 }
@@ -34,6 +42,7 @@ static Value memory_collect(ox_VM *vm, Value *args, int nargs) {
 static Value memory_verify(ox_VM *vm, Value *args, int nargs) {
   uint64_t where = 0;
   (void)args, (void)nargs;
+  charge_walk(vm);
   const char *wrong = gc_verify(vm->gc, &where);
   if (!wrong) return V_TRUE;
   return vm_throw(vm, ERR_SYSTEM, "memory.verify: %s (word %llu)", wrong,
@@ -74,6 +83,7 @@ static bool put_kind(ox_VM *vm, Value report, const Tally *t, unsigned kind) {
 static Value memory_heap_report(ox_VM *vm, Value *args, int nargs) {
   Tally t = {{0}, {0}};
   (void)args, (void)nargs;
+  charge_walk(vm);
   gc_each(vm->gc, tally_block, &t);
   Value report = map_new(vm, KIND_COUNT);
   if (report == V_ERROR) return V_ERROR;

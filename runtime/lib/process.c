@@ -161,8 +161,10 @@ static int set_files(Run *r, posix_spawn_file_actions_t *files, const int ends[3
 }
 
 static int spawn(Run *r, const int ends[3]) {
+  enum { SPAWN_STEPS = 20000 }; /* about as long as so many turns of a loop */
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attr;
+  vm_charge_steps(r->vm, SPAWN_STEPS);
   int error = posix_spawn_file_actions_init(&files);
   if (error) return error;
   error = posix_spawnattr_init(&attr);
@@ -244,7 +246,7 @@ static void collect(int *fd, Buf *into, char *chunk) {
 
 /* Looks for interrupts and the timeout. False: error pending. */
 static bool go_on(Run *r) {
-  if (!vm_poll(r->vm, 1)) return false;
+  if (!vm_poll(r->vm, 0)) return false;
   if (r->output.failed || r->errors.failed) {
     if (!error_pending(r->vm)) vm_throw_oom(r->vm);
     return false;

@@ -188,7 +188,7 @@ static void swap_items(ox_VM *vm, Value list, uint64_t i, uint64_t j) {
 static bool shuffle_front(ox_VM *vm, Value *args, int self, Value list, uint64_t k) {
   uint64_t n = list_len(vm, list);
   for (uint64_t i = 0; i < k && i + 1 < n; i++) {
-    if ((i & 1023) == 1023 && !vm_poll(vm, 1)) return false;
+    if ((i & 1023) == 1023 && !vm_poll(vm, 1024)) return false;
     uint64_t *w = generator(vm, args, self);
     if (!w) return false;
     swap_items(vm, list, i, i + rng_below(w, n - i));
@@ -221,7 +221,7 @@ static bool choose_ints(ox_VM *vm, Value *args, int self, int64_t start, uint64_
       v = num_from_int(vm, (int64_t)((uint64_t)start + last));
     if (v == V_ERROR || !map_set(vm, chosen, v, V_TRUE)) return false;
     vm_roots_reset(vm, mark);
-    if ((last & 1023) == 1023 && !vm_poll(vm, 1)) return false;
+    if ((last & 1023) == 1023 && !vm_poll(vm, 1024)) return false;
   }
   return true;
 }

@@ -36,10 +36,12 @@ static const char *const match_names[] = {"text", "start", "end", "groups", "nam
 
 typedef struct Name { uint32_t group; char *text; } Name; /* text lies in the code's name table */
 
+/* The same pattern may be compiled in several ways, NULL where not needed yet: for texts that are
+ * not valid UTF-8, and with callouts, see search_slowly. */
+enum { FOR_INVALID = 1, WITH_CALLOUTS = 2, WAYS = 4 };
 typedef struct Code {
-  pcre2_code *code;
-  pcre2_code *lenient; /* the same for texts that are not valid UTF-8; NULL: not needed yet */
-  char *pattern;       /* a copy, to compile that */
+  pcre2_code *ways[WAYS];
+  char *pattern;       /* a copy, to compile them */
   size_t len;
   uint32_t options, ngroups, nnames;
   Name names[];
@@ -47,10 +49,9 @@ typedef struct Code {
 
 static void code_free(void *ptr) {
   Code *c = ptr;
-  pcre2_code_free(c->code);
-  pcre2_code_free(c->lenient);
-  free(c->pattern);
-  free(c);
+  for (int i = 0; i < WAYS; i++) pcre2_code_free(c->ways[i]);
+  vm_release(c->pattern);
+  vm_release(c);
 }
 
 static const ForeignType code_type = {"regex code", code_free, NULL, 0, -1};
@@ -60,29 +61,48 @@ static int order_names(const void *a, const void *b) { /* PCRE2 sorts them by th
   return (i > j) - (i < j);
 }
 
-static pcre2_code *code_compile(const char *pattern, size_t len, uint32_t options, int *error,
-                                size_t *at) {
-  return pcre2_compile((PCRE2_SPTR)pattern, len, options, error, at, NULL);
+static void *counted_malloc(size_t n, void *vm) { return vm_malloc(vm, n); }
+
+static void counted_free(void *p, void *vm) {
+  (void)vm;
+  vm_release(p);
+}
+
+static pcre2_general_context *counted_context(ox_VM *vm) {
+  return pcre2_general_context_create(counted_malloc, counted_free, vm);
+}
+
+static pcre2_code *code_compile(ox_VM *vm, const char *pattern, size_t len, uint32_t options,
+                                int *error, size_t *at) {
+  pcre2_general_context *general = counted_context(vm);
+  pcre2_compile_context *context = general ? pcre2_compile_context_create(general) : NULL;
+  *error = PCRE2_ERROR_NOMEMORY;
+  pcre2_code *code = context ? pcre2_compile((PCRE2_SPTR)pattern, len, options, error, at, context)
+                             : NULL;
+  pcre2_compile_context_free(context);
+  pcre2_general_context_free(general);
+  vm_charge(vm, 64 * (uint64_t)len);
+  return code;
 }
 
 /* Takes the compiled pattern over, also on failure (NULL: out of memory). */
-static Code *code_new(pcre2_code *code, const String *pattern, uint32_t options) {
+static Code *code_new(ox_VM *vm, pcre2_code *code, const String *pattern, uint32_t options) {
   uint32_t count = 0, size = 0, groups = 0;
   PCRE2_SPTR table = NULL;
   pcre2_pattern_info(code, PCRE2_INFO_NAMECOUNT, &count);
   pcre2_pattern_info(code, PCRE2_INFO_NAMEENTRYSIZE, &size);
   pcre2_pattern_info(code, PCRE2_INFO_NAMETABLE, &table);
   pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &groups);
-  Code *c = malloc(sizeof *c + count * sizeof(Name));
-  char *copy = malloc(pattern->h.aux + 1);
+  Code *c = vm_malloc(vm, sizeof *c + count * sizeof(Name));
+  char *copy = vm_malloc(vm, (size_t)pattern->h.aux + 1);
   if (!c || !copy) {
     pcre2_code_free(code);
-    free(c);
-    free(copy);
+    vm_release(c);
+    vm_release(copy);
     return NULL;
   }
   memcpy(copy, pattern->chars, pattern->h.aux + 1);
-  *c = (Code){code, NULL, copy, pattern->h.aux, options, groups, count};
+  *c = (Code){{code}, copy, pattern->h.aux, options, groups, count};
   for (uint32_t i = 0; i < count; i++, table += size)
     c->names[i] = (Name){(uint32_t)table[0] << 8 | table[1], (char *)table + 2};
   if (count) qsort(c->names, count, sizeof(Name), order_names);
@@ -123,9 +143,11 @@ static Value compile(ox_VM *vm, Value pattern, Value flags) {
   int error;
   size_t at;
   if (!f || !flag_bits(vm, f, &bits)) return V_ERROR;
-  pcre2_code *raw = code_compile(p->chars, p->h.aux, bits, &error, &at);
+  pcre2_code *raw = code_compile(vm, p->chars, p->h.aux, bits, &error, &at);
+  if (!raw && (error == PCRE2_ERROR_NOMEMORY || error == PCRE2_ERROR_HEAP_FAILED))
+    return vm_throw_oom(vm);
   if (!raw) return compile_error(vm, p, error, at < p->h.aux ? at : p->h.aux);
-  Code *code = code_new(raw, p, bits);
+  Code *code = code_new(vm, raw, p, bits);
   if (!code) return vm_throw_oom(vm);
   Value foreign = foreign_new(vm, &code_type, code);
   if (foreign == V_ERROR) return V_ERROR;
@@ -183,7 +205,8 @@ static Value pattern_arg(ox_VM *vm, Value v) {
 typedef struct Search {
   ox_VM *vm;
   Code *code;
-  const pcre2_code *use;  /* code->code or code->lenient */
+  int way;                /* which of code->ways */
+  uint64_t turns;         /* callouts so far */
   Value subject;          /* reachable from the arguments */
   String *s;
   pcre2_match_data *data;
@@ -192,29 +215,19 @@ typedef struct Search {
   uint32_t options;
 } Search;
 
-/* Memory of a search counts against the VM's limit; a word in front keeps the size. */
-static void *search_malloc(size_t n, void *vm) {
-  size_t *p;
-  if (n > SIZE_MAX / 4 || !gc_external(((ox_VM *)vm)->gc, (int64_t)n)) return NULL;
-  if (!(p = malloc(n + 16))) {
-    gc_external(((ox_VM *)vm)->gc, -(int64_t)n);
-    return NULL;
-  }
-  *p = n;
-  return (char *)p + 16;
+/* Each search is tried with few steps first, which nearly all patterns can do with. Then, with
+ * callouts that charge the budget and notice an interrupt, as many as patterns need whose work is
+ * linear in the subject. Memory in KiB. */
+enum { QUICK_STEPS = 10000, QUICK_MOST = 4000000, SLOW_STEPS = 1000000, CALLOUTS_PER_POLL = 1024 };
+
+static uint64_t steps_for(uint64_t len, bool quick) {
+  uint64_t steps = quick ? QUICK_STEPS + 8 * len : SLOW_STEPS + 40 * len;
+  uint64_t most = quick ? QUICK_MOST : 2000000000;
+  return steps < most ? steps : most;
 }
 
-static void search_free(void *p, void *vm) {
-  if (!p) return;
-  size_t *start = (size_t *)((char *)p - 16);
-  gc_external(((ox_VM *)vm)->gc, -(int64_t)*start);
-  free(start);
-}
-
-/* Steps: enough for patterns whose work is linear in the subject. Memory in KiB. */
-static void set_limits(pcre2_match_context *limits, uint64_t len) {
-  uint64_t steps = 1000000 + 40 * len;
-  uint32_t most = steps > 2000000000 ? 2000000000 : (uint32_t)steps;
+static void set_limits(pcre2_match_context *limits, uint64_t len, bool quick) {
+  uint32_t most = (uint32_t)steps_for(len, quick);
   uint64_t kib = 32768 + len / 8;
   pcre2_set_match_limit(limits, most);
   pcre2_set_depth_limit(limits, most);
@@ -235,6 +248,7 @@ static bool is_utf8(const char *s, size_t n) {
 /* Whether the string is valid UTF-8; remembered in its header. */
 static bool check_utf8(ox_VM *vm, String *s) {
   if (s->h.n & STRING_UTF8) return true;
+  vm_charge(vm, s->h.aux);
   if (!is_utf8(s->chars, s->h.aux)) return false;
   gc_touch(vm->cage, gc_word(vm->cage, s));
   s->h.n |= STRING_UTF8;
@@ -242,9 +256,9 @@ static bool check_utf8(ox_VM *vm, String *s) {
 }
 
 static bool search_memory(Search *f) {
-  pcre2_general_context *general = pcre2_general_context_create(search_malloc, search_free, f->vm);
+  pcre2_general_context *general = counted_context(f->vm);
   if (!general) return false;
-  f->data = pcre2_match_data_create_from_pattern(f->use, general);
+  f->data = pcre2_match_data_create_from_pattern(f->code->ways[f->way], general);
   f->limits = pcre2_match_context_create(general);
   pcre2_general_context_free(general);
   return f->data && f->limits;
@@ -255,18 +269,22 @@ static void search_end(Search *f) {
   pcre2_match_context_free(f->limits);
 }
 
-/* Chooses the code for the text. False: out of memory. */
-static bool search_choose(Search *f) {
-  Code *c = f->code;
+/* The code for a way, compiled if need be. NULL: out of memory. */
+static const pcre2_code *code_for(ox_VM *vm, Code *c, int way) {
+  uint32_t more = (way & FOR_INVALID ? PCRE2_MATCH_INVALID_UTF : 0) |
+                  (way & WITH_CALLOUTS ? PCRE2_AUTO_CALLOUT : 0);
   int error;
   size_t at;
+  if (!c->ways[way])
+    c->ways[way] = code_compile(vm, c->pattern, c->len, c->options | more, &error, &at);
+  return c->ways[way];
+}
+
+static bool search_choose(Search *f) {
   bool valid = check_utf8(f->vm, f->s);
-  if (!valid && !c->lenient)
-    c->lenient = code_compile(c->pattern, c->len, c->options | PCRE2_MATCH_INVALID_UTF, &error,
-                              &at);
-  f->use = valid ? c->code : c->lenient;
+  f->way = valid ? 0 : FOR_INVALID;
   f->options = valid ? PCRE2_NO_UTF_CHECK : 0;
-  return f->use;
+  return code_for(f->vm, f->code, f->way);
 }
 
 /* Gets ready to search `subject` with the compiled pattern `re`. False: error pending. */
@@ -282,7 +300,6 @@ static bool search_begin(Search *f, ox_VM *vm, Value re, Value subject, const ch
     vm_throw_oom(vm);
     return false;
   }
-  set_limits(f->limits, f->s->h.aux);
   f->at = pcre2_get_ovector_pointer(f->data);
   return true;
 }
@@ -312,13 +329,44 @@ static void match_error(ox_VM *vm, int error) {
   vm_throw(vm, ERR_VALUE, "regex: cannot match: %s", reason);
 }
 
+static int count_callout(pcre2_callout_block *block, void *search) {
+  Search *f = search;
+  (void)block;
+  bool go_on = ++f->turns % CALLOUTS_PER_POLL != 0 || vm_poll(f->vm, CALLOUTS_PER_POLL / 8);
+  return go_on ? 0 : PCRE2_ERROR_CALLOUT;
+}
+
+static int search_slowly(Search *f, size_t start, uint32_t options) {
+  const pcre2_code *code = code_for(f->vm, f->code, f->way | WITH_CALLOUTS);
+  if (!code) return PCRE2_ERROR_NOMEMORY;
+  set_limits(f->limits, f->s->h.aux, false);
+  pcre2_set_callout(f->limits, count_callout, f);
+  int found = pcre2_match(code, (PCRE2_SPTR)f->s->chars, f->s->h.aux, start, options, f->data,
+                          f->limits);
+  pcre2_set_callout(f->limits, NULL, NULL);
+  return found;
+}
+
+static int search_any_way(Search *f, size_t start, uint32_t options) {
+  uint32_t len = f->s->h.aux;
+  set_limits(f->limits, len, true);
+  int found = pcre2_match(f->code->ways[f->way], (PCRE2_SPTR)f->s->chars, len, start, options,
+                          f->data, f->limits);
+  if (found == PCRE2_ERROR_MATCHLIMIT || found == PCRE2_ERROR_DEPTHLIMIT) {
+    vm_charge_steps(f->vm, steps_for(len, true) / 64);
+    return search_slowly(f, start, options);
+  }
+  size_t end = found > 0 && f->at[1] > start ? f->at[1] : len;
+  vm_charge_steps(f->vm, 2 + (end - start) / 64);
+  return found;
+}
+
 /* 1 with the offsets in f->at, 0, or -1 with an error pending. */
 static int search_from(Search *f, size_t start, uint32_t options) {
-  int found = pcre2_match(f->use, (PCRE2_SPTR)f->s->chars, f->s->h.aux, start,
-                          f->options | options, f->data, f->limits);
+  int found = search_any_way(f, start, f->options | options);
   if (found == PCRE2_ERROR_NOMATCH) return 0;
   if (found < 0) {
-    match_error(f->vm, found);
+    if (!error_pending(f->vm)) match_error(f->vm, found);
     return -1;
   }
   if (f->at[0] < start) f->at[0] = start; /* \K can do that, */
@@ -332,7 +380,7 @@ static int search_from(Search *f, size_t start, uint32_t options) {
 typedef struct Walk { size_t pos; uint32_t options; uint64_t turns; } Walk;
 
 static int walk_next(Search *f, Walk *w) {
-  if (++w->turns % 256 == 0 && !vm_poll(f->vm, 256)) return -1;
+  if (++w->turns % 256 == 0 && !vm_poll(f->vm, 1)) return -1;
   int found = search_from(f, w->pos, w->options);
   if (found == 1) {
     w->options = f->at[1] == f->at[0] || f->at[1] == w->pos ? PCRE2_NOTEMPTY_ATSTART : 0;
@@ -468,13 +516,13 @@ static Value split(ox_VM *vm, Value re, Value subject, Value count) {
 
 /* One piece of a template: literal bytes, or a group (bytes NULL). */
 typedef struct Piece { const char *bytes; size_t len; uint32_t group; } Piece;
-typedef struct Template { Piece *pieces; uint32_t n, cap; } Template;
+typedef struct Template { Piece *pieces; uint32_t n, cap; } Template; /* from vm_realloc */
 
 static bool template_add(ox_VM *vm, Template *t, Piece piece) {
   if (!piece.len && piece.bytes) return true;
   if (t->n == t->cap) {
     uint32_t cap = t->cap ? t->cap * 2 : 8;
-    Piece *grown = realloc(t->pieces, cap * sizeof *grown);
+    Piece *grown = vm_realloc(vm, t->pieces, cap * sizeof *grown);
     if (!grown) {
       vm_throw_oom(vm);
       return false;
@@ -580,7 +628,7 @@ static Value replace(ox_VM *vm, Value re, Value subject, Value with, Value count
     result = buf_finish(&out);
   else
     buf_free(&out);
-  free(t.pieces);
+  vm_release(t.pieces);
   search_end(&f);
   return result;
 }
@@ -661,9 +709,11 @@ static Value regex_escape(ox_VM *vm, Value *args, int nargs) {
   String *s = arg_string(vm, args[0], "text of regex.escape");
   if (!s) return V_ERROR;
   Buf b;
+  uint64_t next = VM_WORK;
   buf_init(&b, vm);
-  for (uint32_t i = 0; i < s->h.aux; i++) {
+  for (uint32_t i = 0; i < s->h.aux && !b.failed; i++) {
     char c = s->chars[i];
+    if (!vm_poll_at(vm, i, &next)) b.failed = true;
     if (c && strchr("\\^$.|?*+()[]{}-#/&~ \t\n\r\f\v", c)) buf_putc(&b, '\\');
     if (c) buf_putc(&b, c);
     else buf_puts(&b, "\\x00");

@@ -30,7 +30,7 @@ static bool wait_ready(ox_VM *vm, int fd, short events) {
   for (;;) {
     int ready = poll(&p, 1, WAIT_MS);
     if (ready > 0 || (ready < 0 && errno != EINTR && errno != EAGAIN)) return true;
-    if (!vm_poll(vm, 1)) return false;
+    if (!vm_poll(vm, 0)) return false; /* waiting is no work: budgets are the same in each run */
   }
 }
 
@@ -42,6 +42,10 @@ static ssize_t read_some(ox_VM *vm, int fd, char *to, size_t n) {
       return -1;
     }
     ssize_t got = read(fd, to, n);
+    if (got > 0 && !vm_poll(vm, (uint64_t)got / VM_WORK_STEP)) {
+      errno = 0;
+      return -1;
+    }
     if (got >= 0 || (errno != EINTR && errno != EAGAIN)) return got;
   }
 }
@@ -50,10 +54,11 @@ bool stream_write_fd(ox_VM *vm, int fd, const char *bytes, size_t n) {
   while (n) {
     ssize_t done = write(fd, bytes, n);
     if (done >= 0) {
+      vm_charge(vm, (uint64_t)done);
       bytes += done;
       n -= (size_t)done;
     } else if (errno == EAGAIN || errno == EINTR) {
-      if (!wait_ready(vm, fd, POLLOUT) || !vm_poll(vm, 1)) return false;
+      if (!wait_ready(vm, fd, POLLOUT)) return false;
     } else {
       return false;
     }
@@ -92,7 +97,6 @@ static bool slurp_exactly(ox_VM *vm, int fd, char *to, uint64_t size) {
     ssize_t got = read_some(vm, fd, to + done, some);
     if (got <= 0) return false;
     done += (uint64_t)got;
-    if (!vm_poll(vm, 1)) return false;
   }
   return read_some(vm, fd, &more, 1) == 0;
 }
@@ -114,9 +118,10 @@ Value stream_slurp(ox_VM *vm, int fd, uint64_t size_hint, const char *path) {
 /* ---- streams ------------------------------------------------------------------------------- */
 
 Stream *stream_new(ox_VM *vm, int fd, unsigned flags, const char *name) {
-  Stream *s = malloc(sizeof *s);
-  char *copy = strdup(name);
+  Stream *s = vm_malloc(vm, sizeof *s);
+  char *copy = vm_malloc(vm, strlen(name) + 1);
   if (s && copy) {
+    strcpy(copy, name);
     s->fd = fd;
     s->flags = flags;
     s->writing = false;
@@ -124,8 +129,8 @@ Stream *stream_new(ox_VM *vm, int fd, unsigned flags, const char *name) {
     s->name = copy;
     return s;
   }
-  free(s);
-  free(copy);
+  vm_release(s);
+  vm_release(copy);
   if (!(flags & STREAM_KEEP_FD)) close(fd);
   vm_throw_oom(vm);
   return NULL;
@@ -140,8 +145,8 @@ void stream_free(void *stream) {
     if (done > 0) at += done;
   }
   if (s->fd >= 0 && !(s->flags & STREAM_KEEP_FD)) close(s->fd);
-  free(s->name);
-  free(s);
+  vm_release(s->name);
+  vm_release(s);
 }
 
 static bool check_open(ox_VM *vm, Stream *s, unsigned flag, const char *action) {
@@ -260,7 +265,7 @@ Value stream_lines(ox_VM *vm, Stream *s) {
     if (line == V_NIL) break;
     if (line == V_ERROR || !list_push(vm, list, line)) return V_ERROR;
     vm_roots_reset(vm, mark);
-    if (turn % 1024 == 0 && !vm_poll(vm, 1)) return V_ERROR;
+    if (turn % 1024 == 0 && !vm_poll(vm, 1024)) return V_ERROR;
   }
   return list;
 }
@@ -313,7 +318,7 @@ Value stream_split_lines(ox_VM *vm, Value text) {
     Value line = string_new(vm, at, newline ? without_cr(at, n) : n);
     if (line == V_ERROR || !list_push(vm, list, line)) return V_ERROR;
     vm_roots_reset(vm, mark);
-    if (++turn % 1024 == 0 && !vm_poll(vm, 1)) return V_ERROR;
+    if (++turn % 1024 == 0 && !vm_poll(vm, 1024)) return V_ERROR;
     at += n + (newline != NULL);
   }
   return list;

@@ -29,11 +29,15 @@ unsigned utf8_step(const char *s, size_t n, uint32_t *code) {
   return 1;
 }
 
-uint64_t utf8_count(const char *s, size_t n) {
-  uint64_t count = 0;
+bool text_count(ox_VM *vm, const char *s, uint64_t n, uint64_t *count) {
+  uint64_t next = VM_WORK;
   uint32_t code;
-  for (size_t i = 0; i < n; count++) i += utf8_step(s + i, n - i, &code);
-  return count;
+  *count = 0;
+  for (uint64_t i = 0; i < n; ++*count) {
+    i += utf8_step(s + i, n - i, &code);
+    if (!vm_poll_at(vm, i, &next)) return false;
+  }
+  return true;
 }
 
 static String *self_of(ox_VM *vm, Value v) {
@@ -56,6 +60,7 @@ static Value trim(ox_VM *vm, Value self, bool at_start, bool at_end) {
   uint32_t from = 0, to = s->h.aux;
   while (at_start && from < to && is_blank(s->chars[from])) from++;
   while (at_end && to > from && is_blank(s->chars[to - 1])) to--;
+  vm_charge(vm, s->h.aux - (to - from));
   return string_slice(vm, self, from, to);
 }
 
@@ -74,13 +79,19 @@ static Value string_m_trim_end(ox_VM *vm, Value *args, int nargs) {
 
 /* `count` characters of the fill text, from its start again and again. */
 static void add_fill(Buf *b, const String *fill, uint64_t count) {
+  uint64_t next = VM_WORK;
   uint32_t code;
   char run[64];
   if (fill->h.aux == 1) {
     memset(run, fill->chars[0], sizeof run);
-    for (; count > sizeof run && !b->failed; count -= sizeof run) buf_add(b, run, sizeof run);
+    for (; count > sizeof run && !b->failed; count -= sizeof run) {
+      buf_add(b, run, sizeof run);
+      if (!vm_poll_at(b->vm, b->len, &next)) b->failed = true;
+    }
+    next = VM_WORK;
   }
   for (uint64_t i = 0, at = 0; i < count && !b->failed; i++) {
+    if (!vm_poll_at(b->vm, i, &next)) b->failed = true;
     unsigned size = utf8_step(fill->chars + at, fill->h.aux - at, &code);
     buf_add(b, fill->chars + at, size);
     at = at + size == fill->h.aux ? 0 : at + size;
@@ -96,9 +107,11 @@ static Value pad(ox_VM *vm, Value *args, bool at_start) {
   String *fill = arg_string(vm, with, "fill of padding");
   if (!fill) return V_ERROR;
   if (fill->h.aux == 0) return vm_throw(vm, ERR_VALUE, "fill of padding must not be empty");
-  uint64_t count = utf8_count(s->chars, s->h.aux);
+  uint64_t count;
+  if (!text_count(vm, s->chars, s->h.aux, &count)) return V_ERROR;
   if (count >= width) return args[0];
-  if (width > STRING_MAX) return vm_throw(vm, ERR_LIMIT, "width of padding is too large");
+  if (width > STRING_MAX) return vm_throw(vm, ERR_LIMIT, "padding: a string holds at most %llu bytes",
+                    (unsigned long long)STRING_MAX);
   buf_init(&b, vm);
   if (!at_start) buf_add(&b, s->chars, s->h.aux);
   add_fill(&b, fill, width - count);
@@ -145,7 +158,8 @@ static Value pieces_end(Pieces *p) { return p->ok ? p->out : V_ERROR; }
 static Value split_blanks(ox_VM *vm, const String *s, uint64_t max) {
   Pieces p = pieces_start(vm);
   const char *at = s->chars, *end = at + s->h.aux;
-  while (p.ok) {
+  uint64_t next = VM_WORK;
+  while (p.ok && (p.ok = vm_poll_at(vm, (uint64_t)(at - s->chars), &next))) {
     while (at < end && is_blank(*at)) at++;
     if (at == end) break;
     const char *from = at;
@@ -166,20 +180,60 @@ static Value split_chars(ox_VM *vm, const String *s, uint64_t max) {
   return pieces_end(&p);
 }
 
+/* Looks for `sub` from `at` on, window by window: in between the budget is charged and an interrupt
+ * noticed. `work` adds up over the searches of one call. */
+typedef struct Finder {
+  ox_VM *vm;
+  const char *at, *end;
+  const String *sub;
+  uint64_t work;
+} Finder;
+enum { WINDOW = 1 << 20, SEARCH_WORK = 64 }; /* a search costs like so many bytes at least */
+
 static const char *find_bytes(const char *s, size_t n, const String *sub) {
   if (sub->h.aux == 1) return memchr(s, sub->chars[0], n);
   return memmem(s, n, sub->chars, sub->h.aux);
 }
 
+static bool finder_pay(Finder *f, uint64_t bytes) {
+  f->work += bytes + SEARCH_WORK;
+  if (f->work < VM_WORK) return true;
+  uint64_t steps = f->work / VM_WORK_STEP;
+  f->work %= VM_WORK_STEP;
+  return vm_poll(f->vm, steps);
+}
+
+/* 1 with the place in *hit and the search going on behind it, 0: no more, -1: error pending. */
+static int finder_next(Finder *f, const char **hit) {
+  uint64_t m = f->sub->h.aux;
+  while ((uint64_t)(f->end - f->at) >= m) {
+    uint64_t n = (uint64_t)(f->end - f->at), some = WINDOW + 2 * m;
+    if (some > n) some = n;
+    *hit = find_bytes(f->at, some, f->sub);
+    const char *next = *hit ? *hit + m : f->at + some - m + 1;
+    bool paid = finder_pay(f, (uint64_t)(next - f->at));
+    f->at = next;
+    if (!paid) return -1;
+    if (*hit) return 1;
+  }
+  return 0;
+}
+
+static Finder finder(ox_VM *vm, const String *s, uint64_t from, const String *sub) {
+  return (Finder){vm, s->chars + from, s->chars + s->h.aux, sub, 0};
+}
+
 static Value split_at(ox_VM *vm, const String *s, const String *sep, uint64_t max) {
   Pieces p = pieces_start(vm);
-  const char *from = s->chars, *end = from + s->h.aux, *hit = NULL;
-  while (p.ok && p.n < max && (hit = find_bytes(from, (size_t)(end - from), sep)) != NULL) {
+  Finder f = finder(vm, s, 0, sep);
+  const char *from = s->chars, *hit = NULL;
+  int found = 0;
+  while (p.ok && p.n < max && (found = finder_next(&f, &hit)) > 0) {
     piece_add(&p, from, (size_t)(hit - from));
-    from = hit + sep->h.aux;
+    from = f.at;
   }
-  if (p.ok) piece_add(&p, from, (size_t)(end - from));
-  return pieces_end(&p);
+  if (p.ok && found >= 0) piece_add(&p, from, (size_t)(f.end - from));
+  return found < 0 ? V_ERROR : pieces_end(&p);
 }
 
 static Value string_m_split(ox_VM *vm, Value *args, int nargs) {
@@ -223,8 +277,12 @@ static Value string_m_bytes(ox_VM *vm, Value *args, int nargs) {
   if (out == V_ERROR || s->h.aux == 0) return out;
   vm_charge(vm, s->h.aux * sizeof(Value));
   Value *items = list_store(vm, as_list(vm, out))->items;
-  for (uint32_t i = 0; i < s->h.aux; i++) items[i] = v_from_int((uint8_t)s->chars[i]);
-  as_list(vm, out)->len = s->h.aux; /* just made: no barrier */
+  uint64_t next = VM_WORK;
+  for (uint32_t i = 0; i < s->h.aux; i++) { /* just made, and only ints: no barrier */
+    items[i] = v_from_int((uint8_t)s->chars[i]);
+    if (!vm_poll_at(vm, i, &next)) return V_ERROR;
+  }
+  as_list(vm, out)->len = s->h.aux;
   return out;
 }
 
@@ -232,10 +290,11 @@ static Value string_m_codes(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
   String *s = self_of(vm, args[0]);
   Value out = s ? list_new(vm, 0) : V_ERROR;
+  uint64_t next = POLL_EVERY;
   uint32_t code;
   for (uint32_t i = 0; out != V_ERROR && i < s->h.aux;) {
     i += utf8_step(s->chars + i, s->h.aux - i, &code);
-    if (!list_push(vm, out, v_from_int(code))) return V_ERROR;
+    if (!list_push(vm, out, v_from_int(code)) || !vm_poll_at(vm, i, &next)) return V_ERROR;
   }
   return out;
 }
@@ -257,8 +316,10 @@ static Value string_m_find(ox_VM *vm, Value *args, int nargs) {
   int64_t n = s->h.aux;
   if (start < 0) start = start + n < 0 ? 0 : start + n;
   if (start > n) return V_NIL;
-  const char *hit = find_bytes(s->chars + start, (size_t)(n - start), sub);
-  return hit ? v_from_int(hit - s->chars) : V_NIL;
+  const char *hit;
+  Finder f = finder(vm, s, (uint64_t)start, sub);
+  int found = finder_next(&f, &hit);
+  return found < 0 ? V_ERROR : found ? v_from_int(hit - s->chars) : V_NIL;
 }
 
 /* Tries every place from the end where the first byte fits. */
@@ -270,6 +331,7 @@ static Value string_m_rfind(ox_VM *vm, Value *args, int nargs) {
   if (m > s->h.aux) return V_NIL;
   if (m == 0) return v_from_int(s->h.aux);
   const char *end = s->chars + s->h.aux - m + 1, *hit;
+  vm_charge(vm, s->h.aux);
   while ((hit = memrchr(s->chars, sub->chars[0], (size_t)(end - s->chars))) != NULL) {
     if (memcmp(hit, sub->chars, m) == 0) return v_from_int(hit - s->chars);
     end = hit;
@@ -285,13 +347,17 @@ static Value string_m_contains(ox_VM *vm, Value *args, int nargs) {
   String *s, *sub;
   (void)nargs;
   if (!two_strings(vm, args, "argument of contains", &s, &sub)) return V_ERROR;
-  return v_from_bool(find_bytes(s->chars, s->h.aux, sub) != NULL);
+  const char *hit;
+  Finder f = finder(vm, s, 0, sub);
+  int found = finder_next(&f, &hit);
+  return found < 0 ? V_ERROR : v_from_bool(found);
 }
 
 static Value string_m_starts_with(ox_VM *vm, Value *args, int nargs) {
   String *s, *sub;
   (void)nargs;
   if (!two_strings(vm, args, "argument of starts_with", &s, &sub)) return V_ERROR;
+  vm_charge(vm, sub->h.aux);
   return v_from_bool(s->h.aux >= sub->h.aux && memcmp(s->chars, sub->chars, sub->h.aux) == 0);
 }
 
@@ -300,21 +366,24 @@ static Value string_m_ends_with(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
   if (!two_strings(vm, args, "argument of ends_with", &s, &sub)) return V_ERROR;
   uint32_t n = s->h.aux, m = sub->h.aux;
+  vm_charge(vm, m);
   return v_from_bool(n >= m && memcmp(s->chars + (n - m), sub->chars, m) == 0);
 }
 
 static Value string_m_count(ox_VM *vm, Value *args, int nargs) {
   String *s, *sub;
-  int64_t count = 0;
+  uint64_t count = 0;
   (void)nargs;
   if (!two_strings(vm, args, "argument of count", &s, &sub)) return V_ERROR;
-  if (sub->h.aux == 0) return v_from_int((int64_t)utf8_count(s->chars, s->h.aux) + 1);
-  const char *at = s->chars, *end = at + s->h.aux;
-  while ((at = find_bytes(at, (size_t)(end - at), sub)) != NULL) {
-    count++;
-    at += sub->h.aux;
+  if (sub->h.aux == 0) {
+    bool fine = text_count(vm, s->chars, s->h.aux, &count);
+    return fine ? v_from_int((int64_t)count + 1) : V_ERROR;
   }
-  return v_from_int(count);
+  Finder f = finder(vm, s, 0, sub);
+  const char *hit;
+  int found;
+  while ((found = finder_next(&f, &hit)) > 0) count++;
+  return found < 0 ? V_ERROR : v_from_int((int64_t)count);
 }
 
 /* ---- building -------------------------------------------------------------------------------- */
@@ -330,17 +399,23 @@ static Value string_m_replace(ox_VM *vm, Value *args, int nargs) {
   bool limited = arg_given(args, 3) && args[3] != V_NIL;
   if (limited && !arg_index(vm, args[3], "count of replace", &max)) return V_ERROR;
   if (old->h.aux == 0) return vm_throw(vm, ERR_VALUE, "replace: the text to replace is empty");
-  const char *from = s->chars, *end = from + s->h.aux, *hit;
+  Finder f = finder(vm, s, 0, old);
+  const char *from = s->chars, *hit;
+  uint64_t next = VM_WORK;
+  int found = 0;
   buf_init(&b, vm);
-  while (n < max && (hit = find_bytes(from, (size_t)(end - from), old)) != NULL && !b.failed) {
+  while (n < max && !b.failed && (found = finder_next(&f, &hit)) > 0) {
     buf_add(&b, from, (size_t)(hit - from));
     buf_add(&b, new->chars, new->h.aux);
-    from = hit + old->h.aux;
+    if (!vm_poll_at(vm, b.len, &next)) b.failed = true;
+    from = f.at;
     n++;
   }
-  if (n == 0) return args[0];
-  buf_add(&b, from, (size_t)(end - from));
-  return buf_finish(&b);
+  if (n == 0 && found == 0) return args[0];
+  buf_add(&b, from, (size_t)(f.end - from));
+  if (found >= 0) return buf_finish(&b);
+  buf_free(&b);
+  return V_ERROR;
 }
 
 static Value string_m_repeat(ox_VM *vm, Value *args, int nargs) {
@@ -352,7 +427,8 @@ static Value string_m_repeat(ox_VM *vm, Value *args, int nargs) {
   if (!s || !arg_index(vm, args[1], "count of repeat", &count)) return V_ERROR;
   uint64_t n = s->h.aux;
   if (__builtin_mul_overflow(n, count, &total) || total > STRING_MAX)
-    return vm_throw(vm, ERR_LIMIT, "repeat: the string would be too long");
+    return vm_throw(vm, ERR_LIMIT, "repeat: a string holds at most %llu bytes",
+                    (unsigned long long)STRING_MAX);
   if (total > STRING_INTERN_MAX && (v = string_reserve(vm, total, &out)) == V_ERROR) return V_ERROR;
   if (total) memcpy(out, s->chars, n);
   for (uint64_t done = n; done < total; done *= 2) /* twice as much each time */
@@ -368,10 +444,12 @@ static Value string_m_reverse(ox_VM *vm, Value *args, int nargs) {
   char small[STRING_INTERN_MAX + 1], *out = small;
   Value v = V_NIL;
   if (n > STRING_INTERN_MAX && (v = string_reserve(vm, n, &out)) == V_ERROR) return V_ERROR;
+  uint64_t next = VM_WORK;
   for (uint32_t i = 0; i < n;) {
     unsigned size = utf8_step(s->chars + i, n - i, &code);
     i += size;
     memcpy(out + n - i, s->chars + i - size, size);
+    if (!vm_poll_at(vm, i, &next)) return V_ERROR;
   }
   return v == V_NIL ? string_new(vm, small, n) : v;
 }
@@ -438,6 +516,7 @@ static Value string_from_codes(ox_VM *vm, Value *args, int nargs) {
   Value item;
   Buf b;
   int more = 0;
+  uint64_t n = 0, next = POLL_EVERY;
   (void)nargs;
   if (!iter_open(&it, vm, args[0], "argument of string.from_codes")) return V_ERROR;
   buf_init(&b, vm);
@@ -450,6 +529,7 @@ static Value string_from_codes(ox_VM *vm, Value *args, int nargs) {
       break;
     }
     buf_add(&b, bytes, utf8_encode((uint32_t)code, bytes));
+    if (!vm_poll_at(vm, ++n, &next)) break;
   }
   if (more == 0) return buf_finish(&b);
   buf_free(&b);
@@ -461,6 +541,7 @@ static Value string_from_bytes(ox_VM *vm, Value *args, int nargs) {
   Value item;
   Buf b;
   int more = 0;
+  uint64_t n = 0, next = POLL_EVERY;
   (void)nargs;
   if (!iter_open(&it, vm, args[0], "argument of string.from_bytes")) return V_ERROR;
   buf_init(&b, vm);
@@ -472,6 +553,7 @@ static Value string_from_bytes(ox_VM *vm, Value *args, int nargs) {
       break;
     }
     buf_putc(&b, (char)v_int(item));
+    if (!vm_poll_at(vm, ++n, &next)) break;
   }
   if (more == 0) return buf_finish(&b);
   buf_free(&b);

@@ -6,8 +6,8 @@
 
 /* Bytes of the code point at s (n > 0 bytes are there); 1 for a byte that is no valid UTF-8. */
 unsigned utf8_step(const char *s, size_t n, uint32_t *code);
-/* Code points in n bytes, broken bytes counted one each. */
-uint64_t utf8_count(const char *s, size_t n);
+/* Code points in n bytes, broken bytes counted one each. False: error pending (budget, interrupt). */
+bool text_count(ox_VM *vm, const char *s, uint64_t n, uint64_t *count);
 
 /* unicode.c: natives (self, ...). */
 Value string_upper(ox_VM *vm, Value *args, int nargs);

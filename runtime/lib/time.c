@@ -125,7 +125,7 @@ static Value time_sleep(ox_VM *vm, Value *args, int nargs) {
   vm_flush(vm);
   uint64_t start = lib_monotonic_ns(), wanted = (uint64_t)(seconds * 1e9);
   for (;;) {
-    if (!vm_poll(vm, 1)) return V_ERROR;
+    if (!vm_poll(vm, 0)) return V_ERROR;
     uint64_t gone = lib_monotonic_ns() - start;
     if (gone >= wanted) return V_NIL;
     uint64_t rest = wanted - gone < 50000000 ? wanted - gone : 50000000;

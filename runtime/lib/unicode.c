@@ -11,10 +11,12 @@
 
 static String *self_of(ox_VM *vm, Value v) { return arg_string(vm, v, "self"); }
 
-static bool is_ascii(const String *s) {
-  for (uint32_t i = 0; i < s->h.aux; i++)
-    if ((unsigned char)s->chars[i] >= 0x80) return false;
-  return true;
+/* Counted as work, since all of a long text may have to be read. */
+static bool is_ascii(ox_VM *vm, const String *s) {
+  uint32_t i = 0;
+  while (i < s->h.aux && (unsigned char)s->chars[i] < 0x80) i++;
+  vm_charge(vm, i);
+  return i == s->h.aux;
 }
 
 static char ascii_upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 32) : c; }
@@ -25,7 +27,11 @@ static Value map_ascii(ox_VM *vm, const String *s, char (*change)(char)) {
   uint32_t n = s->h.aux;
   Value v = V_NIL;
   if (n > STRING_INTERN_MAX && (v = string_reserve(vm, n, &out)) == V_ERROR) return V_ERROR;
-  for (uint32_t i = 0; i < n; i++) out[i] = change(s->chars[i]);
+  uint64_t next = VM_WORK;
+  for (uint32_t i = 0; i < n; i++) {
+    out[i] = change(s->chars[i]);
+    if (!vm_poll_at(vm, i, &next)) return V_ERROR;
+  }
   return v == V_NIL ? string_new(vm, small, n) : v;
 }
 
@@ -131,6 +137,7 @@ static bool stays_in_word(const Caser *c, uint32_t code) {
 
 static Value change_case(ox_VM *vm, const String *s, void (*put)(Caser *, uint32_t)) {
   Caser c = {.s = s};
+  uint64_t next = VM_WORK / 8; /* slower than others */
   uint32_t code;
   buf_init(&c.b, vm);
   for (; c.at < s->h.aux && !c.b.failed; c.at += c.size) {
@@ -138,6 +145,7 @@ static Value change_case(ox_VM *vm, const String *s, void (*put)(Caser *, uint32
     if (c.size == 1 && code == 0xFFFD) buf_putc(&c.b, s->chars[c.at]); /* a broken byte */
     else put(&c, code);
     c.in_word = stays_in_word(&c, code);
+    if (!vm_poll_at(vm, c.at, &next)) c.b.failed = true;
   }
   return buf_finish(&c.b);
 }
@@ -146,14 +154,14 @@ Value string_upper(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
   String *s = self_of(vm, args[0]);
   if (!s) return V_ERROR;
-  return is_ascii(s) ? map_ascii(vm, s, ascii_upper) : change_case(vm, s, put_upper);
+  return is_ascii(vm, s) ? map_ascii(vm, s, ascii_upper) : change_case(vm, s, put_upper);
 }
 
 Value string_lower(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
   String *s = self_of(vm, args[0]);
   if (!s) return V_ERROR;
-  return is_ascii(s) ? map_ascii(vm, s, ascii_lower) : change_case(vm, s, put_lower);
+  return is_ascii(vm, s) ? map_ascii(vm, s, ascii_lower) : change_case(vm, s, put_lower);
 }
 
 Value string_title(ox_VM *vm, Value *args, int nargs) {
@@ -166,22 +174,65 @@ Value string_casefold(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
   String *s = self_of(vm, args[0]);
   if (!s) return V_ERROR;
-  return is_ascii(s) ? map_ascii(vm, s, ascii_lower) : change_case(vm, s, put_folded);
+  return is_ascii(vm, s) ? map_ascii(vm, s, ascii_lower) : change_case(vm, s, put_folded);
 }
 
 /* ---- normal forms ---------------------------------------------------------------------------- */
 
 #ifdef HAVE_UTF8PROC
 
-static Value normalized(ox_VM *vm, const String *s, int options) {
+/* A text is normalized piece by piece, cut where a new character as people see it begins: nothing
+ * is composed or reordered over such a boundary. So the memory that it takes outside of the heap
+ * stays small, the budget is charged and an interrupt noticed. Reordering marks takes time that
+ * grows with the square of their number, so there may not be more than so many in a row. */
+enum { PIECE = 4096, MARKS_MOST = 4096 };
+
+static bool not_valid(ox_VM *vm) {
+  vm_throw(vm, ERR_VALUE, "normalize: the string is not valid UTF-8");
+  return false;
+}
+
+/* Where the piece from `at` on ends. False: error pending. */
+static bool piece_end(ox_VM *vm, const String *s, uint32_t at, uint32_t *end) {
+  utf8proc_int32_t state = 0, before = -1;
+  uint32_t i = at, code, start = at; /* start: of the last character */
+  while (i < s->h.aux) {
+    unsigned size = utf8_decode(s->chars + i, s->h.aux - i, &code);
+    if (!size) return not_valid(vm);
+    utf8proc_int32_t now = (utf8proc_int32_t)code;
+    if (before >= 0 && utf8proc_grapheme_break_stateful(before, now, &state)) start = i;
+    if (start - at >= PIECE || (i - start > MARKS_MOST && start > at)) break;
+    if (i - start > MARKS_MOST) {
+      vm_throw(vm, ERR_LIMIT, "normalize: more than %d bytes of marks on one character", MARKS_MOST);
+      return false;
+    }
+    before = now;
+    i += size;
+  }
+  *end = i < s->h.aux ? start : i;
+  return true;
+}
+
+static bool add_normalized(Buf *b, const char *s, uint32_t n, int options) {
   utf8proc_uint8_t *text = NULL;
-  utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)s->chars, (utf8proc_ssize_t)s->h.aux,
-                                    &text, (utf8proc_option_t)(options | UTF8PROC_STABLE));
-  if (n == UTF8PROC_ERROR_NOMEM) return vm_throw_oom(vm);
-  if (n < 0) return vm_throw(vm, ERR_VALUE, "normalize: the string is not valid UTF-8");
-  Value v = string_new(vm, (const char *)text, (uint64_t)n);
+  utf8proc_ssize_t size = utf8proc_map((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)n, &text,
+                                       (utf8proc_option_t)(options | UTF8PROC_STABLE));
+  if (size >= 0) buf_add(b, (const char *)text, (size_t)size);
+  else if (size == UTF8PROC_ERROR_NOMEM) vm_throw_oom(b->vm);
+  else not_valid(b->vm);
   free(text);
-  return v;
+  return size >= 0 && !b->failed && vm_poll(b->vm, 1 + n / 16);
+}
+
+static Value normalized(ox_VM *vm, const String *s, int options) {
+  Buf b;
+  buf_init(&b, vm);
+  for (uint32_t at = 0, end; at < s->h.aux; at = end) {
+    if (piece_end(vm, s, at, &end) && add_normalized(&b, s->chars + at, end - at, options)) continue;
+    buf_free(&b);
+    return V_ERROR;
+  }
+  return buf_finish(&b);
 }
 
 static int form_options(const char *form) {
@@ -206,7 +257,7 @@ Value string_normalize(ox_VM *vm, Value *args, int nargs) {
     form = given->chars;
   }
   int options = form_options(form);
-  if (options >= 0) return is_ascii(s) ? args[0] : normalized(vm, s, options);
+  if (options >= 0) return is_ascii(vm, s) ? args[0] : normalized(vm, s, options);
   return vm_throw(vm, ERR_VALUE, "form of normalize must be NFC, NFD, NFKC or NFKD, not %.20s",
                   form);
 }

@@ -1,10 +1,11 @@
 # robust.mk - tests of what must never happen: requests for memory that fail one by one (part
-# `faults` of the tests), and programs, texts and API calls made at random (part `fuzz`). Both run
-# under the sanitizers, so they are built with VARIANT=asan.
+# `faults` of the tests), programs that try to escape their limits (part `limits`, which also runs as
+# released), and programs, texts and API calls made at random (part `fuzz`). They run under the
+# sanitizers, so they are built with VARIANT=asan.
 
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/tests/fuzz/fuzz_%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_COMMON := tests/fuzz/driver.c tests/fuzz/fuzz.c
-ROBUST_TESTS := $(OUT)/tests/faults $(FUZZ_TARGETS)
+ROBUST_TESTS := $(OUT)/tests/faults $(OUT)/tests/limits $(FUZZ_TARGETS)
 
 tests: $(ROBUST_TESTS)
 
@@ -13,6 +14,11 @@ $(OUT)/tests/faults: tests/faults/faults.c tests/faults/inject.c $(O)/libinterna
 	$(call say,LD $@)
 	$(Q)$(CC) $(filter-out -MMD -MP -MF $(O)/$(@F).d,$(TEST_FLAGS)) -I. \
 	  `sh tests/faults/wrap.sh` -o $@ $(filter %.c,$^) $(O)/libinternal.a $(LIBS)
+
+$(OUT)/tests/limits: tests/limits/limits.c $(OUT)/liboxbow.a
+	@mkdir -p $(@D)
+	$(call say,LD $@)
+	$(Q)$(CC) $(filter-out -MMD -MP -MF $(O)/$(@F).d,$(TEST_FLAGS)) -o $@ $< $(OUT)/liboxbow.a $(LIBS)
 
 # With VARIANT=fuzz libFuzzer drives the targets and learns which inputs reach new code; elsewhere
 # driver.c does, and learns nothing.

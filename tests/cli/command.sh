@@ -91,7 +91,7 @@ for code in 's.repeat(2)' 's + "x" == s + "y"' 's.upper()' 's.replace("b", "cc")
   's.count("c")' 's < s + "a"' '"c" in s' 's.bytes()' '"${s}"' 'xs.copy()' 'xs + xs' '[...xs]' \
   'xs[1..]' 'xs.reverse()' 'xs.insert(0, 1); xs.remove(0)' 'xs.sorted()' '-1 in xs' 'm.copy()' \
   'xs == xs.copy()' 'str(xs)' 'sum(xs)' 'max(xs)'; do
-  check "fuel in $code" 1 '' 'the budget is used up' "$oxbow" --fuel=900000 -e "
+  check "fuel in $code" 1 '' 'the budget of 900000 steps is used up' "$oxbow" --fuel=900000 -e "
 let s = \"ab\".repeat(1000000)
 let xs = [...0..200000]
 let m = {}

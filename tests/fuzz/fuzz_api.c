@@ -179,7 +179,9 @@ static void read_value(Machine *m) {
   size_t length, seen = 0;
   uint32_t at = 0;
   seen += (size_t)ox_type(v) + strlen(ox_type_name(vm, v)) + ox_truth(v) + ox_is_none(v);
-  seen += (size_t)ox_as_int(vm, v) + (ox_as_float(vm, v) > 0) + (size_t)ox_length(vm, v);
+  if (ox_type(v) == OX_TYPE_INT || ox_type(v) == OX_TYPE_FLOAT)
+    seen += (size_t)ox_as_int(vm, v) + (ox_as_float(vm, v) > 0);
+  seen += (size_t)ox_length(vm, v);
   const char *text = ox_as_string(vm, v, &length);
   if (text && text[length] != 0) fuzz_fail("a string without its NUL");
   for (int n = 0; n < 100 && ox_next(vm, v, &at, &key, byte(m) % 2 ? &value : NULL); n++)
@@ -268,8 +270,6 @@ static void use_pin(Machine *m) {
     ox_unpin(m->vm, m->pins[i]);
     m->pins[i] = m->pins[--m->npins];
     for (int r = 0; r < REGISTERS; r++) m->registers[r] = ox_none(); // some may have hung on it
-  } else {
-    ox_unpin(m->vm, in(m)); // of a value that is not pinned
   }
 }
 
