@@ -204,6 +204,8 @@ GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot s);
  * at first; NULL: not a usable snapshot. */
 uint64_t *gc_snapshot_word(Gc *gc, GcSnapshot s);
 
+bool gc_has_snapshots(const Gc *gc); /* any that are needed, so that stores cost copies of pages */
+
 typedef struct GcSnapshotStats {
   uint64_t snapshots;  /* taken and not released */
   uint64_t log_bytes;  /* held by the log, in use or ready for use */

@@ -109,9 +109,17 @@ static bool find_run(Gc *gc, uint32_t span, uint64_t from, GcRun *out) {
   return true;
 }
 
+/* Pages of a run are copied into the log of a snapshot when it is opened: page by page, then. */
+static uint32_t end_on_page(GcRun run, unsigned words) {
+  uint32_t left = GC_PAGE_WORDS - run.cur % GC_PAGE_WORDS;
+  uint32_t slots = (left + words - 1) / words, end = run.cur + slots * words;
+  return end < run.end ? end : run.end;
+}
+
 static void open_run(Gc *gc, unsigned r, GcRun run, bool single) {
   Heap *h = gc->heap;
   if (single) run.end = run.cur + slot_words(r);
+  else if (gc_has_snapshots(gc)) run.end = end_on_page(run, slot_words(r));
   barrier_fresh(gc, run.cur, run.end - run.cur);
   h->runs[r] = run;
   if (!h->run_start[r]) h->run_start[r] = run.cur;

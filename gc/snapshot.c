@@ -270,8 +270,10 @@ static void thaw_all(Gc *gc) {
   while ((unit = bits_next(gc->committed, unit, end)) < end) thaw_unit(gc, unit++);
 }
 
+bool gc_has_snapshots(const Gc *gc) { return gc->snapshots && gc->snapshots->current; }
+
 uint8_t snapshot_free_state(const Gc *gc) {
-  return gc->snapshots && gc->snapshots->current ? PAGE_FREE | PAGE_FROZEN : PAGE_FREE;
+  return gc_has_snapshots(gc) ? PAGE_FREE | PAGE_FROZEN : PAGE_FREE;
 }
 
 uint64_t snapshot_bytes(const Gc *gc) {

@@ -68,6 +68,22 @@ int test_command(const Options *options);
 /* Reads, evaluates and prints until the input ends. Gives the exit status. */
 int repl_run(ox_VM *vm);
 
+/* ---- timeline.c ---- */
+typedef struct Timeline Timeline;
+Timeline *timeline_new(ox_VM *vm); /* NULL: no memory */
+void timeline_free(Timeline *t);
+/* A piece of input begins; then one of three: it stays, what it did is undone, or it did nothing. */
+void timeline_open(Timeline *t);
+void timeline_keep(Timeline *t);
+void timeline_undo_piece(Timeline *t);
+void timeline_cancel(Timeline *t);
+/* The commands :undo, :redo, :snap, :back, :branches, with their arguments. */
+void timeline_undo(Timeline *t, const char *count);
+void timeline_redo(Timeline *t, const char *count);
+void timeline_name(Timeline *t, const char *name);
+void timeline_back(Timeline *t, const char *name);
+void timeline_branches(const Timeline *t);
+
 /* ---- show.c ---- */
 /* A value as the prompt shows it, in limits, from malloc. NULL: ox_error says why not. */
 char *show_for_people(ox_VM *vm, ox_Value value, size_t *length);

@@ -11,6 +11,7 @@
 
 typedef struct Repl {
   ox_VM *vm;
+  Timeline *timeline;
   char *text;          /* the piece being typed */
   size_t length, room;
   int pieces;          /* for names in reports */
@@ -24,6 +25,9 @@ static const char help_text[] =
     "  :time CODE   runs CODE and says how long it took\n"
     "  :mem         the memory in use\n"
     "  :load FILE   runs a file as if it were typed here\n"
+    "  :undo [N]    takes back what the last N pieces of input did; :redo [N]\n"
+    "  :snap NAME   names the present state; :back NAME returns to it; :branches lists them\n"
+    "  :try CODE    runs CODE, shows what it gives, and takes back what it did\n"
     "  :help        this\n"
     "  :quit        ends the session, as Ctrl-D and `exit` do\n"
     "Tab completes names and members, arrows bring back what was typed. Lines go on where\n"
@@ -80,8 +84,18 @@ static ox_Status evaluate(Repl *r, const char *text, size_t length, const char *
   return status;
 }
 
-static void evaluate_whole(Repl *r, const char *text, size_t length, const char *name) {
+/* A piece is a transaction: what one that fails has done is undone. */
+static ox_Status evaluate_piece(Repl *r, const char *text, size_t length, const char *name) {
+  timeline_open(r->timeline);
   ox_Status status = evaluate(r, text, length, name);
+  if (status == OX_INCOMPLETE) timeline_cancel(r->timeline);
+  else if (status == OX_OK || status == OX_EXITED) timeline_keep(r->timeline);
+  else timeline_undo_piece(r->timeline);
+  return status;
+}
+
+static void evaluate_whole(Repl *r, const char *text, size_t length, const char *name) {
+  ox_Status status = evaluate_piece(r, text, length, name);
   if (status == OX_INCOMPLETE) report_failure(r->vm, status);
 }
 
@@ -140,6 +154,26 @@ static void command_mem(Repl *r, const char *rest) {
          (double)s.collect_ns / 1e6, (double)s.collect_ns_max / 1e6);
 }
 
+static void command_undo(Repl *r, const char *rest) { timeline_undo(r->timeline, rest); }
+static void command_redo(Repl *r, const char *rest) { timeline_redo(r->timeline, rest); }
+static void command_snap(Repl *r, const char *rest) { timeline_name(r->timeline, rest); }
+static void command_back(Repl *r, const char *rest) { timeline_back(r->timeline, rest); }
+static void command_branches(Repl *r, const char *rest) {
+  (void)rest;
+  timeline_branches(r->timeline);
+}
+
+static void command_try(Repl *r, const char *code) {
+  if (!*code) {
+    fputs(":try needs code: `:try xs.pop()`\n", stderr);
+    return;
+  }
+  timeline_open(r->timeline);
+  ox_Status status = evaluate(r, code, strlen(code), "<try>");
+  if (status == OX_INCOMPLETE) report_failure(r->vm, status);
+  timeline_undo_piece(r->timeline);
+}
+
 static void command_help(Repl *r, const char *rest) {
   (void)r;
   (void)rest;
@@ -151,9 +185,12 @@ static void command_quit(Repl *r, const char *rest) {
   r->quit = true;
 }
 
-const char *const repl_commands[] = {"help", "load", "mem", "quit", "time", "q", "exit", NULL};
+const char *const repl_commands[] = {"help", "load", "mem",  "quit", "time", "q",        "exit",
+                                     "undo", "redo", "snap", "back", "try",  "branches", NULL};
 static void (*const command_functions[])(Repl *r, const char *rest) = {
-    command_help, command_load, command_mem, command_quit, command_time, command_quit, command_quit,
+    command_help, command_load, command_mem,  command_quit, command_time,
+    command_quit, command_quit, command_undo, command_redo, command_snap,
+    command_back, command_try,  command_branches,
 };
 enum { COMMANDS = sizeof command_functions / sizeof *command_functions };
 
@@ -288,7 +325,7 @@ static void take_line(Repl *r, const char *text) {
   if (!append(r, text)) return;
   char name[32];
   snprintf(name, sizeof name, "<input %d>", r->pieces + 1);
-  if (evaluate(r, r->text, r->length, name) == OX_INCOMPLETE) return;
+  if (evaluate_piece(r, r->text, r->length, name) == OX_INCOMPLETE) return;
   line_remember(r->text);
   r->pieces++;
   r->length = 0;
@@ -318,7 +355,11 @@ static void read_pieces(Repl *r) {
 }
 
 int repl_run(ox_VM *vm) {
-  Repl repl = {.vm = vm};
+  Repl repl = {.vm = vm, .timeline = timeline_new(vm)};
+  if (!repl.timeline) {
+    fputs("oxbow: the system refused memory for the prompt\n", stderr);
+    return EXIT_UNCAUGHT;
+  }
   line_begin(vm);
   interrupts_keep_session(true);
   if (line_is_interactive()) printf("Oxbow %s. :help explains, Ctrl-D leaves.\n", ox_version());
@@ -327,5 +368,6 @@ int repl_run(ox_VM *vm) {
   line_end();
   interrupts_keep_session(false);
   free(repl.text);
+  timeline_free(repl.timeline);
   return repl.status;
 }
