@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mark.h"
 #include "snapshot.h"
 
 static void refuse_free(uint8_t state, uint64_t page) {
@@ -29,7 +30,9 @@ void gc_barrier_slow(uint8_t *base, uint64_t page) {
   refuse_free(state, page);
   Gc *gc = gc_host(base)->gc;
   if (state & PAGE_FROZEN) snapshot_log(gc, page);
-  if (state & PAGE_OLD) barrier_remember(gc, page);
+  if (!(state & PAGE_OLD)) return;
+  if (gc->phase == PHASE_MARK) mark_before_store(gc, page);
+  barrier_remember(gc, page);
 }
 
 void barrier_fresh_slow(Gc *gc, uint64_t page) {

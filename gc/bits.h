@@ -16,6 +16,13 @@ static inline void bits_clear(uint64_t *bits, uint64_t at) {
   bits[at >> 6] &= ~((uint64_t)1 << (at & 63));
 }
 
+/* Sets the bits of [from, to). */
+static inline void bits_set_range(uint64_t *bits, uint64_t from, uint64_t to) {
+  for (; from < to && (from & 63); from++) bits_set(bits, from);
+  for (; from + 64 <= to; from += 64) bits[from >> 6] = ~(uint64_t)0;
+  for (; from < to; from++) bits_set(bits, from);
+}
+
 /* The first set bit of [from, to), or `to`. */
 static inline uint64_t bits_next(const uint64_t *bits, uint64_t from, uint64_t to) {
   if (from >= to) return to;

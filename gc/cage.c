@@ -59,16 +59,21 @@ static void point_into(Gc *gc, const Heap *h) {
 
 /* ---- side tables: what the collector keeps beside the cage, which a fork makes anew ------------ */
 
-typedef struct Side { uint64_t next, pending, links, dirty, unswept, bytes; } Side;
+typedef struct Side {
+  uint64_t next, pending, slow_pending, links, dirty, young, stored, unswept, bytes;
+} Side;
 
 static Side lay_out_side(uint64_t pages) {
   Side s = {0};
   uint64_t map = round_up(pages * (GC_PAGE / 64), GC_PAGE);
   uint64_t per_page = round_up(pages / 8 + 8, GC_PAGE), link = round_up(pages * 4, GC_PAGE);
   s.pending = s.next + map;
-  s.links = s.pending + map;
+  s.slow_pending = s.pending + map;
+  s.links = s.slow_pending + map;
   s.dirty = s.links + 2 * link;
-  s.unswept = s.dirty + per_page;
+  s.young = s.dirty + per_page;
+  s.stored = s.young + per_page;
+  s.unswept = s.stored + per_page;
   s.bytes = s.unswept + per_page;
   return s;
 }
@@ -79,9 +84,12 @@ static bool open_side(Gc *gc, uint64_t pages) {
   if (!at) return false;
   gc->next = (uint64_t *)(at + s.next);
   gc->pending = (uint64_t *)(at + s.pending);
+  gc->slow_pending = (uint64_t *)(at + s.slow_pending);
+  gc->stored = (uint64_t *)(at + s.stored);
   gc->marker.grey.link = (uint32_t *)(at + s.links);
   gc->marker.slow.link = (uint32_t *)(at + s.links + (s.dirty - s.links) / 2);
   gc->dirty = (uint64_t *)(at + s.dirty);
+  gc->young_pages = (uint64_t *)(at + s.young);
   gc->unswept = (uint64_t *)(at + s.unswept);
   return true;
 }
@@ -143,7 +151,8 @@ void cage_close(Gc *gc) {
 }
 
 void cage_populate_next(Gc *gc, uint64_t page, uint64_t count) {
-  populate(gc, gc->next + bitword_of_page(page), count * (GC_PAGE / 64)); /* a hint */
+  populate(gc, gc->next + bitword_of_page(page), count * (GC_PAGE / 64)); /* hints */
+  populate(gc, gc->slow_pending + bitword_of_page(page), count * (GC_PAGE / 64));
 }
 
 bool cage_is_committed(Gc *gc, uint64_t page) {

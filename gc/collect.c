@@ -3,19 +3,21 @@
  * A block that has survived a collection is old: its bit in `marks` stays set (sticky mark bits,
  * Demers et al. 1990). Two kinds of collection share the work:
  *
- * Minor, at once. Marks from the roots and from the old blocks on dirty pages (barrier.c); a marked
- * block ends the search, so that only young ones are visited. All that survive are old from then on.
- * Then the spans allocated into since the last collection are swept, and no others.
+ * Minor. Marks from the roots and from the old blocks on dirty pages (barrier.c); a marked block ends
+ * the search, so that only young ones are visited. All that survive are old from then on. Then the
+ * spans allocated into since the last collection are swept, and no others. Nearly always that is a
+ * matter of one round within its budget. If not, rounds from the roots go on by turns with steps
+ * between allocations that look at dirty pages and follow what was found. What a round finds is new
+ * since the one before, so one will end within its budget, and that is the last.
  *
- * Major. Where the heap is small, or on request, at once: forget the marks, mark everything. Else in
+ * Major. Where marking is short, or on request, at once: forget the marks, mark everything. Else in
  * steps between allocations, with minor collections going on:
  *
  *   clear   the bitmap `next`, a piece at a time
- *   mark    steps follow the old blocks from those that minor collections find at the roots, on
- *           dirty pages and among the promoted (mark.c), bounded by a budget each
- *   finish  when a minor collection has left nothing to mark: report the dead, and `next` becomes
- *           `marks`. What the last round still finds is new since the one before, so it is short;
- *           where it is not, it is put off
+ *   begin   at the end of a minor collection: mark the roots (mark.c)
+ *   mark    steps follow the old blocks, bounded by a budget each
+ *   finish  with the first minor collection that ends when nothing is left to mark: report the dead,
+ *           and `next` becomes `marks`
  *
  * Afterwards, in both cases, spans are swept bit by bit (sweep.c).
  *
@@ -37,8 +39,12 @@
 enum {
   CLEAR_PAGES = 8192,       /* a step of clearing: 512 KiB of bitmap */
   STEP_LEAST_WORDS = 4096,
-  STEP_MOST_WORDS = 64 << 10,
-  FINAL_WORDS = 64 << 10,   /* what the last round may still have to mark */
+  STEP_MOST_WORDS = 192 << 10,
+  FINAL_WORDS = 256 << 10,  /* what the last round of a major one may still have to mark */
+  ROUND_WORDS = 256 << 10,  /* a round of a minor one, or a step between two rounds */
+  FINAL_DIRTY = 2048,       /* pages that the last round may have to look at */
+  MOST_STEPS = 1 << 12,     /* of a minor collection: more mean that the program is faster */
+  STRESS_WORDS = 200,       /* a round under stress */
 };
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -84,10 +90,9 @@ void collect_pauses(const Gc *gc, GcStats *out) {
 /* ---- parts ----------------------------------------------------------------------------------- */
 
 static void open_marker(Gc *gc) {
+  Marker *m = &gc->marker;
   gc->has_marked = true;
-  slab_close_runs(gc);
-  gc->marker.words = gc->marker.work = 0;
-  gc->marker.shade = gc->phase == PHASE_MARK;
+  m->words = m->work = m->fixed = m->settled = 0;
 }
 
 static void mark_roots(Gc *gc) {
@@ -97,10 +102,8 @@ static void mark_roots(Gc *gc) {
 }
 
 static void mark_weak(Gc *gc) {
-  gc->marker.weak = gc->marker.shade && !gc->marker.final;
   if (gc->config.after_mark) gc->config.after_mark(gc, gc->config.embedder);
   mark_drain(gc);
-  gc->marker.weak = false;
 }
 
 /* All that was handed out so far has been looked at. */
@@ -126,14 +129,15 @@ static void clear_marks(Gc *gc) {
   }
 }
 
-/* Gives up a major collection in progress. */
-static void abort_major(Gc *gc) {
+/* Gives up what is under way. */
+static void abandon(Gc *gc) {
   mark_abort(gc);
   gc->phase = PHASE_IDLE;
+  gc->rounds = 0;
 }
 
 void collect_forget(Gc *gc) {
-  abort_major(gc);
+  abandon(gc);
   if (!sweep_is_done(gc)) sweep_abandon(gc);
   gc->stacks.count = 0;
   gc->stepped_at = gc->heap->allocated_bytes;
@@ -144,7 +148,8 @@ void collect_full(Gc *gc) {
   if (gc->collecting) return;
   uint64_t start = os_now_ns();
   gc->collecting = true;
-  abort_major(gc);
+  abandon(gc);
+  slab_close_runs(gc);
   open_marker(gc);
   sweep_finish(gc);
   clear_marks(gc);
@@ -180,7 +185,7 @@ static void clear_step(Gc *gc) {
            (uint64_t)(to - from) * PAGE_BITWORDS * sizeof(uint64_t));
   }
   gc->clear_page = to;
-  if (to >= gc->top_page) gc->phase = PHASE_MARK;
+  if (to >= gc->top_page) gc->phase = PHASE_CLEARED;
 }
 
 /* The rest of a minor collection in which the major one ended. */
@@ -198,63 +203,140 @@ static void finish_major(Gc *gc) {
 static uint64_t step_budget(Gc *gc) {
   uint64_t rate = policy_step_rate(&gc->heap->policy);
   uint64_t words = (gc->heap->allocated_bytes - gc->stepped_at) / 8 * rate;
-  gc->stepped_at = gc->heap->allocated_bytes;
-  if (words < STEP_LEAST_WORDS) return STEP_LEAST_WORDS;
-  return words < STEP_MOST_WORDS ? words : STEP_MOST_WORDS;
-}
-
-void collect_step(Gc *gc) {
-  if (gc->collecting) return;
-  uint64_t start = os_now_ns();
-  if (gc->phase == PHASE_CLEAR) clear_step(gc);
-  else if (gc->phase == PHASE_MARK && !mark_slow_is_idle(gc)) mark_step(gc, step_budget(gc));
-  else return;
-  count_pause(gc, start);
+  uint64_t most = STEP_MOST_WORDS + (gc->heap->allocated_bytes - gc->looked_at) / 8;
+  gc->looked_at = gc->heap->allocated_bytes;
+  if (words > most) words = most; /* the rest is for the next one */
+  gc->stepped_at += words / rate * 8;
+  return words < STEP_LEAST_WORDS ? STEP_LEAST_WORDS : words;
 }
 
 /* ---- minor collections ----------------------------------------------------------------------- */
 
 /* Can the major collection end with this minor one? */
-static bool nothing_left(Gc *gc) { return gc->marker.shade && mark_step(gc, FINAL_WORDS); }
+static bool nothing_left(Gc *gc) { return gc->phase == PHASE_MARK && mark_step(gc, FINAL_WORDS); }
 
-static void minor_done(Gc *gc, uint64_t fixed, uint64_t work) {
+/* What was promoted so far is alive. */
+static void settle_promoted(Gc *gc) {
+  Marker *m = &gc->marker;
+  gc->heap->live_bytes += (m->words - m->settled) * 8;
+  m->settled = m->words;
+}
+
+static void minor_done(Gc *gc, uint64_t work) {
   Heap *h = gc->heap;
-  uint64_t promoted = gc->marker.words * 8;
+  Marker *m = &gc->marker;
   gc->minors++;
-  h->live_bytes += promoted;
-  if (gc->marker.shade) gc->marker.slow_words += gc->marker.words;
-  if (gc->marker.shade) gc->marker.slow_work += work - fixed;
+  gc->rounds = 0;
+  settle_promoted(gc);
+  if (gc->phase == PHASE_MARK || m->final) m->slow_words += m->words;
+  if (gc->phase == PHASE_MARK || m->final) m->slow_work += work - m->fixed;
   settle_counts(gc);
-  PolicyMinor minor = {h->live_bytes + h->external_bytes, promoted, fixed, work};
+  PolicyMinor minor = {h->live_bytes + h->external_bytes, m->words * 8, m->fixed, work};
   policy_minor(&h->policy, &minor);
 }
 
-void collect_minor(Gc *gc) {
-  if (gc->collecting) return;
-  if (gc->must_be_full || gc->stacks.lost) {
-    collect_full(gc);
-    return;
-  }
-  uint64_t start = os_now_ns();
-  gc->collecting = gc->minor = true;
-  open_marker(gc);
+/* From the roots. True: all that is reachable is marked. */
+static bool minor_round(Gc *gc, uint64_t budget) {
+  Marker *m = &gc->marker;
+  uint64_t start = m->work;
+  slab_close_runs(gc);
   mark_roots(gc);
-  mark_dirty_pages(gc);
   if (!gc->config.notes_stacks) mark_stacks(gc);
-  uint64_t fixed = gc->marker.work;
-  mark_drain(gc);
-  uint64_t work = gc->marker.work;
-  bool final = gc->marker.final = nothing_left(gc);
+  mark_dirty_pages(gc, budget);
+  m->fixed += m->work - start;
+  return mark_round(gc, budget) && gc->dirty_count == 0;
+}
+
+/* Between two rounds. True: the next one can be the last. */
+static bool minor_between(Gc *gc, uint64_t budget) {
+  Marker *m = &gc->marker;
+  uint64_t start = m->work;
+  m->between = true;
+  if (gc->config.stress) slab_close_runs(gc); /* the alloc bits are looked at */
+  bool clean = mark_dirty_pages(gc, budget);
+  m->fixed += m->work - start;
+  bool idle = mark_round(gc, budget);
+  m->between = false;
+  return idle && (clean || gc->dirty_count <= FINAL_DIRTY);
+}
+
+static void begin_marking(Gc *gc) {
+  gc->phase = PHASE_MARK;
+  gc->stepped_at = gc->heap->allocated_bytes;
+  mark_begin_major(gc);
+}
+
+/* Everything is marked: the rest, at once. */
+static void minor_finish(Gc *gc) {
+  Marker *m = &gc->marker;
+  uint64_t work = m->work;
+  bool final = m->final = nothing_left(gc);
   gc->minor = !final;
   mark_weak(gc);
   final_report(gc, final ? FINALS_DEAD : FINALS_YOUNG);
   if (final) finish_major(gc);
   sweep_young(gc);
-  minor_done(gc, fixed, work);
-  if (final) major_done(gc, gc->marker.slow_words, gc->marker.slow_work, false);
-  gc->marker.final = gc->marker.shade = false;
+  minor_done(gc, work);
+  if (final) major_done(gc, m->slow_words, m->slow_work, false);
+  m->final = false;
+  if (gc->phase == PHASE_CLEARED) begin_marking(gc);
+}
+
+/* One step of the minor collection under way: a round, or what is to be done before the next. */
+static void minor_step(Gc *gc, uint64_t budget) {
+  uint64_t start = os_now_ns();
+  if (gc->rounds++ > MOST_STEPS) budget = UINT64_MAX;
+  gc->looked_at = gc->heap->allocated_bytes;
+  gc->collecting = gc->minor = true;
+  if (gc->round_due) {
+    gc->round_due = false;
+    if (minor_round(gc, budget)) minor_finish(gc);
+  } else {
+    gc->round_due = minor_between(gc, budget);
+  }
+  settle_promoted(gc);
   gc->collecting = gc->minor = false;
   if (gc->config.stress) sweep_finish(gc);
+  count_pause(gc, start);
+}
+
+static uint64_t round_words(const Gc *gc) {
+  if (gc->config.stress) return STRESS_WORDS;
+  return gc->round_words ? gc->round_words : ROUND_WORDS;
+}
+
+/* Begins or goes on with a minor collection, which then may or may not be over. */
+static void minor_go_on(Gc *gc, uint64_t budget) {
+  if (gc->must_be_full || gc->stacks.lost) {
+    collect_full(gc);
+    return;
+  }
+  if (!gc->rounds) {
+    open_marker(gc);
+    gc->rounds = 1;
+    gc->round_due = true;
+  }
+  minor_step(gc, budget);
+}
+
+void collect_minor(Gc *gc) {
+  if (gc->collecting) return;
+  do minor_go_on(gc, UINT64_MAX);
+  while (gc->rounds);
+}
+
+/* A share of what is under way. */
+void collect_step(Gc *gc) {
+  if (gc->collecting) return;
+  uint64_t start = os_now_ns();
+  if (gc->rounds) {
+    minor_go_on(gc, round_words(gc));
+    return;
+  }
+  if (gc->config.stress) slab_close_runs(gc); /* the alloc bits are looked at */
+  if (gc->phase == PHASE_CLEAR) clear_step(gc);
+  else if (gc->phase == PHASE_MARK && !mark_slow_is_idle(gc)) mark_step(gc, step_budget(gc));
+  else return;
   count_pause(gc, start);
 }
 
@@ -265,8 +347,8 @@ static void major_due(Gc *gc, bool in_steps) {
     collect_full(gc);
     return;
   }
-  if (gc->phase == PHASE_IDLE && sweep_is_done(gc)) begin_major(gc);
-  collect_minor(gc);
+  if (gc->phase == PHASE_IDLE && !gc->rounds && sweep_is_done(gc)) begin_major(gc);
+  minor_go_on(gc, round_words(gc));
 }
 
 /* Under stress: all kinds in turn. */
@@ -276,9 +358,9 @@ static void collect_in_turn(Gc *gc) {
     case GC_GENERATIONAL: n % 4 == 3 ? collect_full(gc) : collect_minor(gc); break;
     case GC_INCREMENTAL:
       collect_step(gc);
-      major_due(gc, true);
+      if (!gc->rounds) major_due(gc, true);
       break;
-    case GC_ADAPTIVE: n % 2 ? collect_minor(gc) : collect_full(gc); break;
+    case GC_ADAPTIVE: n % 2 ? minor_go_on(gc, round_words(gc)) : collect_full(gc); break;
     default: collect_full(gc); break;
   }
 }
@@ -289,15 +371,17 @@ void collect_due(Gc *gc) {
     collect_in_turn(gc);
     return;
   }
-  bool major = policy_choose(p) == POLICY_MAJOR;
+  if (gc->config.mode == GC_ADAPTIVE && policy_is_behind(p)) {
+    collect_full(gc);
+    return;
+  }
+  bool major = policy_choose(p) == POLICY_MAJOR && (!gc->rounds || !policy_wants_steps(p));
   switch (gc->config.mode) {
     case GC_OFF: break;
     case GC_STOP_WORLD: collect_full(gc); break;
-    case GC_GENERATIONAL: major ? major_due(gc, false) : collect_minor(gc); break;
-    case GC_INCREMENTAL: major ? major_due(gc, true) : collect_minor(gc); break;
-    case GC_ADAPTIVE:
+    default:
       if (major) major_due(gc, policy_wants_steps(p));
-      else collect_minor(gc);
+      else minor_go_on(gc, round_words(gc));
       break;
   }
 }

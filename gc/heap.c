@@ -131,7 +131,7 @@ void *gc_alloc(Gc *gc, uint64_t words, unsigned space) {
   void *block = alloc_here(gc, words, space);
   if (block) return block;
   if (gc->config.stress || policy_due(&gc->heap->policy)) collect_due(gc);
-  else if (gc->phase != PHASE_IDLE) collect_step(gc);
+  else if (gc->phase != PHASE_IDLE || gc->rounds) collect_step(gc);
   block = alloc_any(gc, words, space);
   if (block || words > gc->heap->limit_bytes / 8) return block;
   if (!policy_may_force(&gc->heap->policy, gc->heap->limit_bytes)) return NULL;
@@ -156,6 +156,7 @@ static void uncount(Heap *h, uint64_t bytes) {
 
 void gc_release(Gc *gc, void *block) {
   uint64_t word = word_of(gc, block), bytes = gc_block_words(gc, block) * 8;
+  if (mark_keeps(gc, word)) return;
   bool known = gc->has_marked && !gc->must_be_full, old = known && bits_test(gc->marks, word);
   bool counted = !gc->must_be_full;
   if (gc->has_marked) mark_forget(gc, word);

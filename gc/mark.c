@@ -18,23 +18,34 @@
  *   it leaves the window    scan its pending blocks
  *
  * Two collections may be under way: a major one that marks old blocks in `next`, step by step, and
- * in between minor ones that mark young blocks in `marks`, at once. Three modes:
+ * in between minor ones that mark young blocks in `marks`. Each has its queue and pending bits.
  *
- *   PLAIN   no major collection is marking. Sets `marks`; what is marked already ends the search.
- *           A full collection is this, after clearing the marks
- *   SHADE   a minor one while a major one marks. Young blocks are marked in both maps: they have
- *           been scanned, for both purposes. An old block found is marked in `next` and left to the
- *           major collection, in its own queue
- *   MAJOR   a step of the major one: old blocks alone; the young are the minor one's business
+ *   PLAIN   a minor or a full collection. Sets `marks` (and `next` while a major one is marking: what
+ *           is promoted then stays); what is marked already ends the search
+ *   MAJOR   a step of the major one: old blocks alone; there were no young ones when it began
  *
- * So nothing is lost: a block scanned by the major collection whose contents changed lies on a dirty
- * page, and the next minor collection, in mode SHADE, looks at it. The two queues share `pending`:
- * scanning a block early or again does no harm.
+ * The major one keeps what was reachable when it began (a snapshot at the beginning, Yuasa 1990, by
+ * pages): it begins when a minor one has just ended, with all pages of old blocks armed, by marking
+ * the roots. Before the first store to such a page the blocks on it that are not scanned yet are
+ * (mark_before_store). So whatever the program finds and moves about is marked or will be; no page has
+ * to be looked at twice; and when the queue is empty, marking is over. The exceptions:
+ *
+ *   a block released by hand that is not scanned is kept until the next time (mark_keeps)
+ *   what is found through a weak reference is revived (gc_revive)
+ *
+ * A minor collection may have to be done in rounds, too (collect.c). The page of a block is armed
+ * when it is scanned, so that what is stored to it between two steps makes it dirty. Between rounds
+ * stacks are left alone, since they say how much of them is in use only when the roots are pushed.
+ *
+ * A dirty page is full of references to old blocks, of which a minor collection wants to know
+ * nothing. All young blocks start on pages of `young_pages`, a bitmap that is small enough for the
+ * first cache; so marks are looked at for references there alone (mode DIRTY, otherwise PLAIN).
  */
 #include "mark.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bits.h"
 #include "cage.h"
@@ -42,10 +53,11 @@
 #include "segfit.h"
 
 enum { WINDOW = 8, EDGES = 16, CHUNK_WORDS = 8704, DENSE = 24 };
-enum { PAGE_WORK = 64 }; /* what a visit to a page costs, in words to look at */
+/* What a visit to a page costs, and a ref whose mark is not at hand, in words to look at. */
+enum { PAGE_WORK = 64, EDGE_WORK = 8, DIRTY_WORK = GC_PAGE_WORDS / 4 };
 _Static_assert((int)CHUNK_WORDS >= (int)MID_MAX_WORDS,
                "a long block is a large one, alone on its page");
-typedef enum Mode { PLAIN, SHADE, MAJOR } Mode;
+typedef enum Mode { PLAIN, DIRTY, MAJOR } Mode;
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -59,19 +71,23 @@ typedef struct Trace {
   uint32_t near, last; /* the page being scanned, and that of the last block marked: their bits are
                           at hand */
   bool stress;
+  bool arm; /* pages are to be armed as they are scanned */
+  bool black; /* what is promoted is marked in `next`, too */
 } Trace;
 
 /* Refs found, their mark words being fetched. */
 typedef struct Edges {
   unsigned at, count;
+  uint32_t found; /* refs that had to wait, for the account of work */
   uint32_t ref[EDGES];
 } Edges;
 
-static Trace trace_open(Gc *gc) {
+static Trace trace_open(Gc *gc, Mode mode) {
   const Marker *m = &gc->marker;
   return (Trace){.gc = gc, .cage = (Value *)gc->base, .marks = gc->marks, .next = gc->next,
-                 .pending = gc->pending, .grey = m->grey, .slow = m->slow,
-                 .stress = gc->config.stress};
+                 .pending = mode == MAJOR ? gc->slow_pending : gc->pending, .grey = m->grey, .slow = m->slow,
+                 .stress = gc->config.stress, .arm = gc->rounds != 0,
+                 .black = gc->phase == PHASE_MARK};
 }
 
 static void trace_close(const Trace *t) {
@@ -138,13 +154,10 @@ INLINE void grey(Trace *t, PageQueue *q, uint32_t ref) {
 
 INLINE void mark_now(Trace *t, uint32_t ref, Mode mode) {
   uint64_t bit = (uint64_t)1 << (ref & 63), i = ref >> 6, old = t->marks[i] & bit;
-  if (mode == PLAIN) {
+  if (mode != MAJOR) {
     if (old) return;
     t->marks[i] |= bit;
-    grey(t, &t->grey, ref);
-  } else if (mode == SHADE && !old) {
-    t->marks[i] |= bit;
-    t->next[i] |= bit;
+    if (t->black) t->next[i] |= bit;
     grey(t, &t->grey, ref);
   } else if (old && !(t->next[i] & bit)) {
     t->next[i] |= bit;
@@ -161,6 +174,7 @@ INLINE void flush_edges(Trace *t, Edges *e, Mode mode) {
 /* A ref whose mark word is at hand does not wait. */
 INLINE void found(Trace *t, Edges *e, uint32_t ref, Mode mode) {
   uint32_t page = page_of_word(ref);
+  if (mode == DIRTY && !bits_test(t->gc->young_pages, page)) return;
   if (page == t->near || page == t->last) {
     mark_now(t, ref, mode);
     return;
@@ -174,6 +188,7 @@ INLINE void found(Trace *t, Edges *e, uint32_t ref, Mode mode) {
   }
   e->ref[e->at++ % EDGES] = ref;
   e->count++;
+  e->found++;
 }
 
 /* Under stress every ref is checked as it is found, so that a missing root or barrier shows. */
@@ -246,7 +261,7 @@ static void list_stack(Gc *gc, uint64_t holder) {
 INLINE void scan_stack(Trace *t, Edges *e, uint64_t holder, const Header *h, Part part, Mode mode) {
   uint64_t used = t->cage[holder + 1], end = 2 + (used < h->aux ? used : h->aux);
   /* Between collections `used` may be out of date: a step must not clear. */
-  if (mode != MAJOR && part.from <= 1) clear_unused(t->gc, holder, end, 2 + (uint64_t)h->aux);
+  if (mode != MAJOR && !t->gc->marker.between && part.from <= 1) clear_unused(t->gc, holder, end, 2 + (uint64_t)h->aux);
   scan_values(t, e, holder, 2, end, part, mode);
 }
 
@@ -279,18 +294,22 @@ static bool is_long(const Header *h) {
          h->aux > CHUNK_WORDS;
 }
 
-/* All but plain blocks. A long one is left to be scanned by and by where that matters. */
+INLINE WideBlock *wide_of(Gc *gc, Mode mode) { return gc->marker.wide + (mode == MAJOR); }
+
+/* A stack that a minor collection comes to. True: it is left for the next round, being noted. */
+static bool put_off_stack(Gc *gc, uint64_t at) {
+  if (!gc->config.notes_stacks) list_stack(gc, at);
+  else if (gc->marker.between) barrier_remember(gc, page_of_word(at));
+  return gc->config.notes_stacks && gc->marker.between;
+}
+
+/* All but plain blocks. A long one is left to be scanned by and by. */
 INLINE void scan_special(Trace *t, Edges *e, uint64_t at, Mode mode) {
-  Marker *m = &t->gc->marker;
   const Header *h = (const Header *)(t->cage + at);
-  if (mode == MAJOR && is_long(h)) {
-    m->wide = (uint32_t)at;
-    m->wide_from = 0;
-    return;
-  }
-  if (mode != MAJOR && (h->layout & LAYOUT_MASK) == LAYOUT_STACK && !t->gc->config.notes_stacks)
-    list_stack(t->gc, at);
-  scan_part(t, e, at, WHOLE, mode);
+  bool stack = (h->layout & LAYOUT_MASK) == LAYOUT_STACK;
+  if (mode != MAJOR && stack && put_off_stack(t->gc, at)) return;
+  if (is_long(h)) *wide_of(t->gc, mode) = (WideBlock){(uint32_t)at, 0};
+  else scan_part(t, e, at, WHOLE, mode);
 }
 
 /* A pending block leaves the queue. Nearly all are plain: values, perhaps a ref in the header. */
@@ -306,14 +325,30 @@ INLINE void scan_block(Trace *t, Edges *e, uint64_t at, Mode mode) {
     if (holds_ref(v)) found_in(t, e, (uint32_t)*v, at, mode);
 }
 
-INLINE void scan_wide_chunk(Trace *t, Edges *e) {
-  Marker *m = &t->gc->marker;
-  const Header *h = (const Header *)(t->cage + m->wide);
-  uint64_t from = m->wide_from, to = from + CHUNK_WORDS;
-  scan_part(t, e, m->wide, (Part){from, to}, MAJOR);
-  m->work += CHUNK_WORDS;
-  m->wide_from = (uint32_t)to;
-  if (to >= (uint64_t)h->aux + 2) m->wide = 0;
+/* A page of which no word of an old block may be written unnoticed from now on. */
+INLINE void arm_page(Gc *gc, uint64_t page) {
+  if (!(gc->states[page] & PAGE_OLD) && !bits_test(gc->dirty, page)) gc->states[page] |= PAGE_OLD;
+}
+
+static void arm_words(Gc *gc, uint64_t word, uint64_t n) {
+  for (uint64_t page = page_of_word(word); page <= page_of_word(word + n - 1); page++)
+    arm_page(gc, page);
+}
+
+INLINE uint64_t edge_work(Edges *e) {
+  uint64_t work = (uint64_t)e->found * EDGE_WORK;
+  e->found = 0;
+  return work;
+}
+
+INLINE void scan_wide_chunk(Trace *t, Edges *e, Mode mode) {
+  WideBlock *w = wide_of(t->gc, mode);
+  const Header *h = (const Header *)(t->cage + w->at);
+  uint64_t from = w->from, to = from + CHUNK_WORDS;
+  scan_part(t, e, w->at, (Part){from, to}, mode);
+  t->gc->marker.work += CHUNK_WORDS / 2 + edge_work(e);
+  w->from = (uint32_t)to;
+  if (to >= (uint64_t)h->aux + 2) w->at = 0;
 }
 
 /* ---- draining -------------------------------------------------------------------------------- */
@@ -323,6 +358,19 @@ static uint64_t block_words(Gc *gc, const PageDesc *d, uint64_t at) {
   return d->kind == SPAN_MID ? segfit_words(gc, at) : (uint64_t)d->pages * GC_PAGE_WORDS;
 }
 
+/* What scanning a block outside of slabs costs: not much per word, since most hold no refs; long ones
+ * are counted as they are scanned. */
+static uint64_t work_of(const Header *h, uint64_t words) {
+  return (h->layout & LAYOUT_MASK) == LAYOUT_RAW || is_long(h) ? 0 : words / 2;
+}
+
+/* The last slot of a page may reach into the next one. */
+INLINE void arm_slots(Gc *gc, const PageDesc *d, uint32_t page) {
+  arm_page(gc, page);
+  const PageDesc *next = d + 1;
+  if (next->kind == SPAN_SLAB && next->back == d->back + 1) arm_page(gc, (uint64_t)page + 1);
+}
+
 INLINE void scan_page(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode) {
   uint64_t *pending = t->pending + bitword_of_page(page), first = word_of_page(page);
   uint64_t words = 0, blocks = 0, work = PAGE_WORK;
@@ -330,6 +378,7 @@ INLINE void scan_page(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode
   uint64_t slot = d->kind == SPAN_SLAB ? gc_class_words[d->run % GC_CLASSES] : 0;
   q->link[page] = 0;
   t->near = page;
+  if (t->arm && slot) arm_slots(t->gc, d, page);
   for (unsigned i = 0; i < PAGE_BITWORDS; i++, first += 64) {
     for (uint64_t bits; (bits = pending[i]) != 0;) {
       uint64_t at = first + (unsigned)__builtin_ctzll(bits);
@@ -337,7 +386,8 @@ INLINE void scan_page(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode
       if (!slot) {
         uint64_t size = block_words(t->gc, d, at);
         words += size;
-        work += (((const Header *)(t->cage + at))->layout & LAYOUT_MASK) == LAYOUT_RAW ? 0 : size / 2;
+        if (t->arm) arm_words(t->gc, at, size);
+        work += work_of((const Header *)(t->cage + at), size);
       }
       blocks++;
       scan_block(t, e, at, mode);
@@ -345,7 +395,7 @@ INLINE void scan_page(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode
   }
   words += blocks * slot;
   q->blocks += (uint32_t)blocks;
-  t->gc->marker.work += work + blocks * slot;
+  t->gc->marker.work += work + blocks * slot + edge_work(e);
   if (++q->visits == stage_visits[q->stage]) next_stage(q);
   if (mode == MAJOR) t->gc->marker.slow_words += words;
   else t->gc->marker.words += words;
@@ -375,19 +425,19 @@ static void put_back(PageQueue *q, const uint32_t *window, unsigned at, unsigned
 }
 
 INLINE void drain(Gc *gc, Mode mode, uint64_t limit) {
-  Trace t = trace_open(gc);
+  Trace t = trace_open(gc, mode);
   Edges e = {0};
   PageQueue *q = mode == MAJOR ? &t.slow : &t.grey;
   uint32_t window[WINDOW];
   unsigned at = 0, count = 0;
-  while (mode != MAJOR || gc->marker.work < limit) {
+  while (gc->marker.work < limit) {
     for (; count < WINDOW && q->head; count++) {
       uint32_t page = window[(at + count) % WINDOW] = dequeue(q);
       __builtin_prefetch(t.pending + bitword_of_page(page), 1);
       if (count >= WINDOW / 2) fetch_blocks(&t, window[(at + WINDOW / 2) % WINDOW]);
     }
-    if (mode == MAJOR && gc->marker.wide) {
-      scan_wide_chunk(&t, &e);
+    if (wide_of(gc, mode)->at) {
+      scan_wide_chunk(&t, &e, mode);
     } else if (count) {
       scan_page(&t, &e, q, window[at], mode);
       at = (at + 1) % WINDOW;
@@ -403,75 +453,83 @@ INLINE void drain(Gc *gc, Mode mode, uint64_t limit) {
   trace_close(&t);
 }
 
-bool mark_slow_is_idle(Gc *gc) { return !gc->marker.slow.head && !gc->marker.wide; }
+bool mark_slow_is_idle(Gc *gc) { return !gc->marker.slow.head && !wide_of(gc, MAJOR)->at; }
+
+static uint64_t limit_for(Gc *gc, uint64_t budget) {
+  uint64_t limit = gc->marker.work + budget;
+  return limit < budget ? UINT64_MAX : limit;
+}
 
 bool mark_step(Gc *gc, uint64_t budget) {
-  uint64_t start = gc->marker.work, limit = start + budget;
-  drain(gc, MAJOR, limit < budget ? UINT64_MAX : limit);
+  uint64_t start = gc->marker.work;
+  drain(gc, MAJOR, limit_for(gc, budget));
   gc->marker.slow_work += gc->marker.work - start;
   return mark_slow_is_idle(gc);
 }
 
-/* The roots pushed since. */
-static void take_roots(Gc *gc) {
-  Trace t = trace_open(gc);
-  Marker *m = &gc->marker;
-  for (unsigned i = 0; i < m->root_count; i++) {
-    if (m->shade) mark_now(&t, m->roots[i], SHADE);
-    else mark_now(&t, m->roots[i], PLAIN);
-  }
-  m->root_count = 0;
+/* The roots pushed since, for one purpose. */
+INLINE void take_roots_as(Gc *gc, Mode mode) {
+  Trace t = trace_open(gc, mode);
+  for (unsigned i = 0; i < gc->marker.root_count; i++) mark_now(&t, gc->marker.roots[i], mode);
   trace_close(&t);
 }
 
-void mark_drain(Gc *gc) {
+/* When the major collection begins, they are its own; in its last round anyone's. */
+static void take_roots(Gc *gc) {
   Marker *m = &gc->marker;
-  take_roots(gc);
-  if (!m->shade) {
-    drain(gc, PLAIN, 0);
-    return;
-  }
-  do drain(gc, SHADE, 0);
-  while (m->final && !mark_slow_is_idle(gc) && mark_step(gc, UINT64_MAX));
+  if (!m->begin) take_roots_as(gc, PLAIN);
+  if (m->begin || m->final) take_roots_as(gc, MAJOR);
+  m->root_count = 0;
 }
 
-void mark_abort(Gc *gc) {
-  PageQueue *q = &gc->marker.slow;
+bool mark_round(Gc *gc, uint64_t budget) {
+  take_roots(gc);
+  drain(gc, PLAIN, limit_for(gc, budget));
+  return !gc->marker.grey.head && !wide_of(gc, PLAIN)->at;
+}
+
+void mark_drain(Gc *gc) {
+  do mark_round(gc, UINT64_MAX);
+  while (gc->marker.final && !mark_slow_is_idle(gc) && mark_step(gc, UINT64_MAX));
+}
+
+static void drop_queue(PageQueue *q, uint64_t *pending) {
   while (q->head) {
     uint32_t page = dequeue(q);
     q->link[page] = 0;
-    for (unsigned i = 0; i < PAGE_BITWORDS; i++) gc->pending[bitword_of_page(page) + i] = 0;
+    for (unsigned i = 0; i < PAGE_BITWORDS; i++) pending[bitword_of_page(page) + i] = 0;
   }
-  gc->marker.wide = 0;
+}
+
+void mark_abort(Gc *gc) {
+  drop_queue(&gc->marker.slow, gc->slow_pending);
+  drop_queue(&gc->marker.grey, gc->pending);
+  gc->marker.root_count = 0;
+  memset(gc->marker.wide, 0, sizeof gc->marker.wide);
 }
 
 void mark_forget(Gc *gc, uint64_t word) {
+  WideBlock *wide = gc->marker.wide;
   bits_clear(gc->marks, word);
-  if (gc->phase == PHASE_IDLE) return;
-  bits_clear(gc->next, word);
+  if (gc->phase != PHASE_IDLE) bits_clear(gc->next, word);
+  if (gc->phase == PHASE_IDLE && !gc->rounds) return;
   bits_clear(gc->pending, word);
-  if (gc->marker.wide == word) gc->marker.wide = 0;
+  bits_clear(gc->slow_pending, word);
+  for (int i = 0; i < 2; i++)
+    if (wide[i].at == word) wide[i].at = 0;
 }
 
 /* ---- what a minor collection starts from ----------------------------------------------------- */
 
-INLINE void scan_any_part(Trace *t, Edges *e, uint64_t holder, Part part) {
-  if (t->gc->marker.shade) scan_part(t, e, holder, part, SHADE);
-  else scan_part(t, e, holder, part, PLAIN);
-}
-
-INLINE void flush_any(Trace *t, Edges *e) {
-  if (t->gc->marker.shade) flush_edges(t, e, SHADE);
-  else flush_edges(t, e, PLAIN);
-}
-
 /* Those words of an old block that lie on the page. A stack whose header does is scanned as a
- * whole: gc_note_stack. */
-INLINE void scan_on_page(Trace *t, Edges *e, uint64_t at, uint64_t first) {
+ * whole, see gc_note_stack; not between rounds, then it is true that it was left out. */
+INLINE bool scan_on_page(Trace *t, Edges *e, uint64_t at, uint64_t first) {
   const Header *h = (const Header *)(t->cage + at);
   bool noted = at >= first && (h->layout & LAYOUT_MASK) == LAYOUT_STACK;
   uint64_t from = at < first ? first - at : 0;
-  scan_any_part(t, e, at, noted ? WHOLE : (Part){from, first + GC_PAGE_WORDS - at});
+  if (noted && t->gc->marker.between) return true;
+  scan_part(t, e, at, noted ? WHOLE : (Part){from, first + GC_PAGE_WORDS - at}, DIRTY);
+  return false;
 }
 
 /* Where to look for the first block that reaches into the page. */
@@ -482,34 +540,113 @@ static uint64_t first_on_page(Gc *gc, uint32_t span, uint64_t first) {
   return d->kind == SPAN_MID ? bits_previous(gc->marks, start, first) : start;
 }
 
+/* The page is armed again if it can be. */
 static void scan_dirty_page(Trace *t, Edges *e, uint32_t page) {
   Gc *gc = t->gc;
   uint32_t span = page_span(gc, page);
+  bool stack = false;
+  bits_clear(gc->dirty, page);
+  gc->dirty_count--;
   if (!span) return; /* it was freed since */
   uint64_t first = word_of_page(page), end = first + GC_PAGE_WORDS;
   uint64_t at = first_on_page(gc, span, first);
   if (gc->table[span].kind == SPAN_LARGE) end = at + 1;
   for (at = bits_next(gc->marks, at, end); at < end; at = bits_next(gc->marks, at + 1, end))
-    scan_on_page(t, e, at, first);
+    stack |= scan_on_page(t, e, at, first);
   gc->states[page] |= PAGE_OLD;
-  gc->marker.work += GC_PAGE_WORDS;
+  if (stack) barrier_remember(gc, page);
+  gc->marker.work += DIRTY_WORK + edge_work(e);
 }
 
 static uint64_t dirty_words(Gc *gc) { return gc->top_page / 64 + 1; }
 
-void mark_dirty_pages(Gc *gc) {
-  Trace t = trace_open(gc);
+bool mark_dirty_pages(Gc *gc, uint64_t budget) {
+  Trace t = trace_open(gc, DIRTY);
   Edges e = {0};
-  for (uint64_t i = 0, n = gc->dirty_count ? dirty_words(gc) : 0; i < n; i++) {
-    while (gc->dirty[i]) {
-      uint32_t page = (uint32_t)(64 * i) + (unsigned)__builtin_ctzll(gc->dirty[i]);
-      gc->dirty[i] &= gc->dirty[i] - 1;
-      scan_dirty_page(&t, &e, page);
-    }
-  }
-  flush_any(&t, &e);
+  uint64_t limit = limit_for(gc, budget), i = 0, n = gc->dirty_count ? dirty_words(gc) : 0;
+  for (; i < n && gc->marker.work < limit; i++)
+    for (uint64_t bits = gc->dirty[i]; bits; bits &= bits - 1)
+      scan_dirty_page(&t, &e, (uint32_t)(64 * i) + (unsigned)__builtin_ctzll(bits));
+  flush_edges(&t, &e, DIRTY);
   trace_close(&t);
-  gc->dirty_count = 0;
+  return i == n;
+}
+
+/* A listed stack may have been released since, and its place used again. */
+static bool is_old_stack(Gc *gc, uint32_t ref) {
+  if ((gc->states[page_of_word(ref)] & PAGE_FREE) || !bits_test(gc->marks, ref)) return false;
+  const Header *h = (const Header *)gc_ptr(gc->base, (Ref){ref});
+  return (h->layout & LAYOUT_MASK) == LAYOUT_STACK;
+}
+
+/* ---- the beginning of a major collection ------------------------------------------------------ */
+
+/* It will scan the block, which may be free by then otherwise. */
+static bool is_unscanned(Gc *gc, uint64_t at) {
+  return !bits_test(gc->next, at) || bits_test(gc->slow_pending, at) || wide_of(gc, MAJOR)->at == at;
+}
+
+static void scan_before(Trace *t, Edges *e, uint32_t page) {
+  Gc *gc = t->gc;
+  uint32_t span = page_span(gc, page);
+  if (!span) return;
+  uint64_t first = word_of_page(page), end = first + GC_PAGE_WORDS;
+  uint64_t at = first_on_page(gc, span, first);
+  if (gc->table[span].kind == SPAN_LARGE) end = at + 1;
+  for (at = bits_next(gc->marks, at, end); at < end; at = bits_next(gc->marks, at + 1, end)) {
+    const Header *h = (const Header *)(t->cage + at);
+    bool noted = at >= first && (h->layout & LAYOUT_MASK) == LAYOUT_STACK;
+    uint64_t from = at < first ? first - at : 0;
+    if (is_unscanned(gc, at))
+      scan_part(t, e, at, noted ? WHOLE : (Part){from, first + GC_PAGE_WORDS - at}, MAJOR);
+  }
+}
+
+/* In the last round nothing is left to be kept, and nothing must be put into the queue any more. */
+void mark_before_store(Gc *gc, uint64_t page) {
+  if (gc->marker.final || bits_test(gc->stored, page)) return;
+  bits_set(gc->stored, page);
+  Trace t = trace_open(gc, MAJOR);
+  t.stress = false; /* the alloc bits are out of date */
+  Edges e = {0};
+  scan_before(&t, &e, (uint32_t)page);
+  flush_edges(&t, &e, MAJOR);
+  trace_close(&t);
+}
+
+void mark_begin_major(Gc *gc) {
+  memset(gc->stored, 0, gc->top_page / 8 + 1);
+  gc->marker.begin = true;
+  if (gc->config.mark_roots) gc->config.mark_roots(gc, gc->config.embedder);
+  mark_root_area(gc);
+  if (gc->heap->finals) gc_mark_ref(gc, (Ref){gc->heap->finals});
+  take_roots(gc);
+  gc->marker.begin = false;
+  Trace t = trace_open(gc, MAJOR);
+  Edges e = {0};
+  for (uint64_t i = 0, n = gc->stacks.count; i < n; i++)
+    if (is_old_stack(gc, gc->stacks.refs[i])) scan_part(&t, &e, gc->stacks.refs[i], WHOLE, MAJOR);
+  flush_edges(&t, &e, MAJOR);
+  trace_close(&t);
+  /* The stacks that the embedder has just noted. */
+  for (uint64_t i = 0, n = gc->dirty_count ? dirty_words(gc) : 0; i < n; i++)
+    for (uint64_t bits = gc->dirty[i]; bits; bits &= bits - 1)
+      mark_before_store(gc, 64 * i + (unsigned)__builtin_ctzll(bits));
+}
+
+bool mark_keeps(Gc *gc, uint64_t word) {
+  const Header *h = (const Header *)gc_ptr(gc->base, (Ref){(uint32_t)word});
+  if (gc->phase != PHASE_MARK || !bits_test(gc->marks, word) || !is_unscanned(gc, word)) return false;
+  if ((h->layout & LAYOUT_MASK) == LAYOUT_RAW && !(h->layout & LAYOUT_AUX_REF)) return false;
+  gc_revive(gc, (Ref){(uint32_t)word});
+  return true;
+}
+
+void gc_revive(Gc *gc, Ref r) {
+  if (gc->phase != PHASE_MARK) return;
+  Trace t = trace_open(gc, MAJOR);
+  mark_now(&t, r.w, MAJOR);
+  trace_close(&t);
 }
 
 void mark_forget_dirty(Gc *gc) {
@@ -524,19 +661,13 @@ void mark_forget_dirty(Gc *gc) {
 
 /* ---- stacks ---------------------------------------------------------------------------------- */
 
-/* A listed stack may have been released since, and its place used again. */
-static bool is_old_stack(Gc *gc, uint32_t ref) {
-  if ((gc->states[page_of_word(ref)] & PAGE_FREE) || !bits_test(gc->marks, ref)) return false;
-  const Header *h = (const Header *)gc_ptr(gc->base, (Ref){ref});
-  return (h->layout & LAYOUT_MASK) == LAYOUT_STACK;
-}
-
 void mark_stacks(Gc *gc) {
-  Trace t = trace_open(gc);
+  Trace t = trace_open(gc, DIRTY);
   Edges e = {0};
   for (uint64_t i = 0, n = gc->stacks.count; i < n; i++)
-    if (is_old_stack(gc, gc->stacks.refs[i])) scan_any_part(&t, &e, gc->stacks.refs[i], WHOLE);
-  flush_any(&t, &e);
+    if (is_old_stack(gc, gc->stacks.refs[i])) scan_part(&t, &e, gc->stacks.refs[i], WHOLE, DIRTY);
+  gc->marker.work += edge_work(&e);
+  flush_edges(&t, &e, DIRTY);
   trace_close(&t);
 }
 
@@ -558,11 +689,9 @@ void mark_close(Gc *gc) { free(gc->stacks.refs); }
 
 /* ---- roots ----------------------------------------------------------------------------------- */
 
-/* What after_mark keeps alive for the sake of weak entries must not keep old blocks alive that the
- * major collection may find dead: it would see them shaded anew each time. */
 void gc_mark_ref(Gc *gc, Ref r) {
   Marker *m = &gc->marker;
-  if (!r.w || (m->weak && bits_test(gc->marks, r.w))) return;
+  if (!r.w) return;
   if (gc->config.stress) check_ref(gc, r.w, 0);
   if (m->root_count == MARKER_ROOTS) take_roots(gc);
   __builtin_prefetch(gc->marks + (r.w >> 6), 1);

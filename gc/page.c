@@ -105,6 +105,7 @@ void page_list_young(Gc *gc, uint32_t span) {
   PageDesc *d = gc->table + span;
   if (d->flags & SPAN_YOUNG) return;
   page_edit(gc, span)->flags |= SPAN_YOUNG;
+  bits_set_range(gc->young_pages, span, span + (d->kind == SPAN_LARGE ? 1 : (uint64_t)d->pages));
   d->young_next = *list;
   page_edit(gc, span + 1)->young_before = 0;
   if (*list) page_edit(gc, *list + 1)->young_before = span;

@@ -1,8 +1,8 @@
 #include "policy.h"
 
 enum {
-  LEAST_RATE = 2, MOST_RATE = 16, /* words marked per word handed out */
-  GOAL_RATE = 4, /* likewise, where the goal asks for a collection as often as possible */
+  LEAST_RATE = 2, MOST_RATE = 64, /* words marked per word handed out */
+  GOAL_RATE = 8, /* likewise, where the goal asks for a collection as often as possible */
 };
 
 static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
@@ -56,6 +56,10 @@ uint64_t policy_step_rate(const Policy *p) {
   return most(LEAST_RATE, least(rate, MOST_RATE));
 }
 
+bool policy_is_behind(const Policy *p) {
+  return wants_minors(p) && p->old + p->debt > p->live + 2 * room(p);
+}
+
 static void set_budget(Policy *p) {
   p->total += p->debt;
   p->debt = 0;
@@ -82,6 +86,9 @@ void policy_set_goal(Policy *p, uint64_t goal) {
 
 PolicyChoice policy_choose(const Policy *p) {
   if (p->kinds == POLICY_FULL_ONLY || p->old >= p->old_limit) return POLICY_MAJOR;
+  /* Large blocks may have made the debt so large that to promote them would use up the room. */
+  if (p->kinds == POLICY_ADAPTS && is_small(p) && p->old + p->debt > p->live + room(p))
+    return POLICY_MAJOR;
   if (wants_minors(p)) return POLICY_MINOR;
   return p->fulls >= POLICY_LOOK_AGAIN ? POLICY_MINOR : POLICY_MAJOR;
 }

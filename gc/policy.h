@@ -43,7 +43,7 @@
 #define POLICY_LEAST_BUDGET ((uint64_t)256 << 10) /* where the size of the heap is prescribed */
 enum { POLICY_SETTLE_SHARE = 8 };
 #define POLICY_EASY_ROOM ((uint64_t)8 << 20) /* a small heap may grow threefold up to this */
-#define POLICY_SMALL_WORK ((uint64_t)1 << 20) /* words to look at for a full mark */
+#define POLICY_SMALL_WORK ((uint64_t)4 << 20) /* words to look at for a full mark */
 /* So many collections in a row may gain next to nothing at the limit before memory counts as
  * exhausted: else a heap 99 % full would crawl for ever instead of failing. */
 enum { POLICY_POOR_MAX = 8, POLICY_POOR_SHARE = 32 };
@@ -97,6 +97,9 @@ PolicyChoice policy_choose(const Policy *p);
 bool policy_wants_steps(const Policy *p);
 /* Words to look at per word handed out so that a major collection ends within the room. */
 uint64_t policy_step_rate(const Policy *p);
+/* Has so much been handed out while collections were under way that they had better be given up for a
+ * full one at once? */
+bool policy_is_behind(const Policy *p);
 /* A major collection ended with so many bytes alive, for which it looked at so many words; it was
  * `full` if done at once, by itself. */
 void policy_major(Policy *p, uint64_t live, uint64_t work, bool full);

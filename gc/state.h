@@ -74,6 +74,7 @@ typedef struct Heap {
   uint8_t ready_epoch; /* changes when those lists are dropped */
   uint32_t young;       /* slabs and middle spans allocated into since the last collection */
   uint32_t young_large; /* large blocks made since then */
+  uint32_t late; /* slabs that a minor collection left to be swept later, see sweep.c */
   Fit fit;
   Policy policy;
   uint64_t cage_pages, first_page; /* pages for blocks are [first_page, cage_pages) */
@@ -102,24 +103,30 @@ typedef struct PageQueue {
   uint32_t visits, blocks, fifo_blocks;
 } PageQueue;
 
+/* A long block that is scanned piece by piece, up to word `from` so far; at 0: none. */
+typedef struct WideBlock { uint32_t at, from; } WideBlock;
+
 /* The state of marking, see mark.c. */
 typedef struct Marker {
   PageQueue grey;  /* of the collection that runs */
   PageQueue slow;  /* of the major collection that is done in steps */
   uint32_t roots[MARKER_ROOTS]; /* pushed, their mark words being fetched */
   unsigned root_count;
-  uint32_t wide, wide_from; /* a long object that the major collection has scanned up to there */
+  WideBlock wide[2]; /* of the collection that runs, and of the major one in steps */
   uint64_t words;           /* in blocks scanned, of the collection that runs */
   uint64_t slow_words;      /* the same of the major one */
   uint64_t slow_work;       /* words it has looked at */
   uint64_t work;            /* words looked at, for budgets */
-  bool shade;               /* a major collection is marking: old objects found are its business */
-  bool final;               /* the last round of the major one: everything is followed to the end */
-  bool weak;                /* after_mark runs: what it pushes keeps no old object alive */
+  uint64_t fixed;           /* of them, those that a larger young generation would not make more */
+  uint64_t settled;         /* of `words`, those counted as live already */
+  bool begin;               /* roots pushed are those that a major collection begins with */
+  bool final;               /* its last round: what is pushed is followed to the end */
+  bool between;             /* a step between two rounds: see mark.c on stacks */
 } Marker;
 
-/* What a major collection is at. It clears its bitmap, marks, and sweeps, all in steps. */
-typedef enum Phase { PHASE_IDLE, PHASE_CLEAR, PHASE_MARK } Phase;
+/* What a major collection is at. It clears its bitmap, waits for the end of a minor one, marks, and
+ * sweeps, all in steps. */
+typedef enum Phase { PHASE_IDLE, PHASE_CLEAR, PHASE_CLEARED, PHASE_MARK } Phase;
 
 /* How long the collector stopped the program: 4 buckets to each power of two of nanoseconds. */
 enum { PAUSE_BUCKETS = 160 };
@@ -140,7 +147,10 @@ struct Gc {
   uint64_t *marks; /* the same indexing: blocks that survived a collection, the old ones */
   uint64_t *next;  /* the marks of a major collection in progress; then they change places */
   uint64_t *pending; /* marked, to be scanned */
+  uint64_t *slow_pending; /* likewise, by the major collection in steps */
   uint64_t *dirty;   /* by page: holds old blocks, changed since the last collection */
+  uint64_t *stored;  /* by page: stored to since the major collection began to mark */
+  uint64_t *young_pages; /* by page: young blocks may start there */
   uint64_t *unswept; /* by page: a span that starts here is not swept since the last major one */
   uint8_t *states; /* page_state */
   void *side;      /* the mapping that holds next ... unswept and the queues' links */
@@ -154,8 +164,12 @@ struct Gc {
   uint32_t sweep_page;  /* how far sweeping in address order has come, or SWEEP_DONE */
   uint32_t clear_page;  /* likewise clearing `next` */
   uint64_t dirty_count;
-  uint64_t stepped_at;  /* Heap.allocated_bytes at the last step of marking */
+  uint64_t stepped_at;  /* Heap.allocated_bytes up to which steps of marking have kept pace */
+  uint64_t looked_at;   /* the same when the last step of any kind was made */
   Phase phase;
+  uint32_t rounds; /* steps of the minor collection under way, and 1; 0: there is none */
+  bool round_due;  /* its next step is a round */
+  uint64_t round_words; /* tests: the budget of a step; 0: the usual one */
   StackList stacks;
   bool has_marked; /* the mark bitmaps may hold something */
   bool collecting, minor, must_be_full;

@@ -2,7 +2,8 @@
  *
  * After a minor collection nothing can have died but what was allocated since the last one. The
  * spans that were allocated into are in a list, and sweeping them is proportional to the young
- * generation, whatever the size of the heap.
+ * generation, whatever the size of the heap. Where that is large, some slabs are left for later, in
+ * a list of their own, and count as unswept until they are.
  *
  * After a major collection every span is unswept (a bit per page in a side table, so that no
  * descriptor is written). They are swept in address order, some with each span that an allocator
@@ -20,7 +21,7 @@
 #include "segfit.h"
 #include "slab.h"
 
-enum { SPANS_PER_ALLOCATION = 16 };
+enum { SPANS_PER_ALLOCATION = 16, SPANS_AT_ONCE = 256 };
 
 /* Under stress the words of dead blocks are overwritten, so that a missing root is noticed. */
 static void poison_dead(Gc *gc, uint32_t span) {
@@ -48,35 +49,55 @@ static void sweep_any(Gc *gc, uint32_t span) {
 
 /* ---- young spans ----------------------------------------------------------------------------- */
 
+static void put_off(Gc *gc, uint32_t span) {
+  bits_set(gc->unswept, span);
+  page_edit(gc, span)->young_next = gc->heap->late;
+  gc->heap->late = span;
+}
+
 void sweep_young(Gc *gc) {
   slab_forget_spans(gc);
   large_sweep_young(gc);
+  unsigned swept = 0;
   for (uint32_t span; (span = gc->heap->young) != 0;) {
     page_unlist_young(gc, span);
-    sweep_any(gc, span);
+    if (swept++ < SPANS_AT_ONCE || gc->table[span].kind != SPAN_SLAB) sweep_any(gc, span);
+    else put_off(gc, span);
   }
+  memset(gc->young_pages, 0, gc->top_page / 8 + 1);
+}
+
+static uint32_t take_late(Gc *gc) {
+  uint32_t span = gc->heap->late;
+  PageDesc *d = page_edit(gc, span);
+  gc->heap->late = d->young_next;
+  d->young_next = 0;
+  return span;
 }
 
 /* ---- all spans ------------------------------------------------------------------------------- */
 
 void sweep_begin(Gc *gc) {
+  while (gc->heap->late) take_late(gc); /* it is one of all */
   memset(gc->unswept, 0xFF, gc->top_page / 8 + 1);
   slab_forget_lists(gc);
   gc->sweep_page = (uint32_t)gc->heap->first_page;
 }
 
 void sweep_abandon(Gc *gc) {
+  while (gc->heap->late) take_late(gc);
   memset(gc->unswept, 0, gc->top_page / 8 + 1);
   gc->sweep_page = SWEEP_DONE;
 }
 
-bool sweep_is_done(Gc *gc) { return gc->sweep_page == SWEEP_DONE; }
+bool sweep_is_done(Gc *gc) { return gc->sweep_page == SWEEP_DONE && !gc->heap->late; }
 
 void sweep_span(Gc *gc, uint32_t span) {
   if (!sweep_is_done(gc) && bits_test(gc->unswept, span)) sweep_any(gc, span);
 }
 
 bool sweep_step(Gc *gc, unsigned spans) {
+  for (; spans && gc->heap->late; spans--) sweep_any(gc, take_late(gc));
   while (spans-- && !sweep_is_done(gc)) {
     uint32_t span = page_next_span(gc, &gc->sweep_page);
     if (span && bits_test(gc->unswept, span)) sweep_any(gc, span);

@@ -113,16 +113,21 @@ bool gc_holds(Gc *gc, Ref r) {
   return is_block(gc, r.w);
 }
 
+/* Marked and not scanned, or not to its end. */
+static bool is_unfinished(Gc *gc, uint64_t block) {
+  const WideBlock *wide = gc->marker.wide;
+  return bits_test(gc->pending, block) || bits_test(gc->slow_pending, block) ||
+         wide[0].at == block || wide[1].at == block;
+}
+
 /* Edges that no collection would find. Stacks are written to without a barrier. */
 static const char *check_colours(Check *c, uint64_t word, uint32_t ref) {
   Gc *gc = c->gc;
   uint64_t holder = c->holder;
-  if (!holder || !bits_test(gc->marks, holder) || bits_test(gc->dirty, page_of_word(word)))
+  if (!holder || !bits_test(gc->marks, holder) || bits_test(gc->dirty, page_of_word(word)) ||
+      is_unfinished(gc, holder))
     return NULL;
-  if (!bits_test(gc->marks, ref)) return "an old block refers to a young one on a clean page";
-  bool scanned = gc->phase == PHASE_MARK && bits_test(gc->next, holder) &&
-                 !bits_test(gc->pending, holder) && gc->marker.wide != holder;
-  return scanned && !bits_test(gc->next, ref) ? "a scanned block refers to an unmarked one" : NULL;
+  return bits_test(gc->marks, ref) ? NULL : "an old block refers to a young one on a clean page";
 }
 
 static const char *check_ref(Check *c, uint64_t word, uint32_t ref) {
@@ -150,7 +155,7 @@ static uint64_t words_claimed(const Header *h, unsigned pairs) {
 
 static const char *check_armed(Check *c, uint64_t at, uint64_t words) {
   Gc *gc = c->gc;
-  if (!bits_test(gc->marks, at)) return NULL;
+  if (!bits_test(gc->marks, at) || (gc->rounds && is_unfinished(gc, at))) return NULL;
   for (uint64_t page = page_of_word(at); page <= page_of_word(at + words - 1); page++)
     if (!(gc->states[page] & PAGE_OLD) == !bits_test(gc->dirty, page))
       return "a page with old blocks is neither armed nor dirty, or both";
@@ -226,7 +231,8 @@ static const char *check_young_lists(Check *c) {
     *c->where = word_of_page(span);
     flagged += (d->flags & SPAN_YOUNG) != 0;
     for (uint64_t i = bitword_of_page(span); i < bitword_of_page(span + end); i++) {
-      if (gc->pending[i] && gc->phase == PHASE_IDLE) return "a pending block between collections";
+      if (gc->pending[i] && gc->phase == PHASE_IDLE && !gc->rounds)
+        return "a pending block between collections";
       if (gc->marks[i] & ~gc->bits[i]) return "a mark on no block";
       if ((gc->bits[i] & ~gc->marks[i]) && !(d->flags & SPAN_YOUNG))
         return "a young block in a span not listed";

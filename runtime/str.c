@@ -184,6 +184,7 @@ static inline Value intern_bytes(ox_VM *vm, const char *bytes, uint64_t n) {
   if (n <= 1) return n == 0 ? vm->st->empty_string : string_byte(vm, (uint8_t)*bytes);
   uint32_t hash = hash_bytes(vm->st->hash_seed, bytes, n);
   String *s = table_find(vm, bytes, n, hash);
+  if (s) gc_revive(vm->gc, gc_ref(vm->cage, s)); /* the table is weak */
   return s ? flat_rooted(vm, s) : table_add(vm, bytes, n, hash);
 }
 

@@ -33,7 +33,7 @@ Test(gc_policy, room) {
       {0, 64 << 20, 0, 50, 0, 256 << 10},
       {0, 64 << 20, 0, 0, 80 << 20, 16 << 20},          /* up to the goal */
       {0, 64 << 20, 0, 0, 200 << 20, 32 << 20},         /* which is far away */
-      {0, 64 << 20, 4 << 20, 0, 64 << 20, 8 << 20},     /* beyond it: half of the time */
+      {0, 64 << 20, 8 << 20, 0, 64 << 20, 8 << 20},     /* beyond it: half of the time */
       {0, 64 << 20, 0, 0, 64 << 20, 256 << 10},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
