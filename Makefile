@@ -69,6 +69,12 @@ else
   $(error VARIANT is release, debug, asan, tsan, fuzz or cov, not "$(VARIANT)")
 endif
 O := $(BUILD)/obj/$(VARIANT)-$(COMPILER)
+ifdef BOEHM
+  OUT := $(OUT)/boehm
+  O := $(O)-boehm
+  VARIANT_FLAGS += -DOX_BOEHM
+  comma := ,
+endif
 
 has = $(filter $(1),$(FEATURES))
 CPPFLAGS_ALL := -D_GNU_SOURCE= -Iinclude $(if $(call has,pcre2),-DHAVE_PCRE2) \
@@ -83,7 +89,10 @@ archive_or_not = $(or $(filter /%,$(shell $(CC) -print-file-name=lib$(1:-l%=%).a
 CLI_LIBS := $(foreach lib,$(filter -lpcre2-8 -lutf8proc,$(LIBS)),$(call archive_or_not,$(lib))) \
   -lm -lpthread -ldl
 
-LIB_SOURCES := $(wildcard gc/*.c lang/*.c runtime/*.c runtime/lib/*.c)
+# BOEHM=1: the same interpreter on libgc, to compare with; only the command is built, in build/boehm.
+GC_SOURCES := $(if $(BOEHM),gc/boehm/heap.c gc/buddy.c gc/classes.c,$(wildcard gc/*.c))
+LIB_SOURCES := $(GC_SOURCES) $(wildcard lang/*.c runtime/*.c runtime/lib/*.c)
+CLI_LIBS += $(if $(BOEHM),-Wl$(comma)--wrap=mmap -l:libgc.a -ldl)
 CLI_SOURCES := $(wildcard runtime/cli/*.c)
 PRELUDE := $(wildcard runtime/lib/prelude.oxb)
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(O)/%.o) $(if $(PRELUDE),$(O)/gen/prelude.o)
@@ -106,7 +115,7 @@ help:
 	@echo 'make coverage lines and branches that the tests reach, per folder'
 	@echo 'make clean    removes $(BUILD)/'
 
-products: $(OUT)/oxbow $(OUT)/liboxbow.a $(OUT)/liboxbow.so
+products: $(OUT)/oxbow $(OUT)/liboxbow.a $(if $(BOEHM),,$(OUT)/liboxbow.so)
 
 # ---- stamps: files that change when flags or the set of objects change ----------------------------
 

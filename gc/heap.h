@@ -73,6 +73,15 @@ static inline Ref gc_ref(uint8_t *base, const void *p) {
 extern const uint8_t gc_class_of_words[GC_SMALL_WORDS + 1];
 extern const uint8_t gc_class_words[GC_CLASSES];
 
+#ifdef OX_BOEHM /* libgc instead of all this (gc/boehm/heap.c): a free list for each class */
+static inline void **gc_free_lists(uint8_t *base) { return (void **)(base + GC_HEAP_OFF); }
+static inline void *gc_bump(uint8_t *base, unsigned space, unsigned cls) {
+  void **list = gc_free_lists(base) + cls, *block = *list;
+  (void)space;
+  if (block) *list = *(void **)block;
+  return block;
+}
+#else
 /* The fast path: a block of class `cls`, or NULL when the run is used up. No header is written. */
 static inline void *gc_bump(uint8_t *base, unsigned space, unsigned cls) {
   GcRun *run = gc_runs(base) + space * GC_CLASSES + cls;
@@ -81,6 +90,7 @@ static inline void *gc_bump(uint8_t *base, unsigned space, unsigned cls) {
   run->cur = next;
   return base + ((uint64_t)at << 3);
 }
+#endif
 
 /* ---- the embedder's side -------------------------------------------------------------------- */
 

@@ -90,7 +90,7 @@ static inline NodeRef node_new(NodeRef left, NodeRef right) {
   return n;
 }
 static inline void *raw_new(size_t bytes) { return GC_malloc_atomic(bytes); }
-static inline void keep(NodeRef n) { (void)n; }
+#define keep(n) ((void)(n))
 static inline void unkeep(unsigned n) { (void)n; }
 static inline void tree_free(NodeRef n) { (void)n; }
 
@@ -109,7 +109,7 @@ static inline NodeRef node_new(NodeRef left, NodeRef right) {
   return n;
 }
 static inline void *raw_new(size_t bytes) { return malloc(bytes); }
-static inline void keep(NodeRef n) { (void)n; }
+#define keep(n) ((void)(n))
 static inline void unkeep(unsigned n) { (void)n; }
 static inline void tree_free(NodeRef n) {
   if (n->left) tree_free(n->left);

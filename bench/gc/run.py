@@ -17,7 +17,9 @@ faults, and a fault costs 21 microseconds on virtual machines, a hundred times w
 The run ends with one line for each figure: `name: value`, then the target and whether it is met.
 """
 import argparse
+import math
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -36,12 +38,19 @@ class Bench:
 
     def run(self, program, *args):
         """The numbers that a program prints in its last line."""
+        return [float(x) for x in self.output(program, *args)[-1].split()]
+
+    def run_lines(self, program, *args):
+        """The numbers of its lines `name: value`."""
+        return [float(line.split(b":")[1]) for line in self.output(program, *args)]
+
+    def output(self, program, *args):
         command = [os.path.join(self.folder, program)] + [str(a) for a in args]
         env = dict(os.environ, GC_MARKERS="1")
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, check=False)
         if done.returncode != 0:
             sys.exit("%s: status %d: %s" % (" ".join(command), done.returncode, done.stderr.decode()[-400:]))
-        return [float(x) for x in done.stdout.split(b"\n")[-2].split()]
+        return done.stdout.splitlines()
 
     def turns(self, program, managers, rounds, *args):
         """{manager: [numbers of each round]}, in turns."""
@@ -105,7 +114,83 @@ def mark(b):
                  3 if order == "shuffled" else 1.3, most=False, digits=2)
 
 
-SECTIONS = {"trees": trees, "frames": frames, "mark": mark}
+def pauses(b):
+    megabytes, seconds = (256, 2) if b.quick else (1024, 8)
+    names = ["turns/s", "p50", "p99", "p99.9", "p99.99", "longest"]
+    runs = {"oxbow": ("pauses-oxbow", "adaptive"), "stopped": ("pauses-oxbow", "stop"), "boehm": ("pauses-boehm",)}
+    results = {}
+    print("pauses with %d MB alive, every allocation timed by the wall clock" % megabytes)
+    for label, (program, *mode) in runs.items():
+        results[label] = b.run_lines(program, megabytes, seconds, *mode)[:len(names)]
+        print("  %-10s" % label + "".join("%12.2f %s" % (x, n) for x, n in zip(results[label], names)), flush=True)
+    ours, boehm = results["oxbow"], results["boehm"]
+    b.figure("pause_p99_us", ours[2], 1000, digits=1)
+    b.figure("pause_longest_ms", ours[5] / 1e3, 5)
+    b.figure("pause_longest_vs_boehm", ours[5] / boehm[5], 0.01, digits=4)
+    b.figure("pause_throughput_vs_stop_the_world", ours[0] / results["stopped"][0], 0.85, most=False)
+
+
+def minor(b):
+    megabytes = 256 if b.quick else 1024
+    median_ms, longest = b.run("minor-oxbow", megabytes)
+    print("minor collection, %d MB old, 8 MB young: median %.3f ms, longest %.3f" % (megabytes, median_ms, longest))
+    b.figure("minor_median_ms", median_ms, 1)
+
+
+def policy(b):
+    megabytes = 64 if b.quick else 256
+    rounds = [(b.run("policy-oxbow", megabytes), b.run("policy-oxbow", megabytes, 300))
+              for _ in range(b.rounds(3))]
+    print("heap size, %d MB alive" % megabytes)
+    b.figure("heap_peak_vs_live", median(r[0][1] for r in rounds), 1.5)
+    b.figure("heap_time_vs_threefold", median(r[0][0] / r[1][0] for r in rounds), 1.1)
+
+
+def churn(b):
+    others = ["glibc", "mimalloc", "jemalloc"]
+    for trace in ("server", "compiler", "random", "phases"):
+        r = b.turns("churn", ["oxbow"] + others + ["collect"], b.rounds(3), trace)
+        show("churn, %s" % trace, r, "s", "MB", "peak/live")
+        b.figure("churn_%s_time_vs_best" % trace, ratio(r, "oxbow", others), 1)
+        b.figure("churn_%s_peak_vs_best" % trace, ratio(r, "oxbow", others, 2), 1.1)
+        b.figure("churn_%s_collected_time_vs_best" % trace, ratio(r, "collect", others))
+        b.figure("churn_%s_collected_peak_vs_best" % trace, ratio(r, "collect", others, 2))
+
+
+# Those of bench/programs that allocate most: all with more than 50 MB in a second.
+ALLOCATING = ["binary_trees", "gcbench", "closure_chain", "closure_counter", "json_parse", "string_build",
+              "map_ops", "word_count"]
+
+
+def cpu_of(command):
+    """CPU seconds of a command with its start-up, and what it printed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    env = dict(os.environ, GC_MARKERS="1")
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=env, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
+
+
+def interpreter(b):
+    print("the interpreter's programs that allocate most, and on Boehm's collector")
+    ratios = []
+    for name in ALLOCATING:
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "programs", name + ".oxb")
+        rounds = []
+        for _ in range(b.rounds(5)):
+            (ours, said), (boehm, said_too) = cpu_of([b.oxbow, path]), cpu_of([b.boehm, path])
+            if said != said_too:
+                sys.exit("%s prints different things on the two collectors" % name)
+            rounds.append((ours, boehm))
+        ratios.append(median(x / y for x, y in rounds))
+        print("  %-16s %.3f s, %.3f s" % (name, median(r[0] for r in rounds), median(r[1] for r in rounds)),
+              flush=True)
+        b.figure("interpreter_%s_vs_boehm" % name, ratios[-1])
+    b.figure("interpreter_vs_boehm", math.exp(sum(map(math.log, ratios)) / len(ratios)), 0.6)
+
+
+SECTIONS = {"interpreter": interpreter, "trees": trees, "frames": frames, "mark": mark, "pauses": pauses, "minor": minor, "policy": policy,
+            "churn": churn}
 
 
 def main():
