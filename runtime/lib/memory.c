@@ -92,6 +92,54 @@ static Value memory_heap_report(ox_VM *vm, Value *args, int nargs) {
   return report;
 }
 
+/* ---- fragmentation --------------------------------------------------------------------------- */
+
+/* What an object needs of its block, where that can be told from it; else all of it. */
+static uint64_t bytes_needed(void *ctx, const void *block, uint64_t bytes) {
+  const Header *h = block;
+  uint64_t pairs = (h->layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT, need = bytes;
+  (void)ctx;
+  switch (h->kind) {
+    case KIND_STRING: need = sizeof(String) + (uint64_t)h->aux + 1; break;
+    case KIND_BYTES: need = sizeof(Bytes) + (uint64_t)h->aux; break;
+    case KIND_STORE: need = sizeof(Store) + 8 * (uint64_t)h->aux; break;
+    case KIND_FRAME: case KIND_INSTANCE: case KIND_CLOSURE: need = 8 * (1 + pairs + h->n); break;
+  }
+  return need < bytes ? need : bytes;
+}
+
+static double share_lost(uint64_t of, uint64_t used) {
+  return of ? 1 - (double)used / (double)of : 0;
+}
+
+static bool put_row(ox_VM *vm, Value rows, const GcReportRow *r) {
+  static const char *const kinds[] = {"slab", "middle", "large"};
+  uint32_t mark = vm_roots_mark(vm);
+  Value row = map_new(vm, 8), kind = row == V_ERROR ? row : string_from_c(vm, kinds[r->kind]);
+  bool frames = r->space == GC_SPACE_FRAME;
+  bool done =
+      kind != V_ERROR && lib_put(vm, row, "kind", kind) &&
+      lib_put(vm, row, "frames", v_from_bool(frames)) &&
+      put_count(vm, row, "slot_bytes", r->slot_bytes) && put_count(vm, row, "blocks", r->blocks) &&
+      put_count(vm, row, "span_bytes", r->span_bytes) &&
+      lib_put(vm, row, "external", v_from_float(share_lost(r->span_bytes, r->block_bytes))) &&
+      lib_put(vm, row, "internal", v_from_float(share_lost(r->block_bytes, r->used_bytes))) &&
+      list_push(vm, rows, row);
+  vm_roots_reset(vm, mark);
+  return done;
+}
+
+static Value memory_fragmentation(ox_VM *vm, Value *args, int nargs) {
+  GcReportRow report[GC_REPORT_ROWS];
+  (void)args, (void)nargs;
+  gc_report(vm->gc, report, bytes_needed, NULL);
+  Value rows = list_new(vm, GC_REPORT_ROWS);
+  if (rows == V_ERROR) return V_ERROR;
+  for (int i = 0; i < GC_REPORT_ROWS; i++)
+    if (report[i].span_bytes && !put_row(vm, rows, report + i)) return V_ERROR;
+  return rows;
+}
+
 static const NativeDef memory_defs[] = {
     NATIVE("stats", memory_stats, "stats() -> map",
            "committed_bytes (held from the system), used_bytes, live_bytes (at the last "
@@ -100,6 +148,11 @@ static const NativeDef memory_defs[] = {
     NATIVE("collect", memory_collect, "collect()", "Collects garbage now."),
     NATIVE("heap_report", memory_heap_report, "heap_report() -> map",
            "What the heap holds: the name of each kind of object -> {count, bytes}."),
+    NATIVE("fragmentation", memory_fragmentation, "fragmentation() -> list",
+           "A map for each size class in use: kind (slab, middle or large), frames (whether it "
+           "holds scope frames), slot_bytes (0: any size), blocks, span_bytes (what it takes), "
+           "external (the share of that in free places) and internal (the share of the blocks "
+           "lost to rounding up sizes)."),
     NATIVE("verify", memory_verify, "verify() -> bool",
            "Proves the whole heap consistent: true, or throws what is wrong (slow)."),
 };
