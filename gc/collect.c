@@ -198,12 +198,17 @@ static void finish_major(Gc *gc) {
   sweep_begin(gc);
 }
 
+/* Words handed out since; the count goes back where runs are closed. */
+static uint64_t made_since(const Gc *gc, uint64_t bytes) {
+  return gc->heap->allocated_bytes > bytes ? (gc->heap->allocated_bytes - bytes) / 8 : 0;
+}
+
 /* Words to look at in a step: so many for each word handed out since the last one that marking ends
  * before the heap has used up its room. */
 static uint64_t step_budget(Gc *gc) {
   uint64_t rate = policy_step_rate(&gc->heap->policy);
-  uint64_t words = (gc->heap->allocated_bytes - gc->stepped_at) / 8 * rate;
-  uint64_t most = STEP_MOST_WORDS + (gc->heap->allocated_bytes - gc->looked_at) / 8;
+  uint64_t words = made_since(gc, gc->stepped_at) * rate;
+  uint64_t most = STEP_MOST_WORDS + made_since(gc, gc->looked_at);
   gc->looked_at = gc->heap->allocated_bytes;
   if (words > most) words = most; /* the rest is for the next one */
   gc->stepped_at += words / rate * 8;

@@ -20,6 +20,12 @@ static Value memory_stats(ox_VM *vm, Value *args, int nargs) {
               put_count(vm, map, "limit_bytes", s.limit_bytes) &&
               put_count(vm, map, "external_bytes", s.external_bytes) &&
               put_count(vm, map, "collections", s.collections) &&
+              put_count(vm, map, "full_collections", s.majors) &&
+              put_count(vm, map, "young_collections", s.minors) &&
+              put_count(vm, map, "pauses", s.pauses) &&
+              lib_put(vm, map, "pause_p50_ms", v_from_float((double)s.pause_ns_p50 / 1e6)) &&
+              lib_put(vm, map, "pause_p99_ms", v_from_float((double)s.pause_ns_p99 / 1e6)) &&
+              lib_put(vm, map, "pause_p999_ms", v_from_float((double)s.pause_ns_p999 / 1e6)) &&
               lib_put(vm, map, "collect_ms", v_from_float((double)s.collect_ns_total / 1e6)) &&
               lib_put(vm, map, "longest_ms", v_from_float((double)s.collect_ns_max / 1e6));
   return done ? map : V_ERROR;
@@ -144,7 +150,9 @@ static const NativeDef memory_defs[] = {
     NATIVE("stats", memory_stats, "stats() -> map",
            "committed_bytes (held from the system), used_bytes, live_bytes (at the last "
            "collection), allocated_bytes (ever), peak_bytes, limit_bytes, external_bytes "
-           "(outside the heap), collections, collect_ms and longest_ms (time they took)."),
+           "(outside the heap), collections, full_collections, young_collections, collect_ms and "
+           "longest_ms (time they took), pauses (how often the program waited for them) with "
+           "pause_p50_ms, pause_p99_ms and pause_p999_ms."),
     NATIVE("collect", memory_collect, "collect()", "Collects garbage now."),
     NATIVE("heap_report", memory_heap_report, "heap_report() -> map",
            "What the heap holds: the name of each kind of object -> {count, bytes}."),
