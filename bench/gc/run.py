@@ -115,13 +115,13 @@ def mark(b):
 
 
 def pauses(b):
-    megabytes, seconds = (256, 2) if b.quick else (1024, 8)
+    megabytes, turns = (256, 50000) if b.quick else (1024, 300000)
     names = ["turns/s", "p50", "p99", "p99.9", "p99.99", "longest"]
     runs = {"oxbow": ("pauses-oxbow", "adaptive"), "stopped": ("pauses-oxbow", "stop"), "boehm": ("pauses-boehm",)}
     results = {}
     print("pauses with %d MB alive, every allocation timed by the wall clock" % megabytes)
     for label, (program, *mode) in runs.items():
-        results[label] = b.run_lines(program, megabytes, seconds, *mode)[:len(names)]
+        results[label] = b.run_lines(program, megabytes, turns, *mode)[:len(names)]
         print("  %-10s" % label + "".join("%12.2f %s" % (x, n) for x, n in zip(results[label], names)), flush=True)
     ours, boehm = results["oxbow"], results["boehm"]
     b.figure("pause_p99_us", ours[2], 1000, digits=1)
