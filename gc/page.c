@@ -131,8 +131,8 @@ void page_give(Gc *gc, uint32_t span) {
   clear_bits(gc, span, d->kind == SPAN_LARGE ? 1 : count);
   *d = (PageDesc){.kind = SPAN_FREE};
   bits_clear(gc->unswept, span);
+  buddy_free(gc->buddy, span); /* first: a thaw on the way asks what is in use */
   for (uint32_t i = 0; i < count; i++) close_page(gc, span + i);
-  buddy_free(gc->buddy, span);
   count_pages(gc->heap, -(int64_t)count);
 }
 

@@ -94,7 +94,6 @@ typedef struct Snapshots {
   uint32_t *freed_at;   /* by page of the alloc bitmap: an index + 1 into head.freed */
   uint32_t *past_at;    /* the same for past_freed, zero between uses */
   Entries past_freed;   /* what was freed on the way there */
-  bool unsure;          /* there was no memory to note what is freed */
   uint32_t lost;        /* the last serial number that was given up */
 } Snapshots;
 
@@ -420,7 +419,6 @@ static void forget_nodes(Snapshots *s) {
   drop_head(s);
   s->root = s->current = NULL;
   s->live = 0;
-  s->unsure = false;
 }
 
 static uint64_t freed_bytes(const Snapshots *s) {
@@ -475,10 +473,10 @@ GcSnapshot gc_snapshot(Gc *gc, uint64_t *name) {
   if (gc->collecting || !open_log(gc)) return 0;
   Snapshots *s = gc->snapshots;
   if (!have_buffers(gc, RESERVE_PAGES)) return 0;
+  slab_close_runs(gc); /* before there is a node: it may give up all snapshots */
   Node *n = node_new(gc);
   if (!n) return 0;
   if (name) *name = n->id;
-  slab_close_runs(gc);
   n->edge = s->head;
   s->head = (Delta){0};
   for (uint32_t i = 0; i < n->edge.freed.n; i++) s->freed_at[n->edge.freed.at[i].page] = 0;
@@ -598,7 +596,6 @@ static void move_to(Gc *gc, Node *to) {
   Snapshots *s = gc->snapshots;
   Node *top = first_on_path(to);
   guard_off(gc);
-  slab_close_runs(gc);
   undo_head(gc);
   while (s->current != top) {
     go_up(gc, s->current);
@@ -615,6 +612,7 @@ static void prune(Gc *gc, Node *n);
 
 GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot id) {
   Snapshots *s = gc->snapshots;
+  slab_close_runs(gc); /* may give up all snapshots, so first of all */
   GcSnapshotStatus status = gc_snapshot_status(gc, id);
   if (status != GC_SNAPSHOT_OK) return status;
   Node *to = node_of(s, id), *left = s->current;
@@ -648,7 +646,7 @@ void snapshot_note_freed(Gc *gc, uint64_t i, uint64_t bits) {
   if (!s->current || !bits) return;
   uint64_t *map = bitmap_of(gc, &s->head.freed, s->freed_at, i / BITS_PAGE);
   if (map) map[i % BITS_PAGE] |= bits;
-  else s->unsure = true;
+  else give_up(gc); /* a block and its successor could not be told apart */
 }
 
 /* Adds what an edge has freed to what was freed on the way. */
@@ -697,8 +695,8 @@ static bool past_walk(Gc *gc, Node *to) {
 }
 
 bool gc_past_open(Gc *gc, GcSnapshot id) {
+  slab_close_runs(gc);
   if (gc_snapshot_status(gc, id) != GC_SNAPSHOT_OK) return false;
-  slab_close_runs(gc); /* alloc bits are exact now */
   gc->snapshots->past = node_of(gc->snapshots, id);
   if (past_walk(gc, gc->snapshots->past)) return true;
   gc_past_close(gc);
@@ -729,7 +727,7 @@ static uint64_t past_word(Gc *gc, uint64_t word) {
 /* Was a block there freed on the way, so that another one may have taken its place? */
 static bool past_freed(const Snapshots *s, uint32_t word) {
   uint32_t at = s->past_at[(word >> 6) / BITS_PAGE];
-  if (s->unsure || !at) return s->unsure;
+  if (!at) return false;
   const uint64_t *map =
       (const uint64_t *)buffer((Snapshots *)s, s->past_freed.at[at - 1].buf);
   return map[(word >> 6) % BITS_PAGE] >> (word & 63) & 1;
@@ -740,11 +738,7 @@ bool gc_past_same(Gc *gc, Ref r) {
   uint64_t bits_word = gc_word(gc->base, gc->bits + (r.w >> 6));
   if (!(words[bits_word] & past_word(gc, bits_word) & bit)) return false;
   if ((uint8_t)words[r.w] != (uint8_t)past_word(gc, r.w)) return false; /* the kind */
-  if (!past_freed(gc->snapshots, r.w)) return true;
-  uint64_t n = gc_block_words(gc, words + r.w);
-  for (uint64_t i = 0; i < n; i++)
-    if (words[r.w + i] != past_word(gc, r.w + i)) return false;
-  return true;
+  return !past_freed(gc->snapshots, r.w);
 }
 
 /* ---- pruning ---------------------------------------------------------------------------------- */
@@ -859,13 +853,16 @@ static bool join_head(Gc *gc, Node *n) {
   return true;
 }
 
-/* A leaf off the path: its objects with finalizers are lost with it. */
-static void finalize_leaf(Gc *gc, Node *leaf) {
+/* A leaf off the path: its objects with finalizers are lost with it. False: so are all nodes, since
+ * there was no memory to log what closing the runs writes. */
+static bool finalize_leaf(Gc *gc, Node *leaf) {
   Snapshots *s = gc->snapshots;
   uint32_t from = saved_heap(leaf->parent)->final_count;
-  if (saved_heap(leaf)->final_count <= from) return;
+  if (saved_heap(leaf)->final_count <= from) return true;
+  slab_close_runs(gc);
+  if (!s->root) return false;
   GcSnapshot here = gc_snapshot(gc, NULL);
-  if (!here) return; /* without memory they are leaked until the process ends */
+  if (!here) return true; /* without memory they are leaked until the process ends */
   Node *back = node_of(s, here);
   if (have_buffers(gc, fresh_on_path(s, first_on_path(leaf)))) {
     move_to(gc, leaf);
@@ -874,6 +871,7 @@ static void finalize_leaf(Gc *gc, Node *leaf) {
   }
   back->live = false;
   s->live--;
+  return true;
 }
 
 static void prune(Gc *gc, Node *n) {
@@ -883,7 +881,7 @@ static void prune(Gc *gc, Node *n) {
     uint32_t kids = n->kids + (s->current == n);
     if (kids >= 2) return;
     if (kids == 0) {
-      finalize_leaf(gc, n);
+      if (!finalize_leaf(gc, n)) return;
       Node *spare = s->current; /* the state that finalize_leaf came back to, if it did */
       remove_kid(parent, n);
       node_free(s, n);

@@ -7,14 +7,14 @@ static const char inside[] = "snapshots are taken and restored by the host betwe
 
 ox_Status ox_snapshot(ox_VM *vm, ox_Snapshot *out) {
   *out = 0;
-  if (vm->run_depth > 0) return api_misuse(vm, inside);
+  if (vm->run_depth > 0 || gc_is_collecting(vm->gc)) return api_misuse(vm, inside);
   uint32_t mark = api_enter(vm);
   *out = vm_snapshot(vm);
   return api_leave(vm, mark, *out ? V_NIL : V_ERROR, NULL);
 }
 
 ox_Status ox_restore(ox_VM *vm, ox_Snapshot snapshot) {
-  if (vm->run_depth > 0) return api_misuse(vm, inside);
+  if (vm->run_depth > 0 || gc_is_collecting(vm->gc)) return api_misuse(vm, inside);
   uint32_t mark = api_enter(vm);
   switch (vm_restore(vm, snapshot)) {
     case GC_SNAPSHOT_OK: return api_leave(vm, mark, V_NIL, NULL);

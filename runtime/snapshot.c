@@ -21,7 +21,7 @@
 #include "lib/lib.h"
 
 /* A handle: an instance with two fields that programs see and some words that they do not. */
-enum { FIELD_VALUE, FIELD_TURN, FIELDS, SLOT_ID = FIELDS, SLOT_RET, SLOT_RUN, SLOT_ENTRY, SLOTS };
+enum { FIELD_VALUE, FIELD_TURN, FIELDS, SLOT_ID = FIELDS, SLOT_RET, SLOT_RUN, SLOT_ENTRY, SLOT_SELF, SLOTS };
 static const LibClass handle_class = {
     "Snapshot", LIB_SNAPSHOT_CLASS, &module_snapshot, FIELDS, SLOTS - FIELDS, {"value", "turn"}};
 
@@ -40,6 +40,7 @@ static Value handle_new(ox_VM *vm, uint64_t ret) {
   h->fields[SLOT_RET] = ret;
   h->fields[SLOT_RUN] = vm->run_depth <= 1 ? 0 : vm->run;
   h->fields[SLOT_ENTRY] = vm->entry_fiber;
+  h->fields[SLOT_SELF] = v_ref(v).w; /* a number, since copies of the handle keep it */
   return v;
 }
 
@@ -128,7 +129,12 @@ static void settle(ox_VM *vm, uint64_t fuel, uint64_t caches) {
   reopen(vm);
 }
 
-/* In the state kept nothing refers to the handle yet: its call had not returned. */
+/* The handle may be a copy, which restore(s, value) has made in another time line: this is where the
+ * original lies in the state kept. Nothing refers to it there yet: its call had not returned. */
+static Value original(ox_VM *vm, uint64_t self) {
+  return v_from_ptr(vm->cage, KIND_INSTANCE, gc_ptr(vm->cage, (Ref){(uint32_t)self}));
+}
+
 static bool deliver(ox_VM *vm, Value handle, const Carry *carry, uint64_t turn) {
   Value v = vm_root(vm, handle) ? carry_in(vm, carry) : V_ERROR;
   if (v == V_ERROR) return false;
@@ -142,24 +148,25 @@ enum { RESTORE_STEPS = 100 };
 
 bool snapshot_restore(ox_VM *vm, Value *args, uint64_t ret) {
   (void)ret;
-  Value handle = args[0];
-  Instance *h = lib_check(vm, handle, &handle_class, "restore: s");
+  Instance *h = lib_check(vm, args[0], &handle_class, "restore: s");
   if (!h || !check_frames(vm, h)) return false;
   if (!vm_poll(vm, RESTORE_STEPS)) return false; /* going back is a turn of a loop, too */
   GcSnapshot id = h->fields[SLOT_ID];
   GcSnapshotStatus status = gc_snapshot_status(vm->gc, id);
   if (status != GC_SNAPSHOT_OK) return refuse_status(vm, status);
   uint64_t fuel = vm->st->fuel, caches = vm->st->next_cache, run = h->fields[SLOT_RUN];
-  Value entry = h->fields[SLOT_ENTRY];
+  uint64_t self = h->fields[SLOT_SELF];
   Carry *carry = prepare(vm, id, args[1] == V_ABSENT ? V_NIL : args[1]);
   if (!carry) return false;
   status = gc_restore(vm->gc, id);
   bool ok = status == GC_SNAPSHOT_OK;
   if (ok) {
-    vm->entry_fiber = entry;
+    Value handle = original(vm, self);
+    uint64_t turn = ++*gc_snapshot_word(vm->gc, id); /* settling may give the snapshots up */
+    vm->entry_fiber = ((Instance *)vm_deref(vm, handle))->fields[SLOT_ENTRY];
     vm->crossings += run == 0;
     settle(vm, fuel, caches);
-    ok = deliver(vm, handle, carry, ++*gc_snapshot_word(vm->gc, id));
+    ok = deliver(vm, handle, carry, turn);
   } else {
     refuse_status(vm, status);
   }

@@ -198,7 +198,70 @@ static void out_of_memory(void) {
   ox_free(vm);
 }
 
+// Fibers that the host drives: left, finished and gone again by rollbacks.
+static void fibers_of_the_host(void) {
+  ox_VM *vm = vm_limited_to(0);
+  ox_Value value, f;
+  value_of(vm, "let kept = nil; let n = 0\n"
+               "fn gen(k) { n += 1; let s = snapshot(); kept = s\n"
+               "  let got = yield s.turn * 10 + n; n += 1; yield got; return 7 }");
+  ox_Snapshot before = take(vm);
+  cr_assert_eq(eval(vm, "fn() => gen(1)", &value), OX_OK);
+  value = value_of(vm, "fn g() { for x in fiber(fn() => gen(1)) { yield x } }\ng");
+  f = ox_fiber(vm, value);
+  cr_assert(ox_pin(vm, f));
+  cr_assert_eq(ox_resume(vm, f, ox_nil(), &value), OX_OK);
+  cr_assert_eq(ox_as_int(vm, value), 1);
+  // the snapshot was taken in a fiber in a fiber; from outside, the call yields there again
+  cr_assert_eq(eval(vm, "kept.turn", &value), OX_OK);
+  cr_assert_eq(eval(vm, "restore(kept, 5)", &value), OX_OK);
+  cr_assert_eq(ox_as_int(vm, value), 11);
+  while (!ox_is_done(vm, f)) cr_assert_eq(ox_resume(vm, f, ox_nil(), &value), OX_OK);
+  cr_assert_null(ox_verify(vm));
+  // all of it has finished since
+  cr_assert_eq(eval(vm, "restore(kept, 6)", &value), OX_OK);
+  cr_assert_eq(ox_as_int(vm, value), 21);
+  cr_assert(!ox_is_done(vm, f));
+  cr_assert_eq(ox_resume(vm, f, ox_int(vm, 3), &value), OX_OK);
+  cr_assert_null(ox_verify(vm));
+  cr_assert_eq(ox_restore(vm, before), OX_OK);
+  ox_collect(vm);
+  cr_assert_eq(int_of(vm, "n"), 0);
+  cr_assert_null(ox_verify(vm));
+  ox_free(vm);
+}
+
+static ox_VM *finalizing;
+static ox_Snapshot finalizing_to;
+static void restore_in_finalizer(void *object) {
+#ifndef OX_DEBUG
+  ox_Snapshot s;
+  *(int *)object += ox_snapshot(finalizing, &s) == OX_MISUSE;
+  *(int *)object += ox_restore(finalizing, finalizing_to) == OX_MISUSE;
+#else
+  *(int *)object = 2;
+#endif
+  ox_release(finalizing, finalizing_to);
+}
+static const ox_ForeignType meddler = {sizeof meddler, "Meddler", restore_in_finalizer, NULL};
+
+static void in_finalizers(void) {
+  int refused = 0;
+  ox_VM *vm = finalizing = vm_limited_to(0);
+  finalizing_to = take(vm);
+  ox_set(vm, "m", ox_foreign(vm, &meddler, &refused));
+  ox_set(vm, "m", ox_nil());
+  ox_collect(vm);
+  if (!refused) cr_assert_eq(ox_restore(vm, finalizing_to), OX_OK);
+  cr_assert_eq(refused, 2);
+  cr_assert_eq(ox_restore(vm, finalizing_to), OX_OK);
+  cr_assert_null(ox_verify(vm));
+  ox_free(vm);
+}
+
 Test(snapshots, all) {
+  fibers_of_the_host();
+  in_finalizers();
   back_and_forth();
   transactions();
   pins_of_the_state();

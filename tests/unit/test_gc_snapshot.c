@@ -177,3 +177,69 @@ Test(gc_snapshot, random_programs) {
   for (unsigned seed = 1; seed <= 48; seed++)
     run_program(seed, modes[seed % 4], seed % 10 == 0, 120);
 }
+
+/* ---- without memory --------------------------------------------------------------------------- */
+
+enum { SIZES = 38, FAR = 64 * GC_PAGE_WORDS };
+
+/* A block of each class in a unit of its own, so that closing the runs writes to many pages of the
+ * alloc bitmap. */
+static void open_runs(Gc *gc) {
+  for (unsigned i = 0; i < SIZES; i++) {
+    uint64_t words = gc_class_words[i / 2];
+    Header *h = gc_alloc(gc, words, i % 2);
+    cr_assert(h != NULL);
+    *h = (Header){1, LAYOUT_WIDE, 0, (uint32_t)(words - 1)};
+    for (uint64_t k = 1; k < words; k++) ((Value *)h)[k] = NIL;
+    root_area(gc)[i] = ref_value(gc_ref(gc_base(gc), h).w);
+  }
+}
+
+/* Stores to frozen pages of a large block until the log has `left` buffers. */
+static void use_up_log(Gc *gc, uint32_t big, uint64_t left) {
+  GcSnapshotStats stats;
+  uint64_t page = 0;
+  for (;;) {
+    gc_snapshot_stats(gc, &stats);
+    if (stats.log_bytes / GC_PAGE - stats.log_pages <= left) return;
+    gc_store(gc_base(gc), big + 1 + page++ * GC_PAGE_WORDS, NIL);
+  }
+}
+
+typedef enum Then { TAKES, GOES_BACK, LOOKS, THENS } Then;
+
+/* All snapshots may be given up by what an operation writes: it must notice. */
+static void at_the_edge(Then then, uint64_t left) {
+  GcConfig config = {.cage_bytes = 64 << 20, .mode = GC_GENERATIONAL};
+  Gc *gc = gc_new(&config);
+  for (unsigned i = 0; i < SIZES; i++) {
+    root_area(gc)[100 + i] = ref_value(new_wide(gc, FAR - 4096));
+    root_area(gc)[i] = ref_value(new_wide(gc, gc_class_words[i / 2]));
+  }
+  uint32_t big = new_wide(gc, 300 * GC_PAGE_WORDS);
+  root_area(gc)[99] = ref_value(big);
+  GcSnapshot s = gc_snapshot(gc, NULL);
+  cr_assert(s != 0);
+  open_runs(gc);
+  gc_set_limit(gc, 1);
+  use_up_log(gc, big, left);
+  GcSnapshotStatus status;
+  if (then == TAKES) gc_snapshot(gc, NULL);
+  if (then == LOOKS && gc_past_open(gc, s)) gc_past_close(gc);
+  status = gc_restore(gc, s);
+  cr_assert(status == GC_SNAPSHOT_OK || status == GC_SNAPSHOT_LOST || status == GC_SNAPSHOT_MEMORY);
+  gc_set_limit(gc, 0);
+  verify(gc);
+  gc_collect(gc);
+  gc_snapshot_release(gc, s);
+  GcSnapshotStats stats;
+  gc_snapshot_stats(gc, &stats);
+  if (then != TAKES) cr_assert_eq(stats.log_pages, 0);
+  verify(gc);
+  gc_free(gc);
+}
+
+Test(gc_snapshot, without_memory) {
+  for (unsigned left = 0; left < 70; left += left < 8 ? 1 : 9)
+    for (Then then = TAKES; then < THENS; then++) at_the_edge(then, left);
+}
