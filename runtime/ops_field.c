@@ -200,11 +200,17 @@ Value field_get(ox_VM *vm, Value v, Value name, bool quiet) {
   return get_member(vm, v, name, quiet, &slot);
 }
 
+static Class *class_of_instance(ox_VM *vm, Value v) {
+  return (Class *)gc_ptr(vm->cage, (Ref){((Instance *)vm_deref(vm, v))->h.aux});
+}
+
+/* The shared table serves reads and writes: fields that only C code may set stay out of it. */
 static void fill_cache(ox_VM *vm, Value v, uint32_t word, uint32_t slot) {
   InlineCache *cache = vm_cache(vm, word >> 16);
   if (v_is(v, KIND_INSTANCE)) {
     uint32_t cls = ((Instance *)vm_deref(vm, v))->h.aux;
     *cache = (InlineCache){cls, slot};
+    if (class_of_instance(vm, v)->flags & CLASS_BUILTIN) return;
     lookup_fill(vm, cls, vm_const(vm, (uint16_t)word), slot, false);
   } else if (v_is(v, KIND_MODULE)) *cache = (InlineCache){v_ref(v).w, slot};
   else *cache = (InlineCache){0, slot};
@@ -261,7 +267,12 @@ bool slow_getm(ox_VM *vm, uint32_t ins) {
 /* ---- setting ---- */
 
 static bool cannot_set(ox_VM *vm, Value v, Value name) {
-  if (v_is(v, KIND_INSTANCE) || v_is(v, KIND_FOREIGN)) no_member(vm, v, name, "field");
+  uint32_t slot;
+  bool has_fields = v_is(v, KIND_INSTANCE) || v_is(v, KIND_FOREIGN);
+  if (v_is(v, KIND_INSTANCE) && instance_field(vm, v, name, &slot) != V_ABSENT)
+    vm_throw(vm, ERR_TYPE, "cannot set field `%s` of %s: it can only be read",
+             name_chars(vm, name), vm_type_name(vm, v));
+  else if (has_fields) no_member(vm, v, name, "field");
   else if (v_is(v, KIND_MODULE))
     vm_throw(vm, ERR_TYPE, "cannot set `%s` of a module from outside", name_chars(vm, name));
   else
@@ -281,7 +292,8 @@ static bool set_member(ox_VM *vm, Value v, Value name, Value x, uint32_t *slot) 
     *slot = UINT32_MAX;
     if (accessors != V_ABSENT) return set_foreign_property(vm, v, accessors, name, x);
   }
-  if (!v_is(v, KIND_INSTANCE) || instance_field(vm, v, name, slot) == V_ABSENT)
+  if (!v_is(v, KIND_INSTANCE) || instance_field(vm, v, name, slot) == V_ABSENT ||
+      class_of_instance(vm, v)->flags & CLASS_BUILTIN)
     return cannot_set(vm, v, name);
   gc_store(vm->cage, v_ref(v).w + 1 + *slot, x);
   return true;
