@@ -9,6 +9,7 @@
 #include "loader.h"
 #include "str.h"
 #include "suggest.h"
+#include "trace.h"
 
 /* ---- a native's signature ---- */
 
@@ -162,7 +163,8 @@ static void shape_of(ox_VM *vm, Value f, Shape *out, Buf *b) {
 
 static const char *plural(unsigned n) { return n == 1 ? "" : "s"; }
 
-static void add_counts(Buf *b, const Shape *s, unsigned given) {
+/* `caller`: the builtin that calls, or NULL. */
+static void add_counts(Buf *b, const Shape *s, unsigned given, const String *caller) {
   unsigned low = s->required - (s->required >= s->hidden ? s->hidden : 0),
            high = s->count - s->hidden;
   given -= given >= s->hidden ? s->hidden : 0;
@@ -170,7 +172,8 @@ static void add_counts(Buf *b, const Shape *s, unsigned given) {
   else if (low == high && low == 0) buf_puts(b, " takes no arguments");
   else if (low == high) buf_printf(b, " takes %u argument%s", low, plural(low));
   else buf_printf(b, " takes %u to %u arguments", low, high);
-  buf_printf(b, ", got %u", given);
+  if (caller) buf_printf(b, ", but %s calls it with %u", caller->chars, given);
+  else buf_printf(b, ", got %u", given);
 }
 
 static bool throw_text(ox_VM *vm, Buf *b) {
@@ -198,7 +201,10 @@ bool arity_error(ox_VM *vm, Value f, unsigned given, Value missing) {
   Shape s;
   buf_init(&b, vm);
   shape_of(vm, f, &s, &b);
-  add_counts(&b, &s, given);
+  Value builtin = trace_builtin(vm);
+  String *caller = v_is_string(builtin) ? string_flat(vm, builtin) : NULL;
+  add_counts(&b, &s, given, caller);
+  if (caller) return throw_text(vm, &b);
   if (missing == V_ABSENT && given < s.required) missing = param_name(vm, f, given);
   String *name = missing != V_ABSENT ? string_flat(vm, missing) : NULL;
   if (name != NULL) buf_printf(&b, ": `%s` is missing", name->chars);

@@ -70,6 +70,17 @@ static unsigned walk_all(ox_VM *vm, Value *out, uint32_t *skipped) {
   return 2 * most;
 }
 
+Value trace_builtin(ox_VM *vm) {
+  Walk w = {vm, vm_fiber(vm), vm_regs(vm), vm->st->pc};
+  Value name = V_NIL;
+  do {
+    Proto *p = proto_of(vm, w.R[-2]);
+    if (!prelude_is(vm, p->module)) break;
+    name = p->name;
+  } while (walk_out(&w));
+  return name;
+}
+
 static Value capture(ox_VM *vm) {
   Value words[2 * (TRACE_INNER + TRACE_OUTER)];
   uint32_t skipped;

@@ -15,6 +15,10 @@ void trace_attach(ox_VM *vm);
  * puts a link of its own between). */
 uint64_t trace_outer_link(Value *N, uint64_t link);
 
+/* Where the running function is the prelude's: the name of the builtin that the program called. nil
+ * otherwise. */
+Value trace_builtin(ox_VM *vm);
+
 /* A packed trace, read: */
 typedef struct TraceEntry {
   Proto *proto;
