@@ -278,7 +278,8 @@ typedef struct ox_Error {
   ox_Status status;
   const char *kind;        /* "type", "index", "syntax", ...: what e.kind is; "" where the thrown
                               value is not an error */
-  const char *message;     /* one sentence, without place */
+  const char *message;     /* one sentence, without place; of a value that is not an error
+                              its text */
   const char *file;        /* where: NULL if not known */
   int line, column;        /* from 1, the column in code points; 0: not known */
   const ox_Frame *frames;  /* the calls that led there, innermost first; at most 64 */

@@ -46,8 +46,6 @@ void vm_text_free(VmText *t) {
   *t = (VmText){.colour = colour};
 }
 
-static void add_text(VmText *t, const char *text) { vm_text_add(t, text, strlen(text)); }
-
 static void add_format(VmText *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void add_format(VmText *t, const char *fmt, ...) {
   char text[600];
@@ -163,7 +161,6 @@ static void add_cut(VmText *out, const char *s, size_t n) {
 void error_message(ox_VM *vm, Value thrown, VmText *out) {
   uint32_t mark = vm_roots_mark(vm);
   bool is_error = v_is(thrown, KIND_ERROR);
-  if (!is_error) add_text(out, "uncaught: ");
   Outside outside = describe_begin(vm);
   Value text = is_error ? ((Error *)vm_deref(vm, thrown))->message
                : v_is_string(thrown) ? thrown : value_repr(vm, thrown);
@@ -250,7 +247,6 @@ void error_report(ox_VM *vm, Value thrown, VmText *out) {
   error_message(vm, thrown, &message);
   bool is_error = v_is(thrown, KIND_ERROR);
   const char *text = message.data ? message.data : "out of memory";
-  if (!is_error && !strncmp(text, "uncaught: ", 10)) text += 10;
   TraceReader r;
   trace_reader_init(&r, vm, thrown);
   add_place(&r, text, remedy_of(vm, thrown), is_error, out);

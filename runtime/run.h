@@ -90,7 +90,7 @@ void error_report(ox_VM *vm, Value thrown, VmText *out);
  * or until the next throw of a value that is no Error. */
 typedef struct TraceFrame { const char *function, *file; int line, column; } TraceFrame;
 bool error_frame(ox_VM *vm, Value thrown, int index, TraceFrame *out);
-/* Writes the message of a thrown value: an Error's message, else "uncaught: <value>". */
+/* Writes the message of a thrown value: an Error's message, else the value as text. */
 void error_message(ox_VM *vm, Value thrown, VmText *out);
 
 /* Makes the running program throw ERR_INTERRUPT soon. Safe from other threads and signal

@@ -92,7 +92,7 @@ static void report_failed(Runner *r, ox_Status status, const char *name, size_t 
   fputs(": FAILED ", stdout);
   put_on_line(name, length);
   fputs(": ", stdout);
-  if (strncmp(what, "uncaught: ", 10) == 0) what += 10, fputs("threw ", stdout);
+  if (error && error->status == OX_THROWN && !*error->kind) fputs("threw ", stdout);
   put_on_line(what, strlen(what));
   putchar('\n');
   put_details(r, error);

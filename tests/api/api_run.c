@@ -264,6 +264,7 @@ Test(errors, of_any_value) {
   cr_assert_eq(eval(vm, "throw [1, 2]", NULL), OX_THROWN);
   const ox_Error *e = ox_error(vm);
   cr_assert_str_eq(e->kind, "");
+  cr_assert_str_eq(e->message, "[1, 2]");
   assert_text_has(e->report, "uncaught: [1, 2]");
   assert_shows(vm, e->value, "[1, 2]");
   done(vm);
