@@ -2,10 +2,11 @@
  * name that means nothing, the nearest one that does. */
 #include <string.h>
 
+#include "distance.h"
 #include "habits.h"
 #include "resolve_internal.h"
 
-enum { MAX_SUGGEST_DISTANCE = 2, MAX_SUGGEST_LEN = 40, FIRST_NAME_SLOTS = 64 };
+enum { MAX_SUGGEST_DISTANCE = 2, FIRST_NAME_SLOTS = 64 };
 
 /* ---- the table of visible names ----------------------------------------------------------- */
 
@@ -62,38 +63,11 @@ typedef struct Suggestion {
   uint32_t distance;
 } Suggestion;
 
-static uint32_t min3(uint32_t a, uint32_t b, uint32_t c) {
-  uint32_t least = a < b ? a : b;
-  return least < c ? least : c;
-}
-
-/* Edit distance with swaps of neighbours (optimal string alignment). Both lengths are at most
- * MAX_SUGGEST_LEN. */
-static uint32_t edit_distance(const char *a, uint32_t a_len, const char *b, uint32_t b_len) {
-  uint32_t rows[3][MAX_SUGGEST_LEN + 1];
-  uint32_t *before = rows[0], *above = rows[1], *row = rows[2];
-  for (uint32_t j = 0; j <= b_len; j++) above[j] = j;
-  for (uint32_t i = 1; i <= a_len; i++) {
-    row[0] = i;
-    for (uint32_t j = 1; j <= b_len; j++) {
-      uint32_t cost = a[i - 1] != b[j - 1];
-      row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + cost);
-      bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-      if (swapped && before[j - 2] + 1 < row[j]) row[j] = before[j - 2] + 1;
-    }
-    uint32_t *spare = before;
-    before = above;
-    above = row;
-    row = spare;
-  }
-  return above[b_len];
-}
-
 static void suggest_consider(Suggestion *s, const char *chars, uint32_t len) {
   uint32_t wanted = s->wanted->len;
   uint32_t gap = len > wanted ? len - wanted : wanted - len;
-  if (len > MAX_SUGGEST_LEN || gap > MAX_SUGGEST_DISTANCE) return;
-  uint32_t distance = edit_distance(s->wanted->chars, wanted, chars, len);
+  if (len > DISTANCE_MAX_LEN || gap > MAX_SUGGEST_DISTANCE) return;
+  uint32_t distance = distance_edit(s->wanted->chars, wanted, chars, len);
   uint32_t longest = len > wanted ? len : wanted;
   if (distance == 0 || 2 * distance > longest || distance >= s->distance) return;
   s->best = chars;
@@ -112,7 +86,7 @@ static void suggest_from_list(Suggestion *s, const char *(*at)(void *, uint32_t)
 static Suggestion suggest(Resolver *r, const Name *name) {
   Suggestion s = {.wanted = name, .distance = MAX_SUGGEST_DISTANCE + 1};
   const LangEnv *env = r->comp->options->env;
-  if (name->len > MAX_SUGGEST_LEN) return s;
+  if (name->len > DISTANCE_MAX_LEN) return s;
   for (uint32_t i = 0; i < r->name_capacity; i++) {
     const Binding *b = r->names[i].top;
     if (b && b->kind < BIND_HIDDEN) suggest_consider(&s, b->name->chars, b->name->len);

@@ -1,7 +1,10 @@
-/* suggest.c - edit distance with swaps of neighbours, row by row. */
+/* suggest.c - the nearest of some names, by edit distance and by what other languages say. */
 #include "suggest.h"
 
+#include "../lang/distance.h"
 #include "map.h"
+
+_Static_assert(SUGGEST_MAX <= DISTANCE_MAX_LEN, "names fit the rows of distance_edit");
 
 void suggest_init(Suggest *s, const String *wanted) {
   memset(s, 0, sizeof *s);
@@ -9,23 +12,6 @@ void suggest_init(Suggest *s, const String *wanted) {
   s->len = wanted->h.aux;
   memcpy(s->wanted, wanted->chars, s->len); /* the NUL behind it is there already */
   s->distance = UINT32_MAX;
-}
-
-static unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
-
-static unsigned distance(const char *a, unsigned n, const char *b, unsigned m) {
-  unsigned rows[3][SUGGEST_MAX + 1];
-  for (unsigned j = 0; j <= m; j++) rows[0][j] = j;
-  for (unsigned i = 1; i <= n; i++) {
-    unsigned *row = rows[i % 3], *up = rows[(i + 2) % 3], *up2 = rows[(i + 1) % 3];
-    row[0] = i;
-    for (unsigned j = 1; j <= m; j++) {
-      row[j] = least(least(row[j - 1], up[j]) + 1, up[j - 1] + (a[i - 1] != b[j - 1]));
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        row[j] = least(row[j], up2[j - 2] + 1);
-    }
-  }
-  return rows[n % 3][m];
 }
 
 /* Members and modules under the names that other languages have for them. */
@@ -53,7 +39,7 @@ void suggest_try(Suggest *s, const String *name) {
   if (s->len == 0 || name == NULL || name->h.aux == 0 || name->h.aux >= SUGGEST_MAX) return;
   if (name->chars[0] == '%') return; /* hidden ones */
   unsigned d = is_alias(s->wanted, name->chars)
-                   ? 0 : distance(s->wanted, s->len, name->chars, name->h.aux);
+                   ? 0 : distance_edit(s->wanted, s->len, name->chars, name->h.aux);
   unsigned longest = s->len > name->h.aux ? s->len : name->h.aux;
   if (2 * d > longest || d >= s->distance) return;
   s->distance = d;
