@@ -243,3 +243,36 @@ Test(gc_snapshot, without_memory) {
   for (unsigned left = 0; left < 70; left += left < 8 ? 1 : 9)
     for (Then then = TAKES; then < THENS; then++) at_the_edge(then, left);
 }
+
+/* ---- which blocks two states share ------------------------------------------------------------ */
+
+/* A block freed since, and another one with the same words in its place: not the same. Nor after
+ * edges were merged, nor seen from a branch. */
+Test(gc_snapshot, same_or_another) {
+  GcConfig config = {.cage_bytes = 64 << 20, .mode = GC_STOP_WORLD};
+  Gc *gc = gc_new(&config);
+  uint32_t kept = new_wide(gc, 4), gone = new_wide(gc, 4), made = 0;
+  root_area(gc)[0] = ref_value(kept);
+  root_area(gc)[1] = ref_value(gone);
+  GcSnapshot first = gc_snapshot(gc, NULL);
+  root_area(gc)[1] = NIL;
+  gc_collect(gc);
+  GcSnapshot middle = gc_snapshot(gc, NULL);
+  for (unsigned i = 0; i < 100000 && made != gone; i++) made = new_wide(gc, 4);
+  cr_assert_eq(made, gone, "the place is not used again");
+  root_area(gc)[1] = ref_value(made);
+  GcSnapshot last = gc_snapshot(gc, NULL);
+  for (unsigned round = 0; round < 2; round++) {
+    cr_assert(gc_past_open(gc, first));
+    cr_assert(gc_past_same(gc, (Ref){kept}));
+    cr_assert_not(gc_past_same(gc, (Ref){gone}));
+    gc_past_close(gc);
+    gc_snapshot_release(gc, middle); /* the second round: edges merged */
+  }
+  cr_assert_eq(gc_restore(gc, first), GC_SNAPSHOT_OK);
+  cr_assert(gc_past_open(gc, last));
+  cr_assert(gc_past_same(gc, (Ref){kept}));
+  cr_assert_not(gc_past_same(gc, (Ref){gone}));
+  gc_past_close(gc);
+  gc_free(gc);
+}
