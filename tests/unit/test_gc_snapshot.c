@@ -252,8 +252,10 @@ Test(gc_snapshot, same_or_another) {
   GcConfig config = {.cage_bytes = 64 << 20, .mode = GC_STOP_WORLD};
   Gc *gc = gc_new(&config);
   uint32_t kept = new_wide(gc, 4), gone = new_wide(gc, 4), made = 0;
+  uint32_t late = new_wide(gc, 4);
   root_area(gc)[0] = ref_value(kept);
   root_area(gc)[1] = ref_value(gone);
+  root_area(gc)[2] = ref_value(late);
   GcSnapshot first = gc_snapshot(gc, NULL);
   root_area(gc)[1] = NIL;
   gc_collect(gc);
@@ -261,11 +263,17 @@ Test(gc_snapshot, same_or_another) {
   for (unsigned i = 0; i < 100000 && made != gone; i++) made = new_wide(gc, 4);
   cr_assert_eq(made, gone, "the place is not used again");
   root_area(gc)[1] = ref_value(made);
+  root_area(gc)[2] = NIL;
+  gc_collect(gc); /* the second edge frees some on the same page of the bitmap */
+  for (unsigned i = 0; i < 100000 && made != late; i++) made = new_wide(gc, 4);
+  cr_assert_eq(made, late, "the place is not used again");
+  root_area(gc)[2] = ref_value(made);
   GcSnapshot last = gc_snapshot(gc, NULL);
   for (unsigned round = 0; round < 2; round++) {
     cr_assert(gc_past_open(gc, first));
     cr_assert(gc_past_same(gc, (Ref){kept}));
     cr_assert_not(gc_past_same(gc, (Ref){gone}));
+    cr_assert_not(gc_past_same(gc, (Ref){late}));
     gc_past_close(gc);
     gc_snapshot_release(gc, middle); /* the second round: edges merged */
   }
