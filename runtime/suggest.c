@@ -4,7 +4,7 @@
 #include "../lang/distance.h"
 #include "map.h"
 
-_Static_assert(SUGGEST_MAX <= DISTANCE_MAX_LEN, "names fit the rows of distance_edit");
+_Static_assert((int)SUGGEST_MAX <= (int)DISTANCE_MAX_LEN, "names fit the rows of distance_edit");
 
 void suggest_init(Suggest *s, const String *wanted) {
   memset(s, 0, sizeof *s);
