@@ -154,7 +154,10 @@ void timeline_undo(Timeline *t, const char *count) {
   }
   if (n > t->at) n = t->at;
   if (t->at == t->n && ox_snapshot(t->vm, &t->tip) != OX_OK) t->tip = 0;
-  if (!go(t, t->states[t->at - n])) return;
+  if (!go(t, t->states[t->at - n])) {
+    if (t->at == t->n) cut(t, t->n);
+    return;
+  }
   t->at -= n;
   if (!t->tip) cut(t, t->at + 1); /* no memory to come back */
   say(t, "undone", n);
@@ -205,6 +208,7 @@ void timeline_name(Timeline *t, const char *name) {
   } else if (find_name(t, name) >= 0) {
     fprintf(stderr, "there is a state named '%s' already; :branches shows all\n", name);
   } else if (ox_snapshot(t->vm, &state) != OX_OK || !add_name(t, name, state)) {
+    ox_release(t->vm, state);
     fputs("there is no memory to keep the state\n", stderr);
   } else {
     printf("`:back %s` returns to this state\n", name);
