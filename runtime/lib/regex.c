@@ -81,7 +81,6 @@ static pcre2_code *code_compile(ox_VM *vm, const char *pattern, size_t len, uint
                              : NULL;
   pcre2_compile_context_free(context);
   pcre2_general_context_free(general);
-  vm_charge(vm, 64 * (uint64_t)len);
   return code;
 }
 
@@ -187,6 +186,8 @@ static Value compile_cached(ox_VM *vm, Value pattern, Value flags) {
   Value cache = key == V_ERROR ? V_ERROR : cache_map(vm);
   if (cache == V_ERROR) return V_ERROR;
   Value made = map_get(vm, cache, key);
+  String *text = string_flat(vm, pattern);
+  if (text) vm_charge(vm, 64 * (uint64_t)text->h.aux); /* the same whether it is there or not */
   if (made != V_ABSENT) return vm_root(vm, made) ? made : V_ERROR;
   if (error_pending(vm)) return V_ERROR;
   made = compile(vm, pattern, flags);

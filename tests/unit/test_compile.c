@@ -142,10 +142,10 @@ Test(compile, bytecode) {
        "f:\n"
        "0000 MULK 1 0 3\n0001 DIVK 1 1 2.5\n0002 IDIVK 1 1 7\n0003 MODK 1 1 300\n"
        "0004 RET 1\n"},
-      {"constants on the left are loaded",
+      {"constants on the left",
        "fn f(a) => 2 * a",
        "f:\n"
-       "0000 LOADI 1 2\n0001 MUL 1 1 0\n0002 RET 1\n"},
+       "0000 KMUL 1 2 0\n0001 RET 1\n"},
       {"folding",
        "fn f() => [1 + 2 * 3, 7 // -2, -7 % 3, 2 ** 10, \"a\" + \"b\", 1 / 4, ~5, -(3)]",
        "f:\n"
@@ -315,10 +315,10 @@ Test(compile, bytecode) {
       {"fresh frame for each turn",
        "fn f(xs) { for x in xs { x += 1; xs.push(fn() => x) } }",
        "f:\n"
-       "0000 ITER 1 0 1\n0001 JMP -> 0013\n0002 NEWFRAME 5 0 255 1\n"
+       "0000 ITER 1 0 1\n0001 JMP -> 0012\n0002 NEWFRAME 5 0 255 1\n"
        "0004 SETSLOT 4 5 0\n0005 GETSLOT 6 5 0\n0006 ADDI 6 6 1\n"
-       "0007 SETSLOT 6 5 0\n0008 MOVE 8 0\n0009 CLOSURE 9 0 frame 5\n"
-       "0011 INVOKE 6 1 6 \"push\" #0\n0013 FORNEXT 1 1 -> 0002\n0015 RETNIL\n"
+       "0007 SETSLOT 6 5 0\n0008 CLOSURE 10 0 frame 5\n"
+       "0010 PUSH 6 0 10 \"push\" #0\n0012 FORNEXT 1 1 -> 0002\n0014 RETNIL\n"
        "<anonymous>:\n"
        "0000 GETUP 0 0 0\n0001 RET 0\n"},
       {"hoisted capture",
