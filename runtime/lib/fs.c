@@ -330,6 +330,7 @@ static Value fs_make_dir(ox_VM *vm, Value *args, int nargs) {
   const char *path = lib_path(vm, args[0], "path of fs.make_dir");
   if (!path) return V_ERROR;
   if (!*path) return lib_throw_io(vm, "make the directory", path, ENOENT);
+  vm_charge_steps(vm, 16 * strlen(path)); /* two system calls for each part */
   char *copy = strdup(path);
   if (!copy) return vm_throw_oom(vm);
   int error = make_parents(copy);

@@ -138,6 +138,7 @@ static bool put_row(ox_VM *vm, Value rows, const GcReportRow *r) {
 static Value memory_fragmentation(ox_VM *vm, Value *args, int nargs) {
   GcReportRow report[GC_REPORT_ROWS];
   (void)args, (void)nargs;
+  charge_walk(vm);
   gc_report(vm->gc, report, bytes_needed, NULL);
   Value rows = list_new(vm, GC_REPORT_ROWS);
   if (rows == V_ERROR) return V_ERROR;
