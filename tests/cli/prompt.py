@@ -568,8 +568,9 @@ def test_ctrl_c_often(make):
     s = make()
     for _ in range(5):
         interrupt(s, 'print("running"); while true {}')
-    s.type(CTRL_C + CTRL_C + CTRL_C)
-    s.prompt()
+    for _ in range(3): # one by one: the terminal drops what was typed before each
+        s.type(CTRL_C)
+        s.prompt()
     s.type("40 + 2" + ENTER)
     s.wait_for(r"42\n> $")
 
