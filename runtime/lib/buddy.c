@@ -57,6 +57,7 @@ static bool read_sizes(ox_VM *vm, Value *args, int64_t *total, int64_t *unit) {
 
 static bool make_state(ox_VM *vm, Value manager, uint64_t units, uint64_t unit) {
   unsigned order = order_for(units);
+  vm_charge(vm, offsetof(State, range) + buddy_state_bytes(order));
   Bytes *bytes = bytes_new(vm, offsetof(State, range) + buddy_state_bytes(order));
   if (!bytes) return false;
   State *s = (State *)bytes->data;
