@@ -89,7 +89,6 @@ typedef struct Snapshots {
   uint64_t live, taken, restored, logged;
   uint32_t *link;       /* by page, zero between uses: an index + 1 into a list */
   uint64_t link_pages;
-  Node *past;           /* gc_past_open */
   Entries past_pages;   /* pages that differ there, buf: their content, NO_BUF: free */
   uint32_t *freed_at;   /* by page of the alloc bitmap: an index + 1 into head.freed */
   uint32_t *past_at;    /* the same for past_freed, zero between uses */
@@ -697,8 +696,7 @@ static bool past_walk(Gc *gc, Node *to) {
 bool gc_past_open(Gc *gc, GcSnapshot id) {
   slab_close_runs(gc);
   if (gc_snapshot_status(gc, id) != GC_SNAPSHOT_OK) return false;
-  gc->snapshots->past = node_of(gc->snapshots, id);
-  if (past_walk(gc, gc->snapshots->past)) return true;
+  if (past_walk(gc, node_of(gc->snapshots, id))) return true;
   gc_past_close(gc);
   return false;
 }
@@ -712,7 +710,6 @@ void gc_past_close(Gc *gc) {
     put_buffer(s, s->past_freed.at[i].buf);
   }
   s->past_freed.n = 0;
-  s->past = NULL;
 }
 
 /* A word of the cage as it was; 0 in pages that were free. */
@@ -787,12 +784,14 @@ static void join_freed(Snapshots *s, Entries *first, Entries *later) {
   unindex_entries(s, first);
 }
 
+static bool room_to_join(Delta *first, const Delta *later) {
+  return entries_room(&first->logged, later->logged.n) &&
+         entries_room(&first->fresh, later->fresh.n) && entries_room(&first->freed, later->freed.n);
+}
+
 /* The delta `first`, then `later`, as one, in `later`. False: no memory, nothing changed. */
 static bool join(Snapshots *s, Delta *first, Delta *later, bool undo) {
-  if (!entries_room(&first->logged, later->logged.n) ||
-      !entries_room(&first->fresh, later->fresh.n) ||
-      !entries_room(&first->freed, later->freed.n))
-    return false;
+  if (!room_to_join(first, later)) return false;
   join_freed(s, &first->freed, &later->freed);
   absorb(s, &first->logged, &later->logged, undo);
   absorb(s, &first->logged, &later->fresh, undo);
@@ -839,10 +838,7 @@ static bool join_head(Gc *gc, Node *n) {
     thaw_all(gc);
     return true;
   }
-  if (!entries_room(&n->edge.logged, s->head.logged.n) ||
-      !entries_room(&n->edge.fresh, s->head.fresh.n) ||
-      !entries_room(&n->edge.freed, s->head.freed.n))
-    return false;
+  if (!room_to_join(&n->edge, &s->head)) return false;
   thaw_entries(gc, &n->edge.logged);
   thaw_entries(gc, &n->edge.fresh);
   join(s, &n->edge, &s->head, true);

@@ -129,6 +129,18 @@ static void settle(ox_VM *vm, uint64_t fuel, uint64_t caches) {
   reopen(vm);
 }
 
+/* The rollback itself, between outermost runs (`crosses`) or within one. *turn: how many there were
+ * of this snapshot. That is counted first: settling may give the snapshots up. */
+static GcSnapshotStatus go_back(ox_VM *vm, GcSnapshot id, bool crosses, uint64_t *turn) {
+  uint64_t fuel = vm->st->fuel, caches = vm->st->next_cache;
+  GcSnapshotStatus status = gc_restore(vm->gc, id);
+  if (status != GC_SNAPSHOT_OK) return status;
+  *turn = ++*gc_snapshot_word(vm->gc, id);
+  vm->crossings += crosses;
+  settle(vm, fuel, caches);
+  return status;
+}
+
 /* The handle may be a copy, which restore(s, value) has made in another time line: this is where the
  * original lies in the state kept. Nothing refers to it there yet: its call had not returned. */
 static Value original(ox_VM *vm, uint64_t self) {
@@ -154,18 +166,15 @@ bool snapshot_restore(ox_VM *vm, Value *args, uint64_t ret) {
   GcSnapshot id = h->fields[SLOT_ID];
   GcSnapshotStatus status = gc_snapshot_status(vm->gc, id);
   if (status != GC_SNAPSHOT_OK) return refuse_status(vm, status);
-  uint64_t fuel = vm->st->fuel, caches = vm->st->next_cache, run = h->fields[SLOT_RUN];
-  uint64_t self = h->fields[SLOT_SELF];
+  uint64_t turn, self = h->fields[SLOT_SELF];
+  bool crosses = h->fields[SLOT_RUN] == 0;
   Carry *carry = prepare(vm, id, args[1] == V_ABSENT ? V_NIL : args[1]);
   if (!carry) return false;
-  status = gc_restore(vm->gc, id);
+  status = go_back(vm, id, crosses, &turn);
   bool ok = status == GC_SNAPSHOT_OK;
   if (ok) {
     Value handle = original(vm, self);
-    uint64_t turn = ++*gc_snapshot_word(vm->gc, id); /* settling may give the snapshots up */
     vm->entry_fiber = ((Instance *)vm_deref(vm, handle))->fields[SLOT_ENTRY];
-    vm->crossings += run == 0;
-    settle(vm, fuel, caches);
     ok = deliver(vm, handle, carry, turn);
   } else {
     refuse_status(vm, status);
@@ -188,13 +197,8 @@ GcSnapshotStatus vm_restore(ox_VM *vm, GcSnapshot id) {
   if (!gc_past_open(vm->gc, id)) return GC_SNAPSHOT_MEMORY;
   filter_roots(vm);
   gc_past_close(vm->gc);
-  uint64_t fuel = vm->st->fuel, caches = vm->st->next_cache;
-  status = gc_restore(vm->gc, id);
-  if (status == GC_SNAPSHOT_OK) {
-    vm->crossings++;
-    settle(vm, fuel, caches);
-  }
-  return status;
+  uint64_t turn;
+  return go_back(vm, id, true, &turn);
 }
 
 /* ---- methods ---------------------------------------------------------------------------------- */
