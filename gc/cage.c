@@ -109,8 +109,11 @@ static bool commit_fixed(Gc *gc, const Heap *h) {
   return os_commit(os, gc_host(gc->base), GC_PAGE + GC_CACHE_BYTES) &&
          os_commit(os, gc->marks, round_up(h->cage_pages * (GC_PAGE / 64), GC_PAGE)) &&
          os_commit(os, gc->states, state_bytes) &&
-         os_commit(os, gc->base + GC_HEAP_OFF, end - GC_HEAP_OFF) &&
-         populate(gc, gc->base + GC_HEAP_OFF, GC_HEAP_BYTES + GC_ROOT_BYTES) &&
+         os_commit(os, gc->base + GC_HEAP_OFF, end - GC_HEAP_OFF);
+}
+
+static bool populate_fixed(Gc *gc, const Heap *h) {
+  return populate(gc, gc->base + GC_HEAP_OFF, GC_HEAP_BYTES + GC_ROOT_BYTES) &&
          populate(gc, gc->base + h->buddy_off, GC_PAGE) &&
          populate(gc, gc->states, h->first_page + UNIT_PAGES);
 }
@@ -124,16 +127,21 @@ static bool open_buddy(Gc *gc) {
          (end == total || buddy_claim(gc->buddy, end, total - end));
 }
 
-bool cage_open(Gc *gc, uint64_t bytes) {
-  Heap plan = {0};
-  lay_out(&plan, pages_of(bytes));
+/* Address space, side tables and committed metadata, all zero. False: cage_close is to be called. */
+static bool reserve(Gc *gc, uint64_t bytes, Heap *plan) {
+  lay_out(plan, pages_of(bytes));
   uint8_t *at = os_reserve(&gc->os, HUGE_PAGE + GC_HOST_OFF + bytes, HUGE_PAGE);
   if (!at) return false;
   gc->base = at + round_up(GC_HOST_OFF, HUGE_PAGE);
-  point_into(gc, &plan);
+  point_into(gc, plan);
   gc->committed_units = 0;
   gc->committed = calloc(bytes / UNIT_BYTES / 64 + 1, sizeof(uint64_t));
-  if (gc->committed && open_side(gc, plan.cage_pages) && commit_fixed(gc, &plan)) {
+  return gc->committed && open_side(gc, plan->cage_pages) && commit_fixed(gc, plan);
+}
+
+bool cage_open(Gc *gc, uint64_t bytes) {
+  Heap plan = {0};
+  if (reserve(gc, bytes, &plan) && populate_fixed(gc, &plan)) {
     *gc->heap = plan;
     if (open_buddy(gc) && cage_commit(gc, plan.first_page, 1)) return true;
   }
@@ -141,7 +149,26 @@ bool cage_open(Gc *gc, uint64_t bytes) {
   return false;
 }
 
+bool cage_plan_fits(const Heap *h, uint64_t bytes) {
+  Heap plan = {0};
+  lay_out(&plan, pages_of(bytes));
+  return h->cage_pages == plan.cage_pages && h->first_page == plan.first_page &&
+         h->table_off == plan.table_off && h->bits_off == plan.bits_off &&
+         h->buddy_off == plan.buddy_off;
+}
+
+bool cage_open_with(Gc *gc, const GcContent *content) {
+  Heap plan = {0};
+  uint64_t bytes = gc->config.cage_bytes;
+  if (reserve(gc, bytes, &plan) && content->fill(content->ctx, gc) &&
+      cage_plan_fits(gc->heap, bytes))
+    return true;
+  cage_close(gc);
+  return false;
+}
+
 void cage_close(Gc *gc) {
+  if (!gc->base) return;
   uint64_t bytes = HUGE_PAGE + GC_HOST_OFF + gc->config.cage_bytes;
   os_release(gc->base - round_up(GC_HOST_OFF, HUGE_PAGE), bytes);
   if (gc->side) os_unmap(gc->side, lay_out_side(pages_of(gc->config.cage_bytes)).bytes);
@@ -221,6 +248,27 @@ static uint64_t step_end(Gc *gc, uint64_t from, uint64_t need) {
   uint64_t last = gc->heap->cage_pages / UNIT_PAGES;
   if (end > last) end = last;
   return bits_next(gc->committed, from, end);
+}
+
+/* Units [from, to) become usable, all free so far. */
+static bool adopt_units(Gc *gc, uint64_t from, uint64_t to) {
+  uint64_t page = from * UNIT_PAGES, count = (to - from) * UNIT_PAGES;
+  if (!os_commit(&gc->os, gc->base + page * GC_PAGE, count * GC_PAGE) ||
+      !populate(gc, gc->states + page, count))
+    return false;
+  memset(gc->states + page, PAGE_FREE, count);
+  bits_set_range(gc->committed, from, to);
+  gc->committed_units += to - from;
+  return true;
+}
+
+bool cage_adopt(Gc *gc, uint64_t first, uint64_t count, uint8_t state) {
+  uint64_t from = first / UNIT_PAGES, to = (first + count - 1) / UNIT_PAGES + 1;
+  while (from < to && bits_test(gc->committed, from)) from++;
+  if (from < to && !adopt_units(gc, from, to)) return false;
+  memset(gc->states + first, state, count);
+  if (first + count > gc->top_page) gc->top_page = (uint32_t)(first + count);
+  return true;
 }
 
 static bool all_committed(Gc *gc, uint64_t from, uint64_t to) {

@@ -8,6 +8,13 @@
  * is held. gc->config and gc->os are set. */
 bool cage_open(Gc *gc, uint64_t bytes);
 void cage_close(Gc *gc);
+/* The same around a content that is given, see GcContent; gc->config.cage_bytes says how large. */
+bool cage_open_with(Gc *gc, const GcContent *content);
+/* Inside GcContent.fill: pages [first, first + count) for blocks are in use; makes them usable, and
+ * `state` their page_state. Runs come in the order of addresses. False: the system refused. */
+bool cage_adopt(Gc *gc, uint64_t first, uint64_t count, uint8_t state);
+/* Whether the metadata lies where it does in a cage of that size. */
+bool cage_plan_fits(const Heap *h, uint64_t bytes);
 
 /* Makes pages [first, first + count) usable. False: the system refused; harmless. */
 bool cage_commit(Gc *gc, uint64_t first, uint64_t count);

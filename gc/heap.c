@@ -28,13 +28,19 @@ static uint64_t cage_size(uint64_t bytes) {
   return (bytes + CAGE_STEP - 1) / CAGE_STEP * CAGE_STEP;
 }
 
-Gc *gc_new_on(const GcConfig *config, const Os *os) {
+static Gc *allocate(const GcConfig *config, uint64_t cage_bytes, const Os *os) {
   Gc *gc = calloc(1, sizeof *gc);
   if (!gc) return NULL;
   gc->os = *os;
   gc->config = *config;
-  gc->config.cage_bytes = cage_size(config->cage_bytes);
+  gc->config.cage_bytes = cage_size(cage_bytes);
   gc->sweep_page = SWEEP_DONE;
+  return gc;
+}
+
+Gc *gc_new_on(const GcConfig *config, const Os *os) {
+  Gc *gc = allocate(config, config->cage_bytes, os);
+  if (!gc) return NULL;
   if (!cage_open(gc, gc->config.cage_bytes)) {
     free(gc);
     return NULL;
@@ -48,6 +54,33 @@ Gc *gc_new_on(const GcConfig *config, const Os *os) {
 }
 
 Gc *gc_new(const GcConfig *config) { return gc_new_on(config, &(Os){0}); }
+
+/* What is of this process, or of this configuration, in a content that comes from elsewhere. */
+static void settle_content(Gc *gc, const GcConfig *config, bool old) {
+  Heap *h = gc->heap;
+  h->external_bytes = 0;
+  h->peak_bytes = h->used_pages * GC_PAGE;
+  h->policy.percent = config->heap_percent;
+  gc->has_marked = old;
+  gc->must_be_full = !old;
+  gc->stepped_at = gc->looked_at = h->allocated_bytes;
+  gc_set_goal(gc, config->goal_bytes);
+  gc_set_mode(gc, config->mode);
+  gc_set_limit(gc, config->limit_bytes);
+  *gc_host(gc->base) = (HostPage){gc, config->embedder};
+}
+
+Gc *gc_new_with(const GcConfig *config, const GcContent *content) {
+  Gc *gc = allocate(config, content->cage_bytes, &(Os){0});
+  if (!gc) return NULL;
+  if (!cage_open_with(gc, content)) {
+    mark_close(gc);
+    free(gc);
+    return NULL;
+  }
+  settle_content(gc, config, content->old);
+  return gc;
+}
 
 void gc_free(Gc *gc) {
   if (!gc) return;

@@ -138,6 +138,24 @@ typedef struct GcConfig {
 /* A heap, or NULL when address space or memory is refused. gc_free runs remaining finalizers. */
 Gc *gc_new(const GcConfig *config);
 void gc_free(Gc *gc);
+
+/* A heap around a content that is given: a copy of another cage, or an image. `fill` is called when
+ * the cage is reserved and its metadata committed and zero. It puts in place (by copying or mapping)
+ * struct Heap, the root area, the page table, the alloc bitmap and the buddy tree as far as they are
+ * in use, and after cage_adopt (cage.h) the pages of blocks. The content is of a heap with closed
+ * runs and nothing left to sweep. */
+typedef struct GcContent {
+  uint64_t cage_bytes; /* of the heap it comes from */
+  /* The marks are given, too: all blocks are old, their pages are PAGE_OLD and clean, there are no
+   * young ones, and gc->stacks lists the stacks. Else the next collection is a full one. */
+  bool old;
+  void *ctx;
+  bool (*fill)(void *ctx, Gc *gc); /* false: refused */
+} GcContent;
+
+/* gc_new around a content; config->cage_bytes is not looked at. NULL as well when `fill` refuses or
+ * the content is of a cage of another layout. */
+Gc *gc_new_with(const GcConfig *config, const GcContent *content);
 uint8_t *gc_base(Gc *gc);
 void gc_set_limit(Gc *gc, uint64_t bytes);
 void gc_set_stress(Gc *gc, bool on);

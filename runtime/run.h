@@ -32,6 +32,10 @@ typedef struct VmConfig {
 
 /* NULL: the system refused memory or address space. config may be NULL. */
 ox_VM *vm_new(const VmConfig *config);
+/* A VM around the content of another one's cage, which was taken while no program ran; config's
+ * cage_bytes is not looked at. Nothing is allocated. The caller sees to what the content refers to
+ * outside of the cage: foreign handles, the host's functions, the message of st->oom_error. */
+ox_VM *vm_new_around(const VmConfig *config, const GcContent *content);
 void vm_free(ox_VM *vm); /* flushes, runs finalizers */
 
 typedef enum VmStatus {

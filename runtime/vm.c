@@ -117,24 +117,24 @@ static void clear_state(VmState *st) {
   st->fuel = FUEL_SLICE;
 }
 
-static bool init(ox_VM *vm, const VmConfig *config) {
-  GcConfig gc = {.cage_bytes = config->cage_bytes,
-                 .limit_bytes = config->limit_bytes,
-                 .embedder = vm,
-                 .mode = config->gc_mode,
-                 .heap_percent = config->heap_percent,
-                 .goal_bytes = config->memory_goal,
-                 .root_bytes = sizeof(VmState),
-                 .guard = config->snapshot_stress,
-                 .mark_roots = mark_roots,
-                 .after_mark = after_mark,
-                 .finalize = finalize};
-  vm->gc = gc_new(&gc);
-  if (!vm->gc) return false;
+static GcConfig gc_config(ox_VM *vm, const VmConfig *config) {
+  return (GcConfig){.cage_bytes = config->cage_bytes,
+                    .limit_bytes = config->limit_bytes,
+                    .embedder = vm,
+                    .mode = config->gc_mode,
+                    .heap_percent = config->heap_percent,
+                    .goal_bytes = config->memory_goal,
+                    .root_bytes = sizeof(VmState),
+                    .guard = config->snapshot_stress,
+                    .mark_roots = mark_roots,
+                    .after_mark = after_mark,
+                    .finalize = finalize};
+}
+
+/* What lies outside of the cage. */
+static bool init_outside(ox_VM *vm, const VmConfig *config) {
   vm->cage = gc_base(vm->gc);
   vm->st = (VmState *)(vm->cage + GC_ROOT_OFF);
-  clear_state(vm->st);
-  vm->st->next_cache = LOOKUP_CACHES;
   vm->max_c_depth = 180;
   vm->max_stack = config->max_stack ? config->max_stack : 1 << 20;
   vm->write = config->write;
@@ -146,19 +146,49 @@ static bool init(ox_VM *vm, const VmConfig *config) {
   vm->argv = config->argv;
   vm->callee = vm->entry_fiber = V_NIL;
   vm->start_ns = now_ns();
-  if (!import_init(vm, config->load, config->load_ctx) || !init_state(vm)) return false;
+  return import_init(vm, config->load, config->load_ctx);
+}
+
+static void begin(ox_VM *vm, const VmConfig *config) {
   vm->entry_fiber = vm->st->fiber;
   vm_roots_reset(vm, 0);
   vm_set_fuel(vm, config->fuel);
   gc_set_stress(vm->gc, config->gc_stress);
+}
+
+static bool init(ox_VM *vm, const VmConfig *config) {
+  GcConfig gc = gc_config(vm, config);
+  vm->gc = gc_new(&gc);
+  if (!vm->gc || !init_outside(vm, config)) return false;
+  clear_state(vm->st);
+  vm->st->next_cache = LOOKUP_CACHES;
+  if (!init_state(vm)) return false;
+  begin(vm, config);
   return true;
 }
 
+static bool init_around(ox_VM *vm, const VmConfig *config, const GcContent *content) {
+  GcConfig gc = gc_config(vm, config);
+  vm->gc = gc_new_with(&gc, content);
+  if (!vm->gc || !init_outside(vm, config)) return false;
+  begin(vm, config);
+  return true;
+}
+
+static const VmConfig default_config;
+
 ox_VM *vm_new(const VmConfig *config) {
-  static const VmConfig defaults;
   ox_VM *vm = calloc(1, sizeof *vm);
   if (!vm) return NULL;
-  if (init(vm, config ? config : &defaults)) return vm;
+  if (init(vm, config ? config : &default_config)) return vm;
+  vm_free(vm);
+  return NULL;
+}
+
+ox_VM *vm_new_around(const VmConfig *config, const GcContent *content) {
+  ox_VM *vm = calloc(1, sizeof *vm);
+  if (!vm) return NULL;
+  if (init_around(vm, config ? config : &default_config, content)) return vm;
   vm_free(vm);
   return NULL;
 }
