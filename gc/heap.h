@@ -249,6 +249,15 @@ void gc_snapshot_stats(Gc *gc, GcSnapshotStats *out);
 bool gc_past_open(Gc *gc, GcSnapshot s);
 /* Is there a block at `r` in both states, with the same words and hence the same object? */
 bool gc_past_same(Gc *gc, Ref r);
+/* A word of the cage as it was; the root area included. */
+uint64_t gc_past_word(Gc *gc, uint64_t word);
+/* Finds what was reachable from the root area in the state that is open (keys of weak tables are
+ * taken as strong). *work: how many words may be looked at; what is left. NULL: not enough, or no
+ * memory. */
+typedef struct GcPastTrace GcPastTrace;
+GcPastTrace *gc_past_trace(Gc *gc, uint64_t *work);
+bool gc_past_reaches(const GcPastTrace *trace, Ref r);
+void gc_past_trace_free(GcPastTrace *trace);
 void gc_past_close(Gc *gc);
 
 /* ---- collector ------------------------------------------------------------------------------- */

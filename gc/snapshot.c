@@ -93,6 +93,7 @@ typedef struct Snapshots {
   uint32_t *freed_at;   /* by page of the alloc bitmap: an index + 1 into head.freed */
   uint32_t *past_at;    /* the same for past_freed, zero between uses */
   Entries past_freed;   /* what was freed on the way there */
+  Node *past;           /* the state that is looked at */
   uint32_t lost;        /* the last serial number that was given up */
 } Snapshots;
 
@@ -696,13 +697,15 @@ static bool past_walk(Gc *gc, Node *to) {
 bool gc_past_open(Gc *gc, GcSnapshot id) {
   slab_close_runs(gc);
   if (gc_snapshot_status(gc, id) != GC_SNAPSHOT_OK) return false;
-  if (past_walk(gc, node_of(gc->snapshots, id))) return true;
+  gc->snapshots->past = node_of(gc->snapshots, id);
+  if (past_walk(gc, gc->snapshots->past)) return true;
   gc_past_close(gc);
   return false;
 }
 
 void gc_past_close(Gc *gc) {
   Snapshots *s = gc->snapshots;
+  s->past = NULL;
   unindex_entries(s, &s->past_pages);
   s->past_pages.n = 0;
   for (uint32_t i = 0; i < s->past_freed.n; i++) {
@@ -712,13 +715,29 @@ void gc_past_close(Gc *gc) {
   s->past_freed.n = 0;
 }
 
+const uint64_t *snapshot_past_page(Gc *gc, uint64_t page) {
+  Snapshots *s = gc->snapshots;
+  uint32_t at = s->link[page];
+  if (!at) return (const uint64_t *)page_at(gc, page);
+  uint32_t buf = s->past_pages.at[at - 1].buf;
+  return buf == NO_BUF ? NULL : (const uint64_t *)buffer(s, buf);
+}
+
+const uint64_t *snapshot_past_roots(Gc *gc, uint64_t *words) {
+  *words = root_bytes(gc) / 8;
+  return gc->snapshots->past->saved + HEAP_WORDS;
+}
+
 /* A word of the cage as it was; 0 in pages that were free. */
 static uint64_t past_word(Gc *gc, uint64_t word) {
-  Snapshots *s = gc->snapshots;
-  uint32_t at = s->link[word >> GC_WORD_PAGE_SHIFT];
-  if (!at) return ((uint64_t *)gc->base)[word];
-  uint32_t buf = s->past_pages.at[at - 1].buf;
-  return buf == NO_BUF ? 0 : ((uint64_t *)buffer(s, buf))[word % GC_PAGE_WORDS];
+  const uint64_t *page = snapshot_past_page(gc, word >> GC_WORD_PAGE_SHIFT);
+  return page ? page[word % GC_PAGE_WORDS] : 0;
+}
+
+uint64_t gc_past_word(Gc *gc, uint64_t word) {
+  uint64_t n, first = GC_ROOT_OFF / 8;
+  const uint64_t *roots = snapshot_past_roots(gc, &n);
+  return word >= first && word < first + n ? roots[word - first] : past_word(gc, word);
 }
 
 /* Was a block there freed on the way, so that another one may have taken its place? */

@@ -23,5 +23,9 @@ void snapshot_note_freed(Gc *gc, uint64_t i, uint64_t bits);
 static inline void snapshot_freed(Gc *gc, uint64_t i, uint64_t bits) {
   if (__builtin_expect(gc->snapshots != NULL, 0)) snapshot_note_freed(gc, i, bits);
 }
+/* While gc_past_open holds: the content of a page as it was, NULL if it was free; and of the
+ * embedder's root area, `words` long. */
+const uint64_t *snapshot_past_page(Gc *gc, uint64_t page);
+const uint64_t *snapshot_past_roots(Gc *gc, uint64_t *words);
 
 #endif

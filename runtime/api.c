@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "snapshot_life.h"
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 /* Configurations of older versions of the header end earlier; what they lack keeps its default. */
@@ -497,7 +499,7 @@ void ox_set_memory_limit(ox_VM *vm, uint64_t bytes) {
 
 void ox_collect(ox_VM *vm) {
   API_CALL(vm);
-  gc_collect(vm->gc);
+  snapshot_life_collect(vm);
 }
 
 void ox_stats(ox_VM *vm, ox_Stats *stats) {

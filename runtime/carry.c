@@ -16,6 +16,7 @@
 #include "interp.h"
 #include "loader.h"
 #include "map.h"
+#include "snapshot.h"
 #include "str.h"
 
 typedef struct Item { uint32_t ref, words; uint64_t at; } Item; /* at: in Carry.words */
@@ -208,6 +209,7 @@ static void fill(ox_VM *vm, const Carry *c, const Value *made, const Item *item,
 static bool finish(ox_VM *vm, Value v) {
   if (v_is(v, KIND_PROTO)) return loader_new_caches(vm, v);
   if (v_is(v, KIND_MAP) || v_is(v, KIND_SET)) return map_rehash_moved(vm, v);
+  if (v_is(v, KIND_INSTANCE)) snapshot_copied(vm, v);
   return true;
 }
 

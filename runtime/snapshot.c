@@ -19,16 +19,24 @@
 #include "carry.h"
 #include "fiber.h"
 #include "lib/lib.h"
+#include "snapshot_life.h"
 
 /* A handle: an instance with two fields that programs see and some words that they do not. */
-enum { FIELD_VALUE, FIELD_TURN, FIELDS, SLOT_ID = FIELDS, SLOT_RET, SLOT_RUN, SLOT_ENTRY, SLOT_SELF, SLOTS };
+enum { FIELD_VALUE, FIELD_TURN, FIELDS, SLOT_ID = FIELDS, SLOT_RET, SLOT_RUN, SLOT_ENTRY,
+       SLOT_SELF, SLOT_NEXT, SLOTS };
 static const LibClass handle_class = {
     "Snapshot", LIB_SNAPSHOT_CLASS, &module_snapshot, FIELDS, SLOTS - FIELDS, {"value", "turn"}};
 
 /* ---- handles ---------------------------------------------------------------------------------- */
 
+HandleSlots snapshot_slots(const ox_VM *vm, uint32_t ref) {
+  Instance *h = gc_ptr(vm->cage, (Ref){ref});
+  return (HandleSlots){&h->fields[SLOT_ID], &h->fields[SLOT_NEXT]};
+}
 
-
+void snapshot_copied(ox_VM *vm, Value v) {
+  if (lib_is(vm, v, &handle_class)) snapshot_life_link(vm, v_ref(v).w);
+}
 
 static Value handle_new(ox_VM *vm, uint64_t ret) {
   Value v = lib_instance(vm, &handle_class);
@@ -41,6 +49,7 @@ static Value handle_new(ox_VM *vm, uint64_t ret) {
   h->fields[SLOT_RUN] = vm->run_depth <= 1 ? 0 : vm->run;
   h->fields[SLOT_ENTRY] = vm->entry_fiber;
   h->fields[SLOT_SELF] = v_ref(v).w; /* a number, since copies of the handle keep it */
+  snapshot_life_link(vm, v_ref(v).w);
   return v;
 }
 
@@ -61,10 +70,24 @@ static GcSnapshot keep_state(ox_VM *vm, uint64_t *name) {
   return id;
 }
 
+/* The same, and it is known who needs the snapshot. Where memory is short, those that nobody needs
+ * are looked for first. */
+static GcSnapshot keep(ox_VM *vm, uint64_t *name) {
+  GcSnapshot id = keep_state(vm, name);
+  if (!id) {
+    snapshot_life_collect(vm);
+    id = keep_state(vm, name);
+  }
+  if (!id || snapshot_life_note(vm, id, !name)) return id;
+  gc_snapshot_release(vm->gc, id);
+  return 0;
+}
+
 bool snapshot_keep(ox_VM *vm, uint64_t ret) {
+  snapshot_life_tidy(vm);
   Value v = handle_new(vm, ret);
   if (v == V_ERROR) return false;
-  if (!keep_state(vm, &((Instance *)vm_deref(vm, v))->fields[SLOT_ID])) {
+  if (!keep(vm, &((Instance *)vm_deref(vm, v))->fields[SLOT_ID])) {
     vm_throw(vm, ERR_MEMORY, "out of memory: no room to keep a snapshot; release others first");
     return false;
   }
@@ -186,7 +209,8 @@ bool snapshot_restore(ox_VM *vm, Value *args, uint64_t ret) {
 /* ---- for the host ----------------------------------------------------------------------------- */
 
 GcSnapshot vm_snapshot(ox_VM *vm) {
-  GcSnapshot id = keep_state(vm, NULL);
+  snapshot_life_tidy(vm);
+  GcSnapshot id = keep(vm, NULL);
   if (!id) vm_throw(vm, ERR_MEMORY, "out of memory: no room to keep a snapshot");
   return id;
 }

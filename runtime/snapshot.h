@@ -14,6 +14,8 @@ bool snapshot_restore(ox_VM *vm, Value *args, uint64_t ret);
 GcSnapshot vm_snapshot(ox_VM *vm);
 /* Values of the host's that the other state does not have must not be used afterwards. */
 GcSnapshotStatus vm_restore(ox_VM *vm, GcSnapshot id);
+/* A copy of an object was made: if it is a handle, it is noted as one more. */
+void snapshot_copied(ox_VM *vm, Value v);
 /* For tests, at a poll of the interpreter: keeps one snapshot alive, which is always a recent one. */
 void snapshot_stress(ox_VM *vm);
 

@@ -12,6 +12,7 @@
 #include "loader.h"
 #include "map.h"
 #include "native.h"
+#include "snapshot_life.h"
 #include "str.h"
 
 enum { FUEL_SLICE = 1 << 12, STRESS_SLICE = 4, OUT_BUFFER = 1 << 15 };
@@ -31,6 +32,7 @@ static void after_mark(Gc *gc, void *embedder) {
   (void)gc;
   ox_VM *vm = embedder;
   string_sweep_table(vm);
+  snapshot_life_sweep(vm);
   memset(vm->cage - GC_CACHE_OFF, 0, vm->st->next_cache * sizeof(InlineCache));
 }
 
@@ -200,6 +202,7 @@ void vm_free(ox_VM *vm) {
     gc_free(vm->gc);
     foreign_finalize_all(vm);
   }
+  snapshot_life_free(vm);
   import_free(vm);
   free(vm->roots);
   free(vm->handles);

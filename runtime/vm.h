@@ -74,6 +74,7 @@ typedef struct VmState {
   Value prelude;            /* its Module, nil before it is needed */
   Value yielded, then;      /* of a native that asks to suspend (ox_VM.suspending) */
   uint64_t next_cache;      /* first unused inline cache */
+  uint64_t snapshot_handles; /* ref of the first handle of a snapshot, 0: none; weak (snapshot_life.c) */
   Value spare[64];          /* 40..63: runtime/lib/lib.h */
 } VmState;
 _Static_assert(sizeof(VmState) <= GC_ROOT_BYTES, "the root area must hold it");
@@ -102,6 +103,7 @@ struct ox_VM {
   Borrow *borrowed;
   bool snapshot_stress;      /* for tests: a snapshot at every poll */
   GcSnapshot stress_last;
+  struct SnapshotLife *snapshot_life; /* which snapshots are needed, NULL: there was none */
   uint32_t max_c_depth;      /* default 180 */
   uint64_t max_stack;        /* registers per fiber, default 1 << 20 */
   uint64_t fuel_limit;       /* 0: none; else instructions-polls left in all */

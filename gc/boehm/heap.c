@@ -289,6 +289,10 @@ void gc_snapshot_stats(Gc *gc, GcSnapshotStats *out) { (void)gc, *out = (GcSnaps
 bool gc_past_open(Gc *gc, GcSnapshot s) { return (void)gc, (void)s, false; }
 bool gc_past_same(Gc *gc, Ref r) { return (void)gc, (void)r, false; }
 void gc_past_close(Gc *gc) { (void)gc; }
+uint64_t gc_past_word(Gc *gc, uint64_t word) { return ((uint64_t *)gc_base(gc))[word]; }
+GcPastTrace *gc_past_trace(Gc *gc, uint64_t *work) { return (void)gc, (void)work, NULL; }
+bool gc_past_reaches(const GcPastTrace *trace, Ref r) { return (void)trace, (void)r, true; }
+void gc_past_trace_free(GcPastTrace *trace) { (void)trace; }
 
 /* ---- reports --------------------------------------------------------------------------------- */
 

@@ -1,16 +1,24 @@
 /* memory.c - the module `memory`: what the heap holds, and asking it to tidy up. */
 #include "lib.h"
+#include "../snapshot_life.h"
 
 static bool put_count(ox_VM *vm, Value map, const char *name, uint64_t n) {
   Value v = num_from_int(vm, n > INT64_MAX ? INT64_MAX : (int64_t)n);
   return v != V_ERROR && lib_put(vm, map, name, v);
 }
 
+static bool put_snapshots(ox_VM *vm, Value map) {
+  GcSnapshotStats s;
+  gc_snapshot_stats(vm->gc, &s);
+  return put_count(vm, map, "snapshots", s.snapshots) &&
+         put_count(vm, map, "snapshot_bytes", s.log_bytes);
+}
+
 static Value memory_stats(ox_VM *vm, Value *args, int nargs) {
   GcStats s;
   (void)args, (void)nargs;
   gc_stats(vm->gc, &s);
-  Value map = map_new(vm, 12);
+  Value map = map_new(vm, 18);
   if (map == V_ERROR) return V_ERROR;
   bool done = put_count(vm, map, "committed_bytes", s.committed_bytes) &&
               put_count(vm, map, "used_bytes", s.used_bytes) &&
@@ -22,7 +30,7 @@ static Value memory_stats(ox_VM *vm, Value *args, int nargs) {
               put_count(vm, map, "collections", s.collections) &&
               put_count(vm, map, "full_collections", s.majors) &&
               put_count(vm, map, "young_collections", s.minors) &&
-              put_count(vm, map, "pauses", s.pauses) &&
+              put_snapshots(vm, map) && put_count(vm, map, "pauses", s.pauses) &&
               lib_put(vm, map, "pause_p50_ms", v_from_float((double)s.pause_ns_p50 / 1e6)) &&
               lib_put(vm, map, "pause_p99_ms", v_from_float((double)s.pause_ns_p99 / 1e6)) &&
               lib_put(vm, map, "pause_p999_ms", v_from_float((double)s.pause_ns_p999 / 1e6)) &&
@@ -41,7 +49,7 @@ static void charge_walk(ox_VM *vm) {
 static Value memory_collect(ox_VM *vm, Value *args, int nargs) {
   (void)args, (void)nargs;
   charge_walk(vm);
-  gc_collect(vm->gc);
+  snapshot_life_collect(vm);
   return V_NIL;
 }
 
