@@ -43,9 +43,10 @@
  *
  * Broken rules. What a release build notices anyway, such as NULL for a name, gives OX_MISUSE,
  * OX_NONE or nothing at all. A library built with -DOX_DEBUG (`make debug`) looks more closely, at a
- * price: it names the function and the rule on standard error and aborts, for two threads at once, a
- * value of another VM or one no longer kept alive, a scope closed twice, a call from a finalizer,
- * ox_free of a VM that runs, a number read from a string, a value unpinned too often.
+ * price: it names the function and the rule on standard error and aborts, for NULL where something
+ * must be, a structure without its size, two threads at once, a value of another VM or one no longer
+ * kept alive, a scope closed twice, a call from a finalizer, ox_free of a VM that runs, a number
+ * read from a string, a value unpinned too often.
  *
  * Structures that a host fills in begin with their size, so that they can grow in later versions
  * without breaking programs compiled before.

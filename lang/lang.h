@@ -26,6 +26,7 @@ typedef struct LangOptions {
   const LangEnv *env;
   bool session;     /* top-level declarations are globals (REPL, ox_eval) */
   bool want_value;  /* main returns the value of a final expression statement */
+  bool allow_unused; /* no errors for values that nobody reads */
 } LangOptions;
 
 typedef struct LangResult {

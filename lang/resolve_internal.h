@@ -64,6 +64,12 @@ void resolve_note_use(Resolver *r, Binding *binding, UseKind use);
 /* At the end of a block with `count` statements: when its functions are made. */
 void resolve_settle_functions(Resolver *r, Scope *scope, uint32_t count);
 
+/* ---- resolve_unused.c ---- */
+
+/* Reports statements of the function whose value is computed for nobody; for the end of the walk
+ * over it. */
+void resolve_check_unused(Resolver *r, const Fn *fn);
+
 /* ---- resolve_fold.c ---- */
 
 /* Turns an operator on literals into a literal where that can neither throw nor lose anything. */

@@ -398,6 +398,7 @@ static void walk_fn(Resolver *r, Fn *fn, ClassDecl *class_) {
   declare_params(r, fn);
   walk_params(r, fn);
   walk_block(r, fn->body, fn->scope);
+  resolve_check_unused(r, fn);
   leave_fn(r, context);
 }
 

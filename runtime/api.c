@@ -14,6 +14,8 @@
 static bool config_read(const ox_Config *given, ox_Config *config) {
   *config = ox_config();
   if (!given) return true;
+  API_RULE_OF("ox_new", given->size >= offsetof(ox_Config, memory_limit),
+              "the configuration's size is not set: begin with ox_config()");
   if (given->size < offsetof(ox_Config, memory_limit) || given->size > sizeof *config) return false;
   memcpy(config, given, given->size);
   return true;
@@ -412,8 +414,8 @@ ox_Status ox_import(ox_VM *vm, const char *name, ox_Value *result) {
 ox_Status ox_disassemble(ox_VM *vm, const char *text, size_t length, const char *name,
                          ox_Write write, void *context) {
   API_CALL(vm);
-  if (!name || (!text && length))
-    return api_broken(vm, __func__, "the name or the text is NULL", NULL);
+  if (!name || (!text && length) || !write)
+    return api_broken(vm, __func__, "the name, the text or the function to write is NULL", NULL);
   Compiling c = compile_begin(vm);
   VmText listing = {0};
   VmStatus status = vm_disassemble(vm, name, text, length, &listing, &c.report);
@@ -481,7 +483,12 @@ ox_Status ox_set(ox_VM *vm, const char *name, ox_Value value) {
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 
-void ox_interrupt(ox_VM *vm) { vm_interrupt(vm); }
+/* Also from signal handlers and other threads: no API_CALL. */
+void ox_interrupt(ox_VM *vm) {
+  API_RULE(vm, "the VM is NULL");
+  vm_interrupt(vm);
+}
+
 void ox_set_fuel(ox_VM *vm, uint64_t fuel) {
   API_CALL(vm);
   vm_set_fuel(vm, fuel);
@@ -504,8 +511,8 @@ void ox_collect(ox_VM *vm) {
 
 void ox_stats(ox_VM *vm, ox_Stats *stats) {
   API_CALL(vm);
-  if (!stats) {
-    api_broken(vm, __func__, "the structure to fill in is NULL", NULL);
+  if (!stats || stats->size < sizeof stats->size) {
+    api_broken(vm, __func__, "the structure to fill in is NULL, or its size is not set", NULL);
     return;
   }
   GcStats g;

@@ -110,7 +110,8 @@ void api_scope_closed(ox_VM *vm);
 /* First in each function that a host calls with a VM. */
 #define API_CALL(vm) \
   __attribute__((cleanup(api_call_end), unused)) ApiCall api_call = api_call_begin(vm, __func__)
-#define API_RULE(condition, rule) ((condition) ? (void)0 : api_abort(__func__, rule))
+#define API_RULE_OF(name, condition, rule) ((condition) ? (void)0 : api_abort(name, rule))
+#define API_RULE(condition, rule) API_RULE_OF(__func__, condition, rule)
 #define API_VALUE(vm, value) api_check_value(vm, __func__, value)
 #define API_VALUES(vm, count, values) api_check_values(vm, __func__, count, values)
 #define API_SCOPE_OPENED(vm, scope) api_scope_opened(vm, scope)
@@ -118,6 +119,7 @@ void api_scope_closed(ox_VM *vm);
 #define API_SCOPE_CLOSED(vm) api_scope_closed(vm)
 #else
 #define API_CALL(vm) ((void)(vm))
+#define API_RULE_OF(name, condition, rule) ((void)0)
 #define API_RULE(condition, rule) ((void)0)
 #define API_VALUE(vm, value) ((void)0)
 #define API_VALUES(vm, count, values) ((void)0)

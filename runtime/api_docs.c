@@ -63,7 +63,9 @@ static bool doc_matches(const ModuleDef *m, const NativeDef *d, const char *name
 }
 
 int ox_find_doc(const char *name, void (*found)(void *context, const ox_Doc *doc), void *context) {
+  API_RULE(name && found, "the name or the function to call is NULL");
   int count = 0;
+  if (!name || !found) return 0;
   for (int t = 0; t < native_table_count; t++) {
     const ModuleDef *m = native_tables[t];
     if (!is_public(m)) continue;
@@ -110,6 +112,8 @@ static void reference_table(const ModuleDef *m, ox_Write write, void *context) {
 }
 
 void ox_reference(ox_Write write, void *context) {
+  API_RULE(write, "the function to write is NULL");
+  if (!write) return;
   put(write, context, "# Reference of the builtins\n\n"
       "Made by `oxbow --reference` from the tables that the builtins are registered in.\n");
   for (int t = 0; t < native_table_count; t++)

@@ -59,6 +59,7 @@ static ErrorKind kind_named(const char *name) {
 ox_Value ox_throw(ox_VM *vm, const char *kind, const char *format, ...) {
   API_CALL(vm);
   API_RULE(api_of(vm)->depth > 0, "no native function is running that could throw");
+  API_RULE(format, "the format is NULL");
   char message[512];
   va_list args;
   va_start(args, format);
@@ -69,6 +70,7 @@ ox_Value ox_throw(ox_VM *vm, const char *kind, const char *format, ...) {
 
 ox_Value ox_new_error(ox_VM *vm, const char *kind, const char *format, ...) {
   API_CALL(vm);
+  API_RULE(format, "the format is NULL");
   char message[512];
   va_list args;
   va_start(args, format);
@@ -361,6 +363,7 @@ static bool only_names(ox_VM *vm, Value members) {
 ox_Status ox_module(ox_VM *vm, const char *name, ox_Value members) {
   API_CALL(vm);
   API_VALUE(vm, members);
+  if (!name) return api_broken(vm, __func__, "the name is NULL", NULL);
   if (!v_is(in(members), KIND_MAP)) return api_misuse(vm, "ox_module: members must be a map");
   if (!api_is_name(name) || strlen(name) > IMPORT_NAME_MAX)
     return api_misuse(vm, "ox_module: this is no name for a module");

@@ -160,9 +160,14 @@ static void complete_in(Completer *c, const char *text, const char *last) {
 
 void ox_complete(ox_VM *vm, const char *text, size_t length,
                  void (*found)(void *context, const char *completion), void *context) {
+  API_CALL(vm);
+  if ((!text && length) || !found) {
+    api_broken(vm, __func__, "the text or the function to call is NULL", NULL);
+    return;
+  }
   char *copy = malloc(length + 1); /* ended by NUL, which `text` need not be */
   if (!copy) return;
-  memcpy(copy, text, length);
+  if (length) memcpy(copy, text, length);
   copy[length] = 0;
   const char *last = copy + length;
   while (last > copy && is_name_byte(last[-1])) last--;
@@ -334,6 +339,9 @@ static bool describe_value(Description *d, Value v) {
 
 bool ox_describe(ox_VM *vm, const char *name, void (*found)(void *context, const ox_Doc *doc),
                  void *context) {
+  API_CALL(vm);
+  if (!name || !found)
+    return api_broken(vm, __func__, "the name or the function to call is NULL", NULL), false;
   Description d = {.vm = vm, .result = {sizeof(ox_Doc), "", "", "", NULL, 0}};
   uint32_t mark = api_enter(vm);
   Value v = chain_value(vm, name, name + strlen(name));

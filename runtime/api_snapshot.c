@@ -6,6 +6,8 @@ static const char inside[] = "snapshots are taken and restored by the host betwe
                              "functions that a program runs; programs call snapshot() and restore()";
 
 ox_Status ox_snapshot(ox_VM *vm, ox_Snapshot *out) {
+  API_CALL(vm);
+  if (!out) return api_broken(vm, __func__, "the place for the snapshot is NULL", NULL);
   *out = 0;
   if (vm->run_depth > 0 || gc_is_collecting(vm->gc)) return api_misuse(vm, inside);
   uint32_t mark = api_enter(vm);
@@ -14,6 +16,7 @@ ox_Status ox_snapshot(ox_VM *vm, ox_Snapshot *out) {
 }
 
 ox_Status ox_restore(ox_VM *vm, ox_Snapshot snapshot) {
+  API_CALL(vm);
   if (vm->run_depth > 0 || gc_is_collecting(vm->gc)) return api_misuse(vm, inside);
   uint32_t mark = api_enter(vm);
   switch (vm_restore(vm, snapshot)) {
@@ -28,9 +31,17 @@ ox_Status ox_restore(ox_VM *vm, ox_Snapshot snapshot) {
   }
 }
 
-void ox_release(ox_VM *vm, ox_Snapshot snapshot) { gc_snapshot_release(vm->gc, snapshot); }
+void ox_release(ox_VM *vm, ox_Snapshot snapshot) {
+  API_CALL(vm);
+  gc_snapshot_release(vm->gc, snapshot);
+}
 
 void ox_snapshot_stats(ox_VM *vm, ox_SnapshotStats *stats) {
+  API_CALL(vm);
+  if (!stats || stats->size < sizeof stats->size) {
+    api_broken(vm, __func__, "the structure to fill in is NULL, or its size is not set", NULL);
+    return;
+  }
   GcSnapshotStats s;
   gc_snapshot_stats(vm->gc, &s);
   ox_SnapshotStats all = {stats->size, s.snapshots, s.log_bytes, s.log_pages, s.head_pages,

@@ -149,8 +149,13 @@ static Value class_of_type(ox_VM *vm, const HostType *t) {
   return cls;
 }
 
+static const char no_type[] = "the type is NULL, its size is not set or it has no name";
+
+static bool is_type(const ox_ForeignType *type) { return type && type->size && type->name; }
+
 ox_Value ox_class(ox_VM *vm, const ox_ForeignType *type) {
   API_CALL(vm);
+  if (!is_type(type)) return api_broken(vm, __func__, no_type, NULL), ox_none();
   const HostType *t = type_for(api_of(vm), type);
   Value cls = t ? class_of_type(vm, t) : vm_throw_oom(vm);
   if (cls != V_ERROR && !vm_root(vm, cls)) cls = V_ERROR;
@@ -161,9 +166,7 @@ ox_Value ox_class(ox_VM *vm, const ox_ForeignType *type) {
 
 ox_Value ox_foreign(ox_VM *vm, const ox_ForeignType *type, void *object) {
   API_CALL(vm);
-  if (!type || !type->size || !type->name)
-    return api_broken(vm, __func__, "the type is NULL, its size is not set or it has no name", NULL),
-           ox_none();
+  if (!is_type(type)) return api_broken(vm, __func__, no_type, NULL), ox_none();
   const HostType *t = type_for(api_of(vm), type);
   if (!t) {
     if (type->finalize && object) type->finalize(object);

@@ -56,7 +56,8 @@ static void compiled_open(Compiled *c, const char *text, bool session, size_t ma
                  .core_name = core_name,
                  .global_index = global_index,
                  .global_define = global_define};
-  LangOptions options = {.env = &env, .session = session, .want_value = session};
+  LangOptions options = {
+      .env = &env, .session = session, .want_value = session, .allow_unused = true};
   cr_assert(arena_init(&c->arena));
   c->arena.max_bytes = max_bytes;
   diag_init(&c->diags, &c->arena);

@@ -146,7 +146,7 @@ static int loads;
 static char *load_from_memory(void *ctx, const char *path, size_t *len) {
   static const char *const files[][2] = {
       {"/once.oxb", "print(\"once\"); export let n = 1"},
-      {"/a.oxb", "import \"once\"\nexport fn inc() { once.n }"},
+      {"/a.oxb", "import \"once\"\nexport fn inc() => once.n"},
       {"/one.oxb", "import \"two\""},
       {"/two.oxb", "import \"one\""},
       {"/broken.oxb", "let x = "},
