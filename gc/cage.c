@@ -60,7 +60,7 @@ static void point_into(Gc *gc, const Heap *h) {
 /* ---- side tables: what the collector keeps beside the cage, which a fork makes anew ------------ */
 
 typedef struct Side {
-  uint64_t next, pending, slow_pending, links, dirty, young, stored, unswept, bytes;
+  uint64_t next, pending, slow_pending, links, dirty, young, stored, unswept, weak, weak_slow, bytes;
 } Side;
 
 static Side lay_out_side(uint64_t pages) {
@@ -74,7 +74,9 @@ static Side lay_out_side(uint64_t pages) {
   s.young = s.dirty + per_page;
   s.stored = s.young + per_page;
   s.unswept = s.stored + per_page;
-  s.bytes = s.unswept + per_page;
+  s.weak = s.unswept + per_page;
+  s.weak_slow = s.weak + per_page;
+  s.bytes = s.weak_slow + per_page;
   return s;
 }
 
@@ -91,6 +93,8 @@ static bool open_side(Gc *gc, uint64_t pages) {
   gc->dirty = (uint64_t *)(at + s.dirty);
   gc->young_pages = (uint64_t *)(at + s.young);
   gc->unswept = (uint64_t *)(at + s.unswept);
+  gc->weak.now.bits = (uint64_t *)(at + s.weak);
+  gc->weak.slow.bits = (uint64_t *)(at + s.weak_slow);
   return true;
 }
 

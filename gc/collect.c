@@ -21,7 +21,7 @@
  *
  * Afterwards, in both cases, spans are swept bit by bit (sweep.c).
  *
- * The order of each: close the allocation runs; mark; let the embedder drop weak entries; report
+ * The order of each: close the allocation runs; mark; clear weak references (weak.c); report
  * registered objects that are dead, which are readable still; sweep; set when the next one is due.
  */
 #include "collect.h"
@@ -35,6 +35,7 @@
 #include "page.h"
 #include "slab.h"
 #include "sweep.h"
+#include "weak.h"
 
 enum {
   CLEAR_PAGES = 8192,       /* a step of clearing: 512 KiB of bitmap */
@@ -102,8 +103,10 @@ static void mark_roots(Gc *gc) {
 }
 
 static void mark_weak(Gc *gc) {
+  weak_mark(gc);
   if (gc->config.after_mark) gc->config.after_mark(gc, gc->config.embedder);
-  mark_drain(gc);
+  weak_mark(gc);
+  weak_clear(gc);
 }
 
 /* All that was handed out so far has been looked at. */
@@ -132,6 +135,7 @@ static void clear_marks(Gc *gc) {
 /* Gives up what is under way. */
 static void abandon(Gc *gc) {
   mark_abort(gc);
+  weak_abort(gc);
   gc->phase = PHASE_IDLE;
   gc->rounds = 0;
 }
@@ -268,6 +272,7 @@ static bool minor_between(Gc *gc, uint64_t budget) {
 static void begin_marking(Gc *gc) {
   gc->phase = PHASE_MARK;
   gc->stepped_at = gc->heap->allocated_bytes;
+  weak_begin_slow(gc);
   mark_begin_major(gc);
 }
 

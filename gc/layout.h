@@ -32,6 +32,8 @@ typedef uint64_t Value;
 typedef struct Ref { uint32_t w; } Ref;
 #define REF_NULL ((Ref){0})
 
+#define GC_NIL ((Value)0xFFF9 << 48)
+#define GC_ABSENT (GC_NIL + 3)
 #define VALUE_REF_HIGH 0xFFFAu /* bits 48..63 of a reference value */
 
 /* The header, the first word of every block that the collector knows.
@@ -61,7 +63,13 @@ enum {
   LAYOUT_PAIR_SHIFT = 3,/* bits 3,4: pair words after the header (0..3), VALUES only */
   LAYOUT_PAIR_MASK = 3 << LAYOUT_PAIR_SHIFT,
   LAYOUT_FINAL = 32,    /* has a finalizer: reported once when unreachable */
-  LAYOUT_WEAK = 64,     /* VALUES and WIDE: values keep nothing alive (the runtime clears them) */
+  /* The values keep nothing alive. VALUES: when what one refers to dies the collector makes it nil.
+   * WIDE: the owner clears them in after_mark. */
+  LAYOUT_WEAK = 64,
+  /* WIDE: [header][count][key][value][key][value]... Keys keep nothing alive, values are alive while their
+   * key is. When a key dies the collector makes it absent, its value nil, and subtracts one from the
+   * count, a raw word. */
+  LAYOUT_KEYED = 128,
 };
 #define LAYOUT_PAIRS(k) ((k) << LAYOUT_PAIR_SHIFT)
 

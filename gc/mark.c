@@ -51,6 +51,7 @@
 #include "cage.h"
 #include "page.h"
 #include "segfit.h"
+#include "weak.h"
 
 enum { WINDOW = 8, EDGES = 16, CHUNK_WORDS = 8704, DENSE = 24 };
 /* What a visit to a page costs, and a ref whose mark is not at hand, in words to look at. */
@@ -269,8 +270,8 @@ INLINE void scan_plain(Trace *t, Edges *e, uint64_t holder, const Header *h, Par
   unsigned pairs = (h->layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
   if (h->layout & LAYOUT_AUX_REF) found_in(t, e, h->aux, holder, mode);
   if (pairs) scan_pairs(t, e, holder, pairs, mode);
-  if (h->layout & LAYOUT_WEAK) return;
-  scan_values(t, e, holder, 1 + pairs, 1 + pairs + (uint64_t)h->n, part, mode);
+  if (h->layout & LAYOUT_WEAK) weak_found(t->gc, holder, part.from, part.to, mode == MAJOR);
+  else scan_values(t, e, holder, 1 + pairs, 1 + pairs + (uint64_t)h->n, part, mode);
 }
 
 /* Header and pairs are scanned with every part. */
@@ -279,8 +280,9 @@ INLINE void scan_part(Trace *t, Edges *e, uint64_t holder, Part part, Mode mode)
   switch (h->layout & LAYOUT_MASK) {
     case LAYOUT_VALUES: scan_plain(t, e, holder, h, part, mode); break;
     case LAYOUT_WIDE:
-      if (h->layout & LAYOUT_WEAK) break;
-      scan_values(t, e, holder, 1, 1 + (uint64_t)h->aux, part, mode);
+      if (h->layout & (LAYOUT_WEAK | LAYOUT_KEYED))
+        weak_found(t->gc, holder, part.from, part.to, mode == MAJOR);
+      else scan_values(t, e, holder, 1, 1 + (uint64_t)h->aux, part, mode);
       break;
     case LAYOUT_RAW:
       if (h->layout & LAYOUT_AUX_REF) found_in(t, e, h->aux, holder, mode);
@@ -371,7 +373,7 @@ INLINE void arm_slots(Gc *gc, const PageDesc *d, uint32_t page) {
   if (next->kind == SPAN_SLAB && next->back == d->back + 1) arm_page(gc, (uint64_t)page + 1);
 }
 
-INLINE void scan_page(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode) {
+INLINE void scan_page(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode, bool watch) {
   uint64_t *pending = t->pending + bitword_of_page(page), first = word_of_page(page);
   uint64_t words = 0, blocks = 0, work = PAGE_WORK;
   const PageDesc *d = t->gc->table + page;
@@ -390,6 +392,7 @@ INLINE void scan_page(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode
         work += work_of((const Header *)(t->cage + at), size);
       }
       blocks++;
+      if (watch) weak_key_found(t->gc, (uint32_t)at);
       scan_block(t, e, at, mode);
     }
   }
@@ -424,7 +427,7 @@ static void put_back(PageQueue *q, const uint32_t *window, unsigned at, unsigned
   }
 }
 
-INLINE void drain(Gc *gc, Mode mode, uint64_t limit) {
+INLINE void drain(Gc *gc, Mode mode, uint64_t limit, bool watch) {
   Trace t = trace_open(gc, mode);
   Edges e = {0};
   PageQueue *q = mode == MAJOR ? &t.slow : &t.grey;
@@ -439,7 +442,7 @@ INLINE void drain(Gc *gc, Mode mode, uint64_t limit) {
     if (wide_of(gc, mode)->at) {
       scan_wide_chunk(&t, &e, mode);
     } else if (count) {
-      scan_page(&t, &e, q, window[at], mode);
+      scan_page(&t, &e, q, window[at], mode, watch);
       at = (at + 1) % WINDOW;
       count--;
     } else if (e.count) {
@@ -453,6 +456,13 @@ INLINE void drain(Gc *gc, Mode mode, uint64_t limit) {
   trace_close(&t);
 }
 
+/* At the end, when marking tells of what it finds (weak.c): apart, so that the usual loops do not know of
+ * it. */
+static __attribute__((noinline)) void drain_watched(Gc *gc, Mode mode) {
+  if (mode == MAJOR) drain(gc, MAJOR, UINT64_MAX, true);
+  else drain(gc, PLAIN, UINT64_MAX, true);
+}
+
 bool mark_slow_is_idle(Gc *gc) { return !gc->marker.slow.head && !wide_of(gc, MAJOR)->at; }
 
 static uint64_t limit_for(Gc *gc, uint64_t budget) {
@@ -462,7 +472,8 @@ static uint64_t limit_for(Gc *gc, uint64_t budget) {
 
 bool mark_step(Gc *gc, uint64_t budget) {
   uint64_t start = gc->marker.work;
-  drain(gc, MAJOR, limit_for(gc, budget));
+  if (gc->weak.watching) drain_watched(gc, MAJOR);
+  else drain(gc, MAJOR, limit_for(gc, budget), false);
   gc->marker.slow_work += gc->marker.work - start;
   return mark_slow_is_idle(gc);
 }
@@ -484,7 +495,8 @@ static void take_roots(Gc *gc) {
 
 bool mark_round(Gc *gc, uint64_t budget) {
   take_roots(gc);
-  drain(gc, PLAIN, limit_for(gc, budget));
+  if (gc->weak.watching) drain_watched(gc, PLAIN);
+  else drain(gc, PLAIN, limit_for(gc, budget), false);
   return !gc->marker.grey.head && !wide_of(gc, PLAIN)->at;
 }
 
@@ -532,12 +544,11 @@ INLINE bool scan_on_page(Trace *t, Edges *e, uint64_t at, uint64_t first) {
   return false;
 }
 
-/* Where to look for the first block that reaches into the page. */
-static uint64_t first_on_page(Gc *gc, uint32_t span, uint64_t first) {
+uint64_t mark_first_on_page(Gc *gc, const uint64_t *marks, uint32_t span, uint64_t first) {
   const PageDesc *d = gc->table + span;
   uint64_t start = word_of_page(span);
   if (d->kind == SPAN_SLAB) return first - (first - start) % gc_class_words[d->run % GC_CLASSES];
-  return d->kind == SPAN_MID ? bits_previous(gc->marks, start, first) : start;
+  return d->kind == SPAN_MID ? bits_previous(marks, start, first) : start;
 }
 
 /* The page is armed again if it can be. */
@@ -549,7 +560,7 @@ static void scan_dirty_page(Trace *t, Edges *e, uint32_t page) {
   gc->dirty_count--;
   if (!span) return; /* it was freed since */
   uint64_t first = word_of_page(page), end = first + GC_PAGE_WORDS;
-  uint64_t at = first_on_page(gc, span, first);
+  uint64_t at = mark_first_on_page(gc, gc->marks, span, first);
   if (gc->table[span].kind == SPAN_LARGE) end = at + 1;
   for (at = bits_next(gc->marks, at, end); at < end; at = bits_next(gc->marks, at + 1, end))
     stack |= scan_on_page(t, e, at, first);
@@ -591,7 +602,7 @@ static void scan_before(Trace *t, Edges *e, uint32_t page) {
   uint32_t span = page_span(gc, page);
   if (!span) return;
   uint64_t first = word_of_page(page), end = first + GC_PAGE_WORDS;
-  uint64_t at = first_on_page(gc, span, first);
+  uint64_t at = mark_first_on_page(gc, gc->marks, span, first);
   if (gc->table[span].kind == SPAN_LARGE) end = at + 1;
   for (at = bits_next(gc->marks, at, end); at < end; at = bits_next(gc->marks, at + 1, end)) {
     const Header *h = (const Header *)(t->cage + at);
@@ -702,7 +713,7 @@ void gc_mark_value(Gc *gc, Value v) {
   if (is_ref(v)) gc_mark_ref(gc, (Ref){(uint32_t)v});
 }
 
-void gc_mark_drain(Gc *gc) { mark_drain(gc); }
+void gc_mark_drain(Gc *gc) { weak_mark(gc); }
 
 void mark_root_area(Gc *gc) {
   Value *roots = (Value *)(gc->base + GC_ROOT_OFF);

@@ -35,6 +35,9 @@ void mark_abort(Gc *gc);
 bool mark_slow_is_idle(Gc *gc);
 /* The block is freed by hand: it must not be looked at any more. */
 void mark_forget(Gc *gc, uint64_t word);
+/* Where to look, in `marks`, for the first block that reaches into the page of that span whose first
+ * word this is. */
+uint64_t mark_first_on_page(Gc *gc, const uint64_t *marks, uint32_t span, uint64_t first);
 /* Drops the stacks that `marks` says are dead. */
 void mark_filter_stacks(Gc *gc, const uint64_t *marks);
 void mark_close(Gc *gc);

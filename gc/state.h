@@ -139,6 +139,27 @@ typedef struct StackList {
   bool lost; /* memory for it was refused: only full collections are safe */
 } StackList;
 
+/* Pages with weak blocks on them that marking came to, see weak.c. */
+typedef struct WeakPages {
+  uint64_t *bits;
+  bool any;
+} WeakPages;
+
+/* A value that is alive if its key is; in a list, by number + 1. Key 0: it is known to be alive. */
+typedef struct WeakWait { uint32_t key, value, next; } WeakWait;
+
+typedef struct Weak {
+  WeakPages now, slow; /* of the collection that runs, and of the major one in steps */
+  WeakWait *waits;
+  uint32_t *heads;     /* of the lists by key */
+  uint32_t count, capacity;
+  uint32_t due;        /* head of the list of those to be marked */
+  bool watching;       /* marking tells of each block that it comes to */
+  bool lost;           /* memory was refused: not all that should be in `waits` is */
+  bool refuse;         /* tests: refuse it */
+  uint64_t work;       /* pairs and blocks looked at, the last time */
+} Weak;
+
 struct Gc {
   uint8_t *base;
   Heap *heap;
@@ -171,6 +192,7 @@ struct Gc {
   bool round_due;  /* its next step is a round */
   uint64_t round_words; /* tests: the budget of a step; 0: the usual one */
   StackList stacks;
+  Weak weak;
   bool has_marked; /* the mark bitmaps may hold something */
   bool collecting, minor, must_be_full;
   uint64_t minors, majors, collect_ns_total, collect_ns_max;

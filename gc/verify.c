@@ -178,7 +178,8 @@ static const char *check_block(Check *c, uint64_t at) {
     TRY(check_ref(c, at + i, (uint32_t)(pair >> 32)));
   }
   uint64_t used = ((const uint64_t *)h)[1];
-  if (h->layout & LAYOUT_WEAK) c->holder = 0;
+  /* In the middle of a minor collection it has not looked at keys yet. */
+  if (h->layout & LAYOUT_WEAK || (h->layout & LAYOUT_KEYED && c->gc->rounds)) c->holder = 0;
   switch (layout) {
     case LAYOUT_VALUES: return check_values(c, at + 1 + pairs, h->n);
     case LAYOUT_WIDE: return check_values(c, at + 1, h->aux);

@@ -5,21 +5,23 @@
  * the objects are made again. Cycles and sharing are kept. What the other side has, too (most often
  * classes, functions and modules), is referred to and not copied.
  *
- * Only four things need care: interned strings are interned again, since equal ones must be one
- * object; functions get inline caches of their own; maps whose keys are hashed by identity are
- * indexed again; and what has a life outside of the heap or a stack of its own cannot be copied. */
+ * Only a few things need care: interned strings are interned again, since equal ones must be one
+ * object; so are builtin classes, which are made when they are first needed; functions get inline caches of their own; maps whose keys are hashed by identity are
+ * indexed again, weak ones too; and what has a life outside of the heap or a stack of its own cannot be copied. */
 #include "carry.h"
 
 #include <stdlib.h>
 
 #include "class.h"
 #include "interp.h"
+#include "lib/weak.h"
 #include "loader.h"
 #include "map.h"
 #include "snapshot.h"
 #include "str.h"
 
-typedef struct Item { uint32_t ref, words; uint64_t at; } Item; /* at: in Carry.words */
+/* at: in Carry.words. place: of a builtin class, the word of VmState that it lies in, else 0. */
+typedef struct Item { uint32_t ref, words, place; uint64_t at; } Item;
 
 struct Carry {
   Value v;
@@ -103,6 +105,16 @@ typedef struct Walk {
   const char *what;
 } Walk;
 
+/* A class that the VM makes on demand, once. */
+static uint32_t place_of(ox_VM *vm, Ref r) {
+  const Class *c = gc_ptr(vm->cage, r);
+  if (c->h.kind != KIND_CLASS || !(c->flags & CLASS_BUILTIN)) return 0;
+  const Value *st = (const Value *)vm->st;
+  for (uint32_t i = 0; i < sizeof *vm->st / sizeof *st; i++)
+    if (st[i] == v_from_ptr(vm->cage, KIND_CLASS, c)) return i;
+  return 0;
+}
+
 /* Adds an object to the list of those to be copied, unless it is there or shared. */
 static bool reach(Walk *w, uint32_t ref) {
   Carry *c = w->c;
@@ -111,7 +123,7 @@ static bool reach(Walk *w, uint32_t ref) {
   if (!is_copyable(w->vm, r)) return refuse(w->vm, r, w->what), false;
   uint64_t words = gc_block_words(w->vm->gc, gc_ptr(w->vm->cage, r));
   if (words > UINT32_MAX || !room_for(c, words)) return vm_throw_oom(w->vm), false;
-  c->items[c->n] = (Item){ref, (uint32_t)words, c->used};
+  c->items[c->n] = (Item){ref, (uint32_t)words, place_of(w->vm, r), c->used};
   memcpy(c->words + c->used, gc_ptr(w->vm->cage, r), words * sizeof(uint64_t));
   c->used += words;
   *place(c, ref) = ++c->n;
@@ -172,8 +184,17 @@ static bool make_string(ox_VM *vm, const uint64_t *words, Value *out) {
   return *out != V_ERROR && vm_root(vm, *out);
 }
 
+/* The class is there. */
+static bool is_made(ox_VM *vm, const Item *item) {
+  return item->place && v_is_ref(((const Value *)vm->st)[item->place]);
+}
+
 static bool make_block(ox_VM *vm, const Item *item, const uint64_t *words, Value *out) {
   const Header *h = (const Header *)words;
+  if (is_made(vm, item)) {
+    *out = ((const Value *)vm->st)[item->place];
+    return true;
+  }
   if (h->kind == KIND_STRING && h->n & STRING_INTERNED) return make_string(vm, words, out);
   unsigned space = h->kind == KIND_FRAME ? GC_SPACE_FRAME : GC_SPACE_OBJECT;
   uint64_t *block = gc_alloc(vm->gc, item->words, space);
@@ -210,6 +231,7 @@ static bool finish(ox_VM *vm, Value v) {
   if (v_is(v, KIND_PROTO)) return loader_new_caches(vm, v);
   if (v_is(v, KIND_MAP) || v_is(v, KIND_SET)) return map_rehash_moved(vm, v);
   if (v_is(v, KIND_INSTANCE)) snapshot_copied(vm, v);
+  if (v_is(v, KIND_INSTANCE)) return weak_map_moved(vm, v);
   return true;
 }
 
@@ -222,7 +244,10 @@ static bool make_all(ox_VM *vm, const Carry *c, Value *made) {
   for (uint32_t i = 0; i < c->n; i++)
     if (!make_block(vm, c->items + i, c->words + c->items[i].at, made + i)) return false;
   for (uint32_t i = 0; i < c->n; i++)
-    if (!is_interned(c, c->items + i)) fill(vm, c, made, c->items + i, made[i]);
+    if (!is_interned(c, c->items + i) && !is_made(vm, c->items + i))
+      fill(vm, c, made, c->items + i, made[i]);
+  for (uint32_t i = 0; i < c->n; i++)
+    if (c->items[i].place) ((Value *)vm->st)[c->items[i].place] = made[i];
   for (uint32_t i = 0; i < c->n; i++)
     if (!finish(vm, made[i])) return false;
   return true;

@@ -65,6 +65,13 @@ void fiber_note_used(ox_VM *vm) {
   s->used = used < s->h.aux ? used : s->h.aux;
 }
 
+void stack_forget_above(ox_VM *vm, Value *args, int nargs) {
+  Value *r = vm_regs(vm), *end = r + vm_top(vm);
+  if (vm->st->extra || args < r + 2 || args > end) return; /* called in some other way */
+  args[-1] = V_NIL; /* natives need no link */
+  for (Value *v = args + nargs; v < end; v++) *v = V_NIL;
+}
+
 /* Moves the running fiber to a stack of `cap` registers, with the first `n` of the old one. */
 static bool move_stack(ox_VM *vm, uint64_t cap, uint64_t n) {
   uint64_t offset = vm->st->base - first_slot(vm, vm_fiber(vm));

@@ -43,6 +43,10 @@ Value fiber_step(ox_VM *vm, Value f, Value sent, bool *done);
 /* The same, but where the fiber waits `error` is thrown. */
 Value fiber_step_throwing(ox_VM *vm, Value f, Value error, bool *done);
 
+/* What the running function has left in registers above the arguments of a native that it calls is of
+ * no use any more, and would keep objects alive. */
+void stack_forget_above(ox_VM *vm, Value *args, int nargs);
+
 /* Before a collection: st->base is noted in the running stack. */
 void fiber_note_used(ox_VM *vm);
 

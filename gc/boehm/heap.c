@@ -82,7 +82,7 @@ static void push_plain(Stack *s, Header *h, uint64_t words) {
     push(s, (uint32_t)p[i], p + i);
     push(s, (uint32_t)(p[i] >> 32), p + i);
   }
-  if (!(h->layout & LAYOUT_WEAK)) push_values(s, p + 1 + pairs, p + (end < words ? end : words));
+  push_values(s, p + 1 + pairs, p + (end < words ? end : words));
 }
 
 /* A word on the C stack may lead to a block that is free: nothing beyond the block is looked at,
@@ -97,7 +97,7 @@ static struct GC_ms_entry *mark_block(GC_word *at, struct GC_ms_entry *top,
   switch (h->layout & LAYOUT_MASK) {
     case LAYOUT_VALUES: push_plain(&s, h, words); break;
     case LAYOUT_WIDE:
-      if (!(h->layout & LAYOUT_WEAK)) push_values(&s, p + 1, p + (end < words ? end : words));
+      push_values(&s, p + 1, p + (end < words ? end : words));
       break;
     case LAYOUT_RAW:
       if (h->layout & LAYOUT_AUX_REF) push(&s, h->aux, h);

@@ -28,6 +28,8 @@ enum {
   LIB_TIME_NAMES,
   LIB_STDIN,
   LIB_SNAPSHOT_CLASS,
+  LIB_WEAK_REF_CLASS,
+  LIB_WEAK_MAP_CLASS,
 };
 
 #define LIB_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))

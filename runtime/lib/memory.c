@@ -1,4 +1,5 @@
 /* memory.c - the module `memory`: what the heap holds, and asking it to tidy up. */
+#include "../fiber.h"
 #include "lib.h"
 #include "../snapshot_life.h"
 
@@ -47,8 +48,8 @@ static void charge_walk(ox_VM *vm) {
 }
 
 static Value memory_collect(ox_VM *vm, Value *args, int nargs) {
-  (void)args, (void)nargs;
   charge_walk(vm);
+  stack_forget_above(vm, args, nargs);
   snapshot_life_collect(vm);
   return V_NIL;
 }

@@ -8,14 +8,15 @@
 enum { NODES = 3000, MAX_EDGES = 2200, ROOTS = 24 };
 
 /* Where a node's references lie. */
-enum Shape { PLAIN, PAIRED, AUX_PLAIN, AUX_RAW, WIDE, STACK, WEAK, SHAPES };
+enum Shape { PLAIN, PAIRED, AUX_PLAIN, AUX_RAW, WIDE, STACK, WEAK, KEYED, SHAPES };
 
 typedef struct Node {
   uint32_t ref; /* 0: no such node now */
   uint8_t shape;
-  uint32_t edges, strong; /* edges [strong, edges) are weak */
+  /* Edges [strong, edges) are weak. Of a keyed node all are: keys and values in turn. */
+  uint32_t edges, strong;
   uint32_t *to;           /* node numbers + 1, 0: none */
-  bool reached;
+  bool reached, by_key; /* by_key: no strong edges lead there */
   bool gone; /* its object was freed */
 } Node;
 
@@ -34,6 +35,14 @@ static Value value_of(Graph *g, uint32_t to) { return to ? ref_value(ref_of(g, t
 static void store_edge(Graph *g, uint64_t word, uint32_t to) {
   if (g->no_barrier) ((Value *)gc_base(g->gc))[word] = value_of(g, to);
   else gc_store(gc_base(g->gc), word, value_of(g, to));
+}
+
+/* Of a keyed node: how many keys it has. */
+static void count_keys(Graph *g, Node *n) {
+  uint64_t *p = block_at(g->gc, n->ref), count = 0;
+  for (uint32_t i = 0; i < n->edges; i += 2) count += n->to[i] != 0;
+  gc_touch(gc_base(g->gc), (uint64_t)n->ref + 1);
+  p[1] = count;
 }
 
 /* Writes edge i of a node to its object. */
@@ -58,6 +67,10 @@ static void write_edge(Graph *g, Node *n, uint32_t i) {
       if (i < 4) ((uint32_t *)(p + 1))[i] = to;
       else store_edge(g, word + i - 1, n->to[i]);
       return;
+    case KEYED:
+      store_edge(g, word + 2 + i, n->to[i]);
+      if (i % 2 == 0) count_keys(g, n);
+      return;
     default: store_edge(g, word + 1 + i, n->to[i]); return;
   }
 }
@@ -70,6 +83,7 @@ static uint32_t edges_for(Graph *g, unsigned shape) {
     case AUX_RAW: return 1;
     case WIDE:
     case STACK: return below(&g->rng, 40) ? few : (uint32_t)below(&g->rng, MAX_EDGES);
+    case KEYED: return 2 * (below(&g->rng, 40) ? few : (uint32_t)below(&g->rng, MAX_EDGES / 2));
     default: return few;
   }
 }
@@ -83,6 +97,7 @@ static Header header_for(Graph *g, Node *n, uint64_t *words) {
     case AUX_RAW: *words = 1 + spare; return (Header){3, LAYOUT_RAW | LAYOUT_AUX_REF, 7, 0};
     case WIDE: *words = 1 + e; return (Header){4, LAYOUT_WIDE, 0, e};
     case STACK: *words = 2 + e + spare; return (Header){5, LAYOUT_STACK, 0, e + spare};
+    case KEYED: *words = 2 + e; return (Header){7, LAYOUT_WIDE | LAYOUT_KEYED, 0, 1 + e};
     case WEAK: *words = 1 + e; return (Header){6, LAYOUT_WEAK, (uint16_t)e, 0};
     default: *words = 1 + e + spare; return (Header){0, LAYOUT_VALUES, (uint16_t)e, 77};
   }
@@ -90,14 +105,22 @@ static Header header_for(Graph *g, Node *n, uint64_t *words) {
 
 /* A reachable node by number + 1, 0 where there are none. */
 static uint32_t any_reached(Graph *g) {
-  return g->listed ? g->list[below(&g->rng, g->listed)] + 1 : 0;
+  uint32_t i = g->listed ? g->list[below(&g->rng, g->listed)] + 1 : 0;
+  if (i && g->node[i - 1].by_key) gc_revive(g->gc, (Ref){g->node[i - 1].ref});
+  return i;
+}
+
+/* Gives an edge of a node in the model. Without a key there is no value. */
+static void point_edge(Node *n, uint32_t e, uint32_t to) {
+  n->to[e] = to;
+  if (n->shape == KEYED && !n->to[e & ~1u]) n->to[e | 1] = 0;
 }
 
 static bool make_node(Graph *g, Node *n) {
   uint64_t words;
   n->shape = (uint8_t)below(&g->rng, SHAPES);
   n->edges = edges_for(g, n->shape);
-  n->strong = n->shape == WEAK ? 0 : n->edges;
+  n->strong = n->shape == WEAK || n->shape == KEYED ? 0 : n->edges;
   Header h = header_for(g, n, &words);
   uint64_t *p = gc_alloc(g->gc, words, below(&g->rng, 4) == 0);
   if (!p) return false;
@@ -106,27 +129,46 @@ static bool make_node(Graph *g, Node *n) {
   if (n->shape == STACK) p[1] = n->edges;
   n->ref = gc_ref(gc_base(g->gc), p).w;
   n->to = realloc(n->to, (n->edges + 1) * sizeof *n->to);
+  memset(n->to, 0, (n->edges + 1) * sizeof *n->to);
+  if (n->shape == KEYED) p[1] = 0;
   for (uint32_t i = 0; i < n->edges; i++) {
-    n->to[i] = below(&g->rng, 3) ? 0 : any_reached(g);
+    point_edge(n, i, below(&g->rng, 3) ? 0 : any_reached(g));
     write_edge(g, n, i);
   }
   return true;
 }
 
-static void reach_node(Graph *g, uint32_t to) {
-  if (!to || g->node[to - 1].reached) return;
+static bool reach_node(Graph *g, uint32_t to, bool by_key) {
+  if (!to || g->node[to - 1].reached) return false;
   g->node[to - 1].reached = true;
+  g->node[to - 1].by_key = by_key;
   g->list[g->listed++] = to - 1;
+  return true;
+}
+
+/* Values whose keys and tables are reached. */
+static bool reach_values(Graph *g) {
+  bool any = false;
+  for (uint32_t at = 0; at < g->listed; at++) {
+    Node *n = &g->node[g->list[at]];
+    for (uint32_t i = 0; n->shape == KEYED && i < n->edges; i += 2)
+      if (n->to[i] && g->node[n->to[i] - 1].reached) any |= reach_node(g, n->to[i + 1], true);
+  }
+  return any;
 }
 
 static void reach(Graph *g) {
   for (uint32_t i = 0; i < g->listed; i++) g->node[g->list[i]].reached = false;
   g->listed = 0;
-  for (uint32_t i = 0; i < ROOTS; i++) reach_node(g, g->root[i]);
-  for (uint32_t at = 0; at < g->listed; at++) {
-    Node *n = &g->node[g->list[at]];
-    for (uint32_t i = 0; i < n->strong; i++) reach_node(g, n->to[i]);
-  }
+  for (uint32_t i = 0; i < ROOTS; i++) reach_node(g, g->root[i], false);
+  bool by_key = false;
+  uint32_t at = 0;
+  do {
+    for (; at < g->listed; at++) {
+      Node *n = &g->node[g->list[at]];
+      for (uint32_t i = 0; i < n->strong; i++) reach_node(g, n->to[i], by_key);
+    }
+  } while ((by_key = reach_values(g)));
 }
 
 /* Whether the object is there after the collection that has just marked. */
@@ -137,7 +179,7 @@ static bool survives(Graph *g, Node *n) {
   return !n->gone;
 }
 
-/* The embedder's part: weak edges to dead objects are cleared. */
+/* The collector clears weak edges to dead objects, and the model follows. */
 static void clear_weak(Gc *gc, void *embedder) {
   Graph *g = embedder;
   (void)gc;
@@ -147,8 +189,8 @@ static void clear_weak(Gc *gc, void *embedder) {
     for (uint32_t e = n->strong; e < n->edges; e++) {
       uint32_t to = n->to[e];
       if (!to || survives(g, &g->node[to - 1])) continue;
-      n->to[e] = 0;
-      write_edge(g, n, e);
+      CHECK(n->shape == WEAK || e % 2 == 0 || !n->to[e - 1], "a value died before its key");
+      point_edge(n, e, 0);
     }
   }
 }
@@ -208,18 +250,23 @@ static void check_contents(Graph *g) {
     for (uint32_t e = 0; e < n->edges; e++) {
       uint32_t to = ref_of(g, n->to[e]), got;
       bool in_header = e == 0 && (n->shape == AUX_PLAIN || n->shape == AUX_RAW);
-      if (in_header) got = ((const Header *)p)->aux;
+      if (n->shape == KEYED) got = p[2 + e] >> 48 == VALUE_REF_HIGH ? (uint32_t)p[2 + e] : 0;
+      else if (in_header) got = ((const Header *)p)->aux;
       else if (n->shape == PAIRED) got = e < 4 ? ((const uint32_t *)(p + 1))[e] : (uint32_t)p[e - 1];
       else got = (uint32_t)p[e + (n->shape == STACK ? 2 : n->shape == AUX_PLAIN ? 0 : 1)];
       CHECK(got == to, "edge %u of a node of shape %u", e, n->shape);
     }
+    uint64_t keys = 0;
+    for (uint32_t e = 0; e < n->edges; e += 2) keys += n->to[e] != 0;
+    CHECK(n->shape != KEYED || p[1] == keys, "the count of keys is wrong");
   }
 }
 
 static void set_edge(Graph *g, Node *n, uint32_t to) {
   uint32_t e = (uint32_t)below(&g->rng, n->edges);
-  n->to[e] = to;
+  point_edge(n, e, to);
   write_edge(g, n, e);
+  if (n->shape == KEYED) write_edge(g, n, e | 1);
 }
 
 static void change_edge(Graph *g) {
