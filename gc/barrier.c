@@ -12,10 +12,13 @@
  *   PAGE_FREE  a store to a page that belongs to nothing: a bug of the caller.
  *
  *   PAGE_FROZEN  a snapshot needs the content: it is saved first (snapshot.c).
+ *
+ *   PAGE_TRACK   the next fork has to copy the page: it is noted (fork.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fork.h"
 #include "mark.h"
 #include "snapshot.h"
 
@@ -29,6 +32,7 @@ void gc_barrier_slow(uint8_t *base, uint64_t page) {
   uint8_t state = gc_page_state(base)[page];
   refuse_free(state, page);
   Gc *gc = gc_host(base)->gc;
+  fork_note_page(gc, page);
   if (state & PAGE_FROZEN) snapshot_log(gc, page);
   if (!(state & PAGE_OLD)) return;
   if (gc->phase == PHASE_MARK) mark_before_store(gc, page);
@@ -37,6 +41,7 @@ void gc_barrier_slow(uint8_t *base, uint64_t page) {
 
 void barrier_fresh_slow(Gc *gc, uint64_t page) {
   refuse_free(gc->states[page], page);
+  fork_note_page(gc, page);
   if (gc->states[page] & PAGE_FROZEN) snapshot_log(gc, page);
 }
 

@@ -52,6 +52,13 @@ void buddy_init(Buddy b, unsigned order) {
 
 uint32_t buddy_units(Buddy b) { return (uint32_t)1 << b.state->order; }
 
+void buddy_range_of_page(Buddy b, uint64_t index, uint64_t *from, uint64_t *to) {
+  uint64_t at = index * TILE_BYTES, front = front_bytes(b.state->order);
+  bool tile = b.state->order > TILE_ORDER && at >= front;
+  *from = tile ? (at - front) / TILE_BYTES << TILE_ORDER : 0;
+  *to = tile ? *from + (1u << TILE_ORDER) : buddy_units(b);
+}
+
 /* Nodes are numbered as in a binary heap: 1 the root, 2n and 2n + 1 the halves of n. */
 static unsigned level_of(uint32_t node) { return 31 - (unsigned)__builtin_clz(node); }
 static unsigned order_of(Buddy b, uint32_t node) { return b.state->order - level_of(node); }

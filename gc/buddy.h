@@ -57,6 +57,10 @@ uint32_t buddy_units(Buddy b);
 typedef struct BuddyRun { uint32_t first, units; bool used; } BuddyRun;
 BuddyRun buddy_run(Buddy b, uint32_t first);
 
+/* The state lies in pages of 4 KiB: which units page `index` of it is about, [*from, *to). Where it is
+ * aligned to pages and a page has never been written to, it is zero. */
+void buddy_range_of_page(Buddy b, uint64_t index, uint64_t *from, uint64_t *to);
+
 /* Proves the tree consistent: NULL or what is wrong. */
 const char *buddy_check(Buddy b);
 

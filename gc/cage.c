@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "bits.h"
+#include "fork.h"
 #include "snapshot.h"
 
 enum {
@@ -171,6 +172,13 @@ bool cage_open_with(Gc *gc, const GcContent *content) {
   return false;
 }
 
+bool cage_open_like(Gc *gc, const Gc *like) {
+  Heap plan = {0};
+  if (reserve(gc, gc->config.cage_bytes, &plan) && populate_fixed(gc, like->heap)) return true;
+  cage_close(gc);
+  return false;
+}
+
 void cage_close(Gc *gc) {
   if (!gc->base) return;
   uint64_t bytes = HUGE_PAGE + GC_HOST_OFF + gc->config.cage_bytes;
@@ -202,12 +210,13 @@ static bool commit_units(Gc *gc, uint64_t from, uint64_t to) {
   uint64_t page = from * UNIT_PAGES, count = (to - from) * UNIT_PAGES;
   uint8_t *pages = gc->base + page * GC_PAGE;
   if (!os_commit(&gc->os, pages, count * GC_PAGE)) return false;
-  if (gc->committed_units >= HUGE_FROM_UNITS) os_advise_huge(pages, count * GC_PAGE);
+  if (gc->committed_units >= HUGE_FROM_UNITS || to - from > STEP_MAX_UNITS)
+    os_advise_huge(pages, count * GC_PAGE);
   if (!populate(gc, gc->table + page, count * sizeof(PageDesc)) ||
       !populate(gc, gc->bits + bitword_of_page(page), count * (GC_PAGE / 64)) ||
       !populate(gc, pages, count * GC_PAGE) || !populate_marks(gc, page, count))
     return false;
-  memset(gc->states + page, snapshot_free_state(gc), count);
+  memset(gc->states + page, snapshot_free_state(gc) | fork_track(gc), count);
   for (uint64_t unit = from; unit < to; unit++) bits_set(gc->committed, unit);
   gc->committed_units += to - from;
   return true;
@@ -298,6 +307,17 @@ bool cage_commit(Gc *gc, uint64_t first, uint64_t count) {
       if (!commit_units(gc, unit, end)) return false;
     }
     unit = end;
+  }
+  return true;
+}
+
+bool cage_commit_same(Gc *gc, uint64_t first, uint64_t count) {
+  uint64_t unit = first / UNIT_PAGES, end = (first + count - 1) / UNIT_PAGES + 1;
+  while (unit < end) {
+    uint64_t to = unit;
+    while (to < end && !bits_test(gc->committed, to)) to++;
+    if (to > unit && !commit_units(gc, unit, to)) return false;
+    unit = to + (to == unit);
   }
   return true;
 }

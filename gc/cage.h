@@ -7,6 +7,9 @@
 /* Reserves everything, lays out the metadata and commits the first unit. False: refused, nothing
  * is held. gc->config and gc->os are set. */
 bool cage_open(Gc *gc, uint64_t bytes);
+/* The same with the layout of another one, but for the content of Heap, roots and metadata, which the
+ * caller copies. No unit is committed. */
+bool cage_open_like(Gc *gc, const Gc *like);
 void cage_close(Gc *gc);
 /* The same around a content that is given, see GcContent; gc->config.cage_bytes says how large. */
 bool cage_open_with(Gc *gc, const GcContent *content);
@@ -18,6 +21,8 @@ bool cage_plan_fits(const Heap *h, uint64_t bytes);
 
 /* Makes pages [first, first + count) usable. False: the system refused; harmless. */
 bool cage_commit(Gc *gc, uint64_t first, uint64_t count);
+/* The same, in one step and no more, whatever the limit is: another heap has these pages. */
+bool cage_commit_same(Gc *gc, uint64_t first, uint64_t count);
 bool cage_is_committed(Gc *gc, uint64_t page);
 /* Makes those pages' part of Gc.next resident. */
 void cage_populate_next(Gc *gc, uint64_t page, uint64_t count);

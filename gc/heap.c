@@ -8,6 +8,7 @@
 #include "cage.h"
 #include "collect.h"
 #include "final.h"
+#include "fork.h"
 #include "large.h"
 #include "mark.h"
 #include "page.h"
@@ -86,8 +87,12 @@ void gc_free(Gc *gc) {
   if (!gc) return;
   gc->collecting = true;
   final_report(gc, FINALS_ALL);
+  gc->collecting = false;
+  fork_close_pool(gc);
+  if (fork_give_back(gc)) return;
   mark_close(gc);
   snapshot_close(gc);
+  fork_close(gc);
   cage_close(gc);
   free(gc);
 }

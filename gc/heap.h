@@ -260,6 +260,28 @@ bool gc_past_reaches(const GcPastTrace *trace, Ref r);
 void gc_past_trace_free(GcPastTrace *trace);
 void gc_past_close(Gc *gc);
 
+/* ---- forks: docs/snapshots.md ----------------------------------------------------------------- */
+
+/* A second heap with the same content at the same words, in a cage of its own, which may be used by
+ * another thread. Runs of free slots are closed here; other cached permissions to write are the
+ * embedder's business. The configuration is copied, with the callbacks; external bytes count as 0;
+ * snapshots stay behind; the first collection is a full one. It ends with gc_free, on any thread, before
+ * or after `gc`; its cage is kept for the next fork then. NULL: memory is refused, or a callback of the
+ * collector runs. */
+Gc *gc_fork(Gc *gc, void *embedder);
+/* Has this heap been forked, or is it a fork? Then first stores to pages are slow, and stacks are better
+ * opened in small parts. */
+bool gc_is_tracked(const Gc *gc);
+
+typedef struct GcForkStats {
+  uint64_t forks, whole;     /* in all; of them, those that had to copy the whole heap */
+  uint64_t copied;           /* pages, in all */
+  uint64_t last_copied, last_shared, last_ns; /* of the last fork; shared: pages in use not copied */
+  uint64_t changed;          /* pages since the last fork */
+  uint64_t alive, idle, idle_bytes; /* forks that have not ended; slots for others, their memory */
+} GcForkStats;
+void gc_fork_stats(Gc *gc, GcForkStats *out);
+
 /* ---- collector ------------------------------------------------------------------------------- */
 
 void gc_collect(Gc *gc);               /* full collection, finalizers included; frees eagerly */

@@ -4,6 +4,7 @@
 
 #include "bits.h"
 #include "cage.h"
+#include "fork.h"
 #include "snapshot.h"
 
 static bool within_limit(Gc *gc, uint64_t pages) {
@@ -89,6 +90,7 @@ static void clear_bits(Gc *gc, uint32_t first, uint64_t count) {
 
 /* A frozen page stays so: it may hold the only copy of what an older snapshot needs. */
 static void close_page(Gc *gc, uint32_t page) {
+  fork_note_page(gc, page);
   gc->states[page] &= (uint8_t)~PAGE_OLD;
   if (!(gc->states[page] & PAGE_FROZEN)) gc->states[page] |= PAGE_FREE;
   if (!bits_test(gc->dirty, page)) return;

@@ -49,6 +49,7 @@
 
 #include "bits.h"
 #include "collect.h"
+#include "fork.h"
 #include "page.h"
 #include "slab.h"
 #include "sweep.h"
@@ -300,6 +301,8 @@ void snapshot_log(Gc *gc, uint64_t page) {
 
 static void take_page(Gc *gc, uint64_t page) {
   uint8_t *state = gc->states + page;
+  if (fork_has_bug(gc, FORK_MISSES_TAKEN)) *state &= (uint8_t)~PAGE_TRACK;
+  fork_note_page(gc, page);
   if (!(*state & PAGE_FROZEN)) {
     *state &= (uint8_t)~PAGE_FREE;
   } else if (*state & PAGE_FREE) {
@@ -508,10 +511,16 @@ static void swap_page(uint8_t *a, uint8_t *b) {
   }
 }
 
+/* A rollback changes a page. */
+static void set_state(Gc *gc, uint64_t page, uint8_t state) {
+  if (!fork_has_bug(gc, FORK_MISSES_ROLLBACK)) fork_note_page(gc, page);
+  gc->states[page] = state;
+}
+
 static void swap_logged(Gc *gc, Entries *e) {
   for (uint32_t i = 0; i < e->n; i++) {
     swap_page(page_at(gc, e->at[i].page), buffer(gc->snapshots, e->at[i].buf));
-    gc->states[e->at[i].page] = PAGE_FROZEN;
+    set_state(gc, e->at[i].page, PAGE_FROZEN);
   }
 }
 
@@ -521,10 +530,10 @@ static void undo_head(Gc *gc) {
   Entries *logged = &s->head.logged, *fresh = &s->head.fresh;
   for (uint32_t i = 0; i < logged->n; i++) {
     memcpy(page_at(gc, logged->at[i].page), buffer(s, logged->at[i].buf), GC_PAGE);
-    gc->states[logged->at[i].page] = PAGE_FROZEN;
+    set_state(gc, logged->at[i].page, PAGE_FROZEN);
     put_buffer(s, logged->at[i].buf);
   }
-  for (uint32_t i = 0; i < fresh->n; i++) gc->states[fresh->at[i].page] = PAGE_FREE | PAGE_FROZEN;
+  for (uint32_t i = 0; i < fresh->n; i++) set_state(gc, fresh->at[i].page, PAGE_FREE | PAGE_FROZEN);
   for (uint32_t i = 0; i < s->head.freed.n; i++) {
     s->freed_at[s->head.freed.at[i].page] = 0;
     put_buffer(s, s->head.freed.at[i].buf);
@@ -543,7 +552,7 @@ static void go_up(Gc *gc, Node *n) {
       fresh->at[i].buf = s->spare[--s->nspare];
       memcpy(buffer(s, fresh->at[i].buf), page_at(gc, page), GC_PAGE);
     }
-    gc->states[page] = PAGE_FREE | PAGE_FROZEN;
+    set_state(gc, page, PAGE_FREE | PAGE_FROZEN);
   }
   swap_logged(gc, &n->edge.logged);
   n->onpath = false;
@@ -555,7 +564,7 @@ static void go_down(Gc *gc, Node *n) {
   Entries *fresh = &n->edge.fresh;
   for (uint32_t i = 0; i < fresh->n; i++) {
     Entry *e = fresh->at + i;
-    gc->states[e->page] = e->buf == NO_BUF ? PAGE_FREE | PAGE_FROZEN : PAGE_FROZEN;
+    set_state(gc, e->page, e->buf == NO_BUF ? PAGE_FREE | PAGE_FROZEN : PAGE_FROZEN);
     if (e->buf != NO_BUF) memcpy(page_at(gc, e->page), buffer(s, e->buf), GC_PAGE);
     put_buffer(s, e->buf);
     e->buf = NO_BUF;

@@ -198,6 +198,7 @@ struct Gc {
   uint64_t minors, majors, collect_ns_total, collect_ns_max;
   uint32_t pauses[PAUSE_BUCKETS];
   struct Snapshots *snapshots; /* NULL until the first one is taken */
+  struct Forks *forks;         /* NULL unless this heap is a fork, or has been forked */
 };
 
 /* gc_new with a system that fails on demand. */

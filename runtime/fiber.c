@@ -28,12 +28,13 @@ static uint64_t first_slot(ox_VM *vm, Fiber *f) {
 
 /* Registers are written without a barrier. So what may be written is touched beforehand: all of a
  * small stack; of a large one what is in use and some more, at least `need` registers. Less under
- * snapshots, which copy what is touched. */
+ * snapshots and forks, which copy what is touched. */
 static void open_stack(ox_VM *vm, uint64_t need) {
   Fiber *f = vm_fiber(vm);
   Stack *s = fiber_stack(vm, f);
   uint64_t first = first_slot(vm, f), cap = s->h.aux - STACK_MARGIN, used = vm->st->base - first;
-  uint64_t more = gc_has_snapshots(vm->gc) ? STACK_OPEN_FEW : STACK_OPEN;
+  bool copied = gc_has_snapshots(vm->gc) || gc_is_tracked(vm->gc);
+  uint64_t more = copied ? STACK_OPEN_FEW : STACK_OPEN;
   uint64_t open = (need > used ? need : used) + more;
   if (open > cap) open = cap;
   gc_touch_range(vm->cage, gc_word(vm->cage, s), 2 + open + STACK_MARGIN);

@@ -273,7 +273,7 @@ bool gc_add_final(Gc *gc, Ref object) {
   return true;
 }
 
-/* ---- no barrier, no snapshots ---------------------------------------------------------------- */
+/* ---- no barrier, no snapshots, no forks ---------------------------------------------------------------- */
 
 void gc_barrier_slow(uint8_t *base, uint64_t page) { (void)base, (void)page; }
 void gc_touch_range(uint8_t *base, uint64_t word, uint64_t n) { (void)base, (void)word, (void)n; }
@@ -293,6 +293,10 @@ uint64_t gc_past_word(Gc *gc, uint64_t word) { return ((uint64_t *)gc_base(gc))[
 GcPastTrace *gc_past_trace(Gc *gc, uint64_t *work) { return (void)gc, (void)work, NULL; }
 bool gc_past_reaches(const GcPastTrace *trace, Ref r) { return (void)trace, (void)r, true; }
 void gc_past_trace_free(GcPastTrace *trace) { (void)trace; }
+
+Gc *gc_fork(Gc *gc, void *embedder) { return (void)gc, (void)embedder, NULL; }
+bool gc_is_tracked(const Gc *gc) { return (void)gc, false; }
+void gc_fork_stats(Gc *gc, GcForkStats *out) { (void)gc, *out = (GcForkStats){0}; }
 
 /* ---- reports --------------------------------------------------------------------------------- */
 

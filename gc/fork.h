@@ -1,0 +1,31 @@
+/* fork.h - copies of a heap in cages of their own, as the rest of gc/ sees them. The embedder's side
+ * is gc_fork in heap.h; the algorithm is in fork.c and docs/snapshots.md. */
+#ifndef OX_GC_FORK_H
+#define OX_GC_FORK_H
+
+#include "state.h"
+
+/* A page whose state has PAGE_TRACK is stored to for the first time since the last fork, taken, given
+ * back, or exchanged by a rollback. Clears the bit. */
+void fork_note(Gc *gc, uint64_t page);
+static inline void fork_note_page(Gc *gc, uint64_t page) {
+  if (__builtin_expect(gc->states[page] & PAGE_TRACK, 0)) fork_note(gc, page);
+}
+/* PAGE_TRACK where changes are reported, else 0: of pages of freshly committed units. */
+static inline uint8_t fork_track(const Gc *gc) { return gc->forks ? PAGE_TRACK : 0; }
+
+/* At the end of a heap: its pool ends, but for forks that are alive. */
+void fork_close_pool(Gc *gc);
+/* Gives a fork's cage back to its parent's pool. False: there is no use for it, free it. */
+bool fork_give_back(Gc *gc);
+void fork_close(Gc *gc); /* what belongs to the heap itself */
+
+/* For tests: a mistake to be made, which they have to notice. */
+typedef enum ForkBug {
+  FORK_SOUND, FORK_FORGETS_CHILD, FORK_FORGETS_PARENT, FORK_TRACKS_ONCE, FORK_MISSES_TAKEN,
+  FORK_MISSES_ROLLBACK, FORK_KEEPS_RUNS, FORK_MISSES_ROOTS, FORK_BUGS
+} ForkBug;
+void fork_set_bug(Gc *gc, ForkBug bug); /* after the first fork */
+bool fork_has_bug(const Gc *gc, ForkBug bug);
+
+#endif

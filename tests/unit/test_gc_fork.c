@@ -1,0 +1,313 @@
+/* Forks of the heap: random programs run in a family of heaps, which fork one another at any moment;
+ * each fork must have its parent's state, bit for bit, and no heap may see what another one does. */
+#include <pthread.h>
+
+#include "gc/fork.h"
+#include "gc_programs.h"
+
+enum { FAMILY = 5, PROGRAMS = 28, STEPS = 120 };
+
+typedef struct Family {
+  uint64_t rng;
+  World heap[FAMILY];     /* .gc NULL: no heap */
+  uint64_t hash[FAMILY];  /* as each heap was left */
+  ForkBug bug;
+  uint64_t wrong, forks;
+} Family;
+
+static bool same(Family *f, uint64_t a, uint64_t b) {
+  if (a == b) return true;
+  f->wrong++;
+  return false;
+}
+
+static void look_at_all(Family *f) {
+  for (unsigned i = 0; i < FAMILY; i++)
+    if (f->heap[i].gc && !same(f, hash_heap(f->heap[i].gc), f->hash[i]))
+      f->hash[i] = hash_heap(f->heap[i].gc);
+}
+
+static int free_place(Family *f) {
+  for (int i = 0; i < FAMILY; i++)
+    if (!f->heap[i].gc) return i;
+  return -1;
+}
+
+static void fork_one(Family *f, unsigned from) {
+  int to = free_place(f);
+  if (to < 0) return;
+  World *w = f->heap + from;
+  Gc *child = gc_fork(w->gc, NULL);
+  cr_assert(child != NULL);
+  if (f->bug) fork_set_bug(w->gc, f->bug);
+  f->hash[from] = hash_heap(w->gc);
+  f->heap[to] = (World){.gc = child, .rng = next_random(&f->rng) | 1, .in_place = true};
+  f->hash[to] = hash_heap(child);
+  same(f, f->hash[to], f->hash[from]);
+  f->forks++;
+}
+
+static void end_one(Family *f, unsigned i) {
+  gc_free(f->heap[i].gc);
+  f->heap[i].gc = NULL;
+}
+
+/* Snapshots and rollbacks between forks change pages beside the barrier. */
+static void keep_or_go_back(World *w) {
+  if (w->n < 4 && below(&w->rng, 2)) {
+    GcSnapshot id = gc_snapshot(w->gc, NULL);
+    cr_assert_neq(id, 0);
+    w->kept[w->n++] = (Kept){id, hash_heap(w->gc), 0};
+  } else if (w->n) {
+    Kept *k = w->kept + below(&w->rng, w->n);
+    cr_assert_eq(gc_restore(w->gc, k->id), GC_SNAPSHOT_OK);
+    cr_assert_eq(hash_heap(w->gc), k->hash, "the restored heap differs");
+    if (below(&w->rng, 3)) return;
+    gc_snapshot_release(w->gc, k->id);
+    *k = w->kept[--w->n];
+  }
+}
+
+static void family_step(Family *f) {
+  unsigned i = (unsigned)below(&f->rng, FAMILY);
+  World *w = f->heap + i;
+  if (!w->gc) return;
+  switch (below(&f->rng, 8)) {
+    case 0 ... 2: mutate(w, 1 + (unsigned)below(&w->rng, 150)); break;
+    case 3 ... 4: keep_or_go_back(w); break;
+    case 5 ... 6: fork_one(f, i); return;
+    default:
+      if (i > 0 || below(&f->rng, 16) == 0) end_one(f, i);
+      else if (!f->bug) verify(w->gc);
+      break;
+  }
+  if (w->gc) f->hash[i] = hash_heap(w->gc);
+}
+
+static uint64_t run_family(uint64_t seed, GcMode mode, bool guard, ForkBug bug, unsigned steps) {
+  GcConfig config = {.cage_bytes = 16 << 20, .mode = mode, .guard = guard};
+  Family f = {.rng = seed * 2 + 1, .bug = bug};
+  f.heap[0] = (World){.gc = gc_new(&config), .rng = seed * 2 + 3, .in_place = true};
+  cr_assert(f.heap[0].gc != NULL);
+  f.hash[0] = hash_heap(f.heap[0].gc);
+  for (unsigned i = 0; i < steps && !(bug && f.wrong); i++) {
+    family_step(&f);
+    look_at_all(&f);
+  }
+  for (unsigned i = 0; i < FAMILY; i++) {
+    if (f.heap[i].gc && !bug) verify(f.heap[i].gc);
+    if (f.heap[i].gc) end_one(&f, i);
+  }
+  return f.wrong;
+}
+
+static const GcMode modes[] = {GC_STOP_WORLD, GC_GENERATIONAL, GC_INCREMENTAL, GC_ADAPTIVE};
+
+Test(gc_fork, random_families) {
+  for (unsigned seed = 1; seed <= PROGRAMS; seed++) {
+    uint64_t wrong = run_family(seed, modes[seed % 4], seed % 9 == 0, FORK_SOUND, STEPS);
+    cr_assert_eq(wrong, 0, "%llu heaps differ, seed %u", (unsigned long long)wrong, seed);
+  }
+}
+
+/* Each planted mistake must be found by these programs. */
+Test(gc_fork, planted_bugs) {
+  for (ForkBug bug = FORK_SOUND + 1; bug < FORK_BUGS; bug++) {
+    unsigned seed = 1;
+    while (seed <= PROGRAMS && !run_family(seed, modes[seed % 4], false, bug, STEPS)) seed++;
+    cr_assert_leq(seed, PROGRAMS, "planted bug %d is not found", bug);
+  }
+}
+
+/* ---- at the same time ------------------------------------------------------------------------- */
+
+/* The objects that the slots reach, numbered in the order in which they are found: the same for equal
+ * graphs, wherever they lie. */
+typedef struct Graph {
+  Gc *gc;
+  uint32_t *number, *queue;
+  uint32_t n;
+} Graph;
+
+static uint64_t canonical(Graph *g, Value v) {
+  if (v >> 48 != VALUE_REF_HIGH) return v;
+  uint32_t ref = (uint32_t)v;
+  if (!g->number[ref]) {
+    g->queue[g->n++] = ref;
+    g->number[ref] = g->n;
+  }
+  return (uint64_t)VALUE_REF_HIGH << 48 | g->number[ref];
+}
+
+static uint64_t hash_value(uint64_t h, uint64_t v) {
+  h = (h ^ v) * 0x9E3779B97F4A7C15u;
+  return h ^ h >> 29;
+}
+
+static uint64_t hash_graph(World *w) {
+  uint64_t words = (w->gc->heap->cage_pages + 1) * GC_PAGE_WORDS, h = 1;
+  Graph g = {w->gc, calloc(words, 4), calloc(words, 4), 0};
+  for (unsigned i = 0; i < SLOTS; i++) h = hash_value(h, canonical(&g, slots(w)[i]));
+  for (uint32_t i = 0; i < g.n; i++) {
+    const uint64_t *block = block_at(w->gc, g.queue[i]);
+    uint32_t count = ((const Header *)block)->aux;
+    h = hash_value(h, block[0]);
+    for (uint32_t k = 1; k <= count; k++) h = hash_value(h, canonical(&g, block[k]));
+  }
+  free(g.number);
+  free(g.queue);
+  return h;
+}
+
+typedef struct Runner {
+  World world;
+  unsigned turns;
+  uint64_t hash;
+} Runner;
+
+static void *run_alone(void *arg) {
+  Runner *r = arg;
+  for (unsigned i = 0; i < r->turns; i++) mutate(&r->world, 100);
+  r->hash = hash_graph(&r->world);
+  return NULL;
+}
+
+static Runner child_of(Gc *gc, uint64_t seed, unsigned turns) {
+  Runner r = {.world = {.gc = gc_fork(gc, NULL), .rng = seed | 1}, .turns = turns};
+  cr_assert(r.world.gc != NULL);
+  return r;
+}
+
+enum { AT_ONCE = 2, TURNS = 30, ROUNDS = 3 };
+
+/* Children and their parent run long mutations at the same time, each end as when they run alone. */
+static void round_at_once(World *parent, uint64_t seed) {
+  Runner together[AT_ONCE], alone[AT_ONCE];
+  pthread_t threads[AT_ONCE];
+  for (unsigned i = 0; i < AT_ONCE; i++) {
+    together[i] = child_of(parent->gc, seed + i, TURNS);
+    alone[i] = child_of(parent->gc, seed + i, TURNS);
+  }
+  Runner before = child_of(parent->gc, parent->rng, TURNS), now = {.world = *parent, .turns = TURNS};
+  before.world.rng = parent->rng;
+  for (unsigned i = 0; i < AT_ONCE; i++)
+    cr_assert_eq(pthread_create(threads + i, NULL, run_alone, together + i), 0);
+  run_alone(&now);
+  for (unsigned i = 0; i < AT_ONCE; i++) pthread_join(threads[i], NULL);
+  run_alone(&before);
+  cr_assert_eq(now.hash, before.hash, "the parent saw what its forks did");
+  for (unsigned i = 0; i < AT_ONCE; i++) {
+    run_alone(alone + i);
+    cr_assert_eq(alone[i].hash, together[i].hash, "a fork saw what another one did");
+    verify(together[i].world.gc);
+    gc_free(together[i].world.gc);
+    gc_free(alone[i].world.gc);
+  }
+  gc_free(before.world.gc);
+  *parent = now.world;
+}
+
+Test(gc_fork, at_once) {
+  for (unsigned m = 0; m < 4; m++) {
+    GcConfig config = {.cage_bytes = 32 << 20, .mode = modes[m]};
+    World parent = {.gc = gc_new(&config), .rng = 77 + m};
+    for (unsigned round = 0; round < ROUNDS; round++) round_at_once(&parent, 1000 * m + round);
+    gc_free(parent.gc);
+  }
+}
+
+/* ---- the ends of lives ------------------------------------------------------------------------ */
+
+Test(gc_fork, children_survive_parents) {
+  GcConfig config = {.cage_bytes = 16 << 20};
+  World w = {.gc = gc_new(&config), .rng = 5};
+  mutate(&w, 500);
+  Gc *child = gc_fork(w.gc, NULL), *other = gc_fork(w.gc, NULL);
+  gc_free(other);
+  gc_free(w.gc);
+  World c = {.gc = child, .rng = 6};
+  Gc *grandchild = gc_fork(child, NULL);
+  mutate(&c, 500);
+  verify(child);
+  gc_free(child);
+  World g = {.gc = grandchild, .rng = 7};
+  mutate(&g, 500);
+  verify(grandchild);
+  gc_free(grandchild);
+}
+
+/* What a fork copies is what one side changed, and no more. */
+Test(gc_fork, copies_the_difference) {
+  GcConfig config = {.cage_bytes = 64 << 20};
+  Gc *gc = gc_new(&config);
+  uint32_t big = new_wide(gc, 1000 * GC_PAGE_WORDS);
+  root_area(gc)[0] = ref_value(big);
+  gc_free(gc_fork(gc, NULL));
+  Gc *child = gc_fork(gc, NULL);
+  GcForkStats stats;
+  gc_fork_stats(gc, &stats);
+  cr_assert_eq(stats.whole, 1);
+  cr_assert_leq(stats.last_copied, 4, "copied %llu", (unsigned long long)stats.last_copied);
+  for (unsigned i = 0; i < 10; i++) gc_store(gc_base(child), big + 1 + i * GC_PAGE_WORDS, NIL);
+  for (unsigned i = 5; i < 20; i++) gc_store(gc_base(gc), big + 1 + i * GC_PAGE_WORDS, NIL);
+  gc_free(child);
+  child = gc_fork(gc, NULL);
+  gc_fork_stats(gc, &stats);
+  cr_assert_eq(stats.last_copied, 20);
+  cr_assert_eq(stats.alive, 1);
+  cr_assert_geq(stats.last_shared, 980);
+  gc_free(child);
+  gc_free(gc);
+}
+
+/* Long lives: logs are cut, slots that are far behind are copied whole. */
+Test(gc_fork, long_logs) {
+  GcConfig config = {.cage_bytes = 16 << 20};
+  Gc *gc = gc_new(&config);
+  uint32_t big = new_wide(gc, 100 * GC_PAGE_WORDS);
+  root_area(gc)[0] = ref_value(big);
+  Gc *held = gc_fork(gc, NULL);
+  for (unsigned round = 0; round < 1000; round++) {
+    Gc *child = gc_fork(gc, NULL);
+    for (unsigned i = 0; i < 60; i++) gc_store(gc_base(gc), big + 1 + i * GC_PAGE_WORDS, round);
+    gc_free(child);
+  }
+  gc_free(held);
+  held = gc_fork(gc, NULL);
+  Gc *other = gc_fork(gc, NULL);
+  for (unsigned i = 0; i < 60; i++) {
+    cr_assert_eq(block_at(held, big)[1 + i * GC_PAGE_WORDS], 999);
+    cr_assert_eq(block_at(other, big)[1 + i * GC_PAGE_WORDS], 999);
+  }
+  gc_free(held);
+  gc_free(other);
+  gc_free(gc);
+}
+
+/* ---- without memory --------------------------------------------------------------------------- */
+
+/* Each request for memory that a fork makes is refused once: the parent is unharmed. */
+Test(gc_fork, refused_memory) {
+  for (unsigned fail = 1; fail < 40; fail++) {
+    GcConfig config = {.cage_bytes = 16 << 20};
+    World w = {.gc = gc_new(&config), .rng = 9};
+    mutate(&w, 2000);
+    gc_collect(w.gc);
+    uint64_t before = hash_heap(w.gc);
+    w.gc->os.fail_at = w.gc->os.calls + fail;
+    w.gc->os.fail_count = 1;
+    Gc *child = gc_fork(w.gc, NULL);
+    bool failed = w.gc->os.calls >= w.gc->os.fail_at;
+    w.gc->os.fail_at = 0;
+    cr_assert_eq(hash_heap(w.gc), before);
+    if (child) cr_assert_eq(hash_heap(child), before);
+    Gc *again = gc_fork(w.gc, NULL);
+    cr_assert(again != NULL);
+    cr_assert_eq(hash_heap(again), before);
+    gc_free(child);
+    gc_free(again);
+    gc_free(w.gc);
+    if (!failed) return;
+  }
+  cr_assert_fail("a fork asks the system too often");
+}
