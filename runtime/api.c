@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output.h"
 #include "snapshot_life.h"
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -183,6 +184,7 @@ ox_Status api_take(ox_VM *vm) {
   vm->st->spare[API_THROWN] = thrown;
   vm->unwinding_uncatchable = false;
   vm->exiting = false;
+  if (is_uncatchable(status) && vm->run_depth == 0) output_finish(vm);
   if (status == OX_NO_FUEL) vm->st->fuel = 1; /* the grace for the way out is over */
   fail(vm, status);
   return status;

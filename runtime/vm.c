@@ -12,10 +12,11 @@
 #include "loader.h"
 #include "map.h"
 #include "native.h"
+#include "output.h"
 #include "snapshot_life.h"
 #include "str.h"
 
-enum { FUEL_SLICE = 1 << 12, STRESS_SLICE = 4, OUT_BUFFER = 1 << 15 };
+enum { FUEL_SLICE = 1 << 12, STRESS_SLICE = 4 };
 
 /* ---- the collector's callbacks ---- */
 
@@ -113,7 +114,7 @@ static void clear_state(VmState *st) {
   st->fiber = st->core = st->globals = st->global_names = st->modules = st->strings = V_NIL;
   st->oom_error = st->stub = st->empty_string = st->thrown_trace = st->prelude = V_NIL;
   st->error = V_ABSENT;
-  st->exit_value = V_NIL;
+  st->exit_value = st->held = V_NIL;
   for (int i = 0; i < 32; i++) st->kind_class[i] = V_NIL;
   st->hash_seed = 0x5bd1e9955bd1ull;
   st->fuel = FUEL_SLICE;
@@ -198,6 +199,7 @@ ox_VM *vm_new_around(const VmConfig *config, const GcContent *content) {
 void vm_free(ox_VM *vm) {
   if (!vm) return;
   if (vm->gc) {
+    output_finish(vm);
     vm_flush(vm);
     gc_free(vm->gc);
     foreign_finalize_all(vm);
@@ -355,35 +357,4 @@ void vm_set_fuel(ox_VM *vm, uint64_t fuel) {
 
 uint64_t vm_fuel_left(ox_VM *vm) {
   return vm->fuel_limited ? vm->fuel_limit + vm->st->fuel - 1 : 0;
-}
-
-/* ---- output ---- */
-
-static void write_out(ox_VM *vm, const char *bytes, size_t n) {
-  if (vm->write) vm->write(vm->write_ctx, bytes, n);
-  else fwrite(bytes, 1, n, stdout);
-}
-
-void vm_flush(ox_VM *vm) {
-  size_t n = vm->out_len;
-  vm->out_len = 0;
-  if (n) write_out(vm, vm->out, n);
-  if (!vm->write) fflush(stdout);
-}
-
-void vm_write(ox_VM *vm, const char *bytes, size_t n) {
-  vm_charge(vm, n);
-  if (!vm->out && (vm->out = malloc(OUT_BUFFER)) != NULL) vm->out_cap = OUT_BUFFER;
-  if (n > vm->out_cap - vm->out_len) {
-    size_t held = vm->out_len;
-    vm->out_len = 0;
-    if (held) write_out(vm, vm->out, held);
-  }
-  if (n > vm->out_cap) {
-    write_out(vm, bytes, n);
-    return;
-  }
-  memcpy(vm->out + vm->out_len, bytes, n);
-  vm->out_len += n;
-  if (vm->write_lines && memchr(bytes, '\n', n)) vm_flush(vm);
 }

@@ -74,6 +74,9 @@ typedef struct VmState {
   Value prelude;            /* its Module, nil before it is needed */
   Value yielded, then;      /* of a native that asks to suspend (ox_VM.suspending) */
   uint64_t next_cache;      /* first unused inline cache */
+  uint64_t hold_depth;      /* transactions that hold back output (output.c) */
+  Value held;               /* Bytes: what they have written, or nil */
+  uint64_t held_len, held_lost;
   uint64_t snapshot_handles; /* ref of the first handle of a snapshot, 0: none; weak (snapshot_life.c) */
   Value spare[64];          /* 40..63: runtime/lib/lib.h */
 } VmState;

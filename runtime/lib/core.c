@@ -498,8 +498,9 @@ static const NativeDef core_defs[] = {
     NATIVE_SPECIAL("restore", SPECIAL_RESTORE, NULL, "restore(s, value = nil)",
                    "Goes back to where snapshot() gave s: everything since is undone, s.value is "
                    "a deep copy of value, s.turn one higher. Output and files are not undone."),
-    NATIVE_SCRIPT("attempt", "attempt", "attempt(f)",
-                  "f(), or the error that it throws: then everything that it changed is undone."),
+    NATIVE_SCRIPT("attempt", "attempt", "attempt(f, options = nil)",
+                  "f(), or the error that it throws: then everything that it changed is undone. With "
+                  "{hold_output: true} what it prints waits for the end, and is undone, too."),
 };
 
 const ModuleDef module_core = {"", "Names that need no import.", core_defs, LIB_COUNT(core_defs),

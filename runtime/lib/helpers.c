@@ -1,8 +1,13 @@
 /* helpers.c - what prelude.oxb needs from C: sorting by value, moving parts of lists at once. */
 #include "../list.h"
+#include "../map.h"
+#include "../output.h"
+#include "../str.h"
 #include "lib.h"
 #include "registry.h"
 #include "sort.h"
+
+#include <string.h>
 
 static Value *items_of(ox_VM *vm, Value list) { return list_store(vm, as_list(vm, list))->items; }
 
@@ -78,9 +83,45 @@ static Value need_function(ox_VM *vm, Value *args, int nargs) {
                   vm_type_name(vm, f));
 }
 
+/* What attempt may be told: a map with `hold_output`. */
+static Value hold_option(ox_VM *vm, Value *args, int nargs) {
+  (void)nargs;
+  if (args[0] == V_NIL) return V_FALSE;
+  if (!arg_kind(vm, args[0], KIND_MAP, "attempt: options")) return V_ERROR;
+  Value name = string_intern(vm, "hold_output", strlen("hold_output"));
+  if (name == V_ERROR) return V_ERROR;
+  Value v = map_get(vm, args[0], name);
+  if (v == V_ERROR && error_pending(vm)) return V_ERROR;
+  uint64_t known = v != V_ABSENT;
+  if (((Map *)vm_deref(vm, args[0]))->live != known)
+    return vm_throw(vm, ERR_VALUE, "attempt: the only option is `hold_output`: "
+                    "attempt(f, {hold_output: true})");
+  if (!known) return V_FALSE;
+  if (v == V_TRUE || v == V_FALSE) return v;
+  return vm_throw(vm, ERR_TYPE, "attempt: hold_output must be true or false, not %s",
+                  vm_type_name(vm, v));
+}
+
+static Value hold_output(ox_VM *vm, Value *args, int nargs) {
+  (void)args, (void)nargs;
+  output_hold(vm);
+  return V_NIL;
+}
+
+static Value commit_output(ox_VM *vm, Value *args, int nargs) {
+  (void)args, (void)nargs;
+  return output_commit(vm) ? V_NIL : V_ERROR;
+}
+
 static const NativeDef defs[] = {
     NATIVE("need_function", need_function, "need_function(f, name)",
            "Throws, in the name of a function, if f cannot be called."),
+    NATIVE("hold_option", hold_option, "hold_option(options)",
+           "Whether attempt's options want the output held back."),
+    NATIVE("hold_output", hold_output, "hold_output()",
+           "What is written from now on waits for commit_output."),
+    NATIVE("commit_output", commit_output, "commit_output()",
+           "Writes what was held back, unless an outer transaction holds it."),
     NATIVE("sort_values", sort_values, "sort_values(list)", "Sorts in place by value."),
     NATIVE("sort_by", sort_by, "sort_by(list, keys)",
            "Sorts in place by the keys at the same places."),
