@@ -2,7 +2,8 @@
  *
  * A function with a body in braces gives nil unless it says `return`, so `fn(x) { x * 2 }` computes
  * a value and drops it. Where an expression that can only give a value, an operator, a literal, a
- * name, a field or an element, stands as a statement of a function, that is reported, with what was probably meant.
+ * name, a field or an element, stands as a statement of a function, that is reported, with
+ * what was probably meant.
  *
  * Not reported are
  *   - what may have been written for its effect: calls, assignments, `yield`, `and`, `or` and `??`

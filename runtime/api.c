@@ -433,7 +433,8 @@ ox_Status ox_call(ox_VM *vm, ox_Value function, int argc, const ox_Value *argv, 
   if (in(function) == V_ABSENT || api_any_none(argc, argv))
     return api_misused(vm, "ox_call: OX_NONE was given as the function or an argument", result);
   uint32_t mark = api_enter(vm);
-  return api_leave(vm, mark, vm_call(vm, in(function), argc, (const Value *)argv), result);
+  return api_leave(vm, mark, vm_call_for(vm, api_of(vm)->running, in(function), argc,
+                                         (const Value *)argv), result);
 }
 
 void ox_flush(ox_VM *vm) {

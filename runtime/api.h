@@ -23,6 +23,7 @@ typedef struct Api {
   ox_Config config;
   const char *denied[DENIED_ROOM]; /* what the capabilities leave out; NULL at the end */
   uint32_t depth;          /* calls from the host into the VM that have not returned */
+  const char *running;     /* name of the native function of the host that runs, or NULL */
   uint64_t failures;       /* counted, so that a native function's own are told from older ones */
   bool stopping;           /* an uncatchable stop is on its way out through native functions */
   /* the last failure */

@@ -236,8 +236,11 @@ static Value call_with(ox_VM *vm, const HostFunction *f, int argc, const ox_Valu
   Api *api = api_of(vm);
   uint64_t failures = api->failures;
   uint32_t scopes = api->nscopes, from = api->scopes_from; /* those it opens end with it */
+  const char *running = api->running;
   api->scopes_from = scopes;
+  api->running = f->def.name;
   Value result = in(f->call(vm, context, argc, argv));
+  api->running = running;
   api->nscopes = scopes;
   api->scopes_from = from;
   return host_result(vm, f, result, failures);

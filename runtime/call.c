@@ -581,6 +581,10 @@ static bool deep_in_c(ox_VM *vm) {
 }
 
 Value vm_call(ox_VM *vm, Value fn, int nargs, const Value *args) {
+  return vm_call_for(vm, NULL, fn, nargs, args);
+}
+
+Value vm_call_for(ox_VM *vm, const char *caller, Value fn, int nargs, const Value *args) {
   if (deep_in_c(vm) || !vm_poll(vm, 0)) return V_ERROR;
   VmState *st = vm->st;
   uint64_t pc = st->pc, extra = st->extra;
@@ -588,7 +592,9 @@ Value vm_call(ox_VM *vm, Value fn, int nargs, const Value *args) {
   Value entry = vm->entry_fiber, callee = vm->callee;
   vm->entry_fiber = st->fiber;
   uint64_t outer = vm_run_begin(vm), exit_pc = proto_code(vm, proto_of(vm, st->stub));
+  vm->caller = caller;
   bool ok = call_above(vm, fn, (unsigned)nargs, args, link_make(exit_pc, 0, RET_C));
+  vm->caller = NULL;
   if (ok && st->pc != exit_pc) interp_run(vm);
   vm_run_end(vm, outer);
   vm->entry_fiber = entry;

@@ -197,7 +197,10 @@ static bool start(ox_VM *vm, Value fiber) {
   f->pc = (uint32_t)proto_code(vm, proto_of(vm, vm->st->stub)) + 1;
   switch_to(vm, fiber);
   Value fn = f->fn;
-  return call_above(vm, fn, 0, NULL, link_make(f->pc, 0, RET_FIBER));
+  vm->caller = "fiber";
+  bool ok = call_above(vm, fn, 0, NULL, link_make(f->pc, 0, RET_FIBER));
+  vm->caller = NULL;
+  return ok;
 }
 
 /* The running fiber waits for `fiber` from now on. False: too many do already. */

@@ -164,7 +164,7 @@ static void shape_of(ox_VM *vm, Value f, Shape *out, Buf *b) {
 static const char *plural(unsigned n) { return n == 1 ? "" : "s"; }
 
 /* `caller`: the builtin that calls, or NULL. */
-static void add_counts(Buf *b, const Shape *s, unsigned given, const String *caller) {
+static void add_counts(Buf *b, const Shape *s, unsigned given, const char *caller) {
   unsigned low = s->required - (s->required >= s->hidden ? s->hidden : 0),
            high = s->count - s->hidden;
   given -= given >= s->hidden ? s->hidden : 0;
@@ -172,7 +172,7 @@ static void add_counts(Buf *b, const Shape *s, unsigned given, const String *cal
   else if (low == high && low == 0) buf_puts(b, " takes no arguments");
   else if (low == high) buf_printf(b, " takes %u argument%s", low, plural(low));
   else buf_printf(b, " takes %u to %u arguments", low, high);
-  if (caller) buf_printf(b, ", but %s calls it with %u", caller->chars, given);
+  if (caller) buf_printf(b, ", but %s calls it with %u", caller, given);
   else buf_printf(b, ", got %u", given);
 }
 
@@ -196,13 +196,20 @@ static Value param_name(ox_VM *vm, Value f, unsigned i) {
   return i < p->nparams ? list_get(vm, p->params, i) : V_ABSENT;
 }
 
+/* The builtin whose work the call is: one in C that said so, or the prelude's. NULL: none. */
+static const char *builtin_calling(ox_VM *vm) {
+  if (vm->caller) return vm->caller;
+  Value builtin = trace_builtin(vm);
+  String *name = v_is_string(builtin) ? string_flat(vm, builtin) : NULL;
+  return name ? name->chars : NULL;
+}
+
 bool arity_error(ox_VM *vm, Value f, unsigned given, Value missing) {
   Buf b;
   Shape s;
   buf_init(&b, vm);
   shape_of(vm, f, &s, &b);
-  Value builtin = trace_builtin(vm);
-  String *caller = v_is_string(builtin) ? string_flat(vm, builtin) : NULL;
+  const char *caller = builtin_calling(vm);
   add_counts(&b, &s, given, caller);
   if (caller) return throw_text(vm, &b);
   if (missing == V_ABSENT && given < s.required) missing = param_name(vm, f, given);

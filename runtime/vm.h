@@ -122,6 +122,7 @@ struct ox_VM {
   void *loader;              /* import.c: search paths, host loader */
   uint64_t start_ns;
   Value callee;              /* the Native whose C function runs */
+  const char *caller;        /* who is about to call from C, for an arity error; NULL: not said */
   Value entry_fiber;         /* the fiber in which the innermost interp_run began: cannot yield */
   bool suspending;           /* the native that returns V_ERROR suspends its fiber: fiber_suspend */
   void (*mark_extra)(Gc *gc, ox_VM *vm); /* the API's roots; may be NULL */
@@ -191,6 +192,8 @@ Value error_take(ox_VM *vm);                      /* clears it */
 /* Calls any callable from C. V_ERROR on a throw (pending). The result is rooted. Deep nesting of
  * C calls throws "stack overflow". `args` may not point into the stack. */
 Value vm_call(ox_VM *vm, Value fn, int nargs, const Value *args);
+/* The same for the builtin called `caller`, named if `fn` does not take that many arguments. */
+Value vm_call_for(ox_VM *vm, const char *caller, Value fn, int nargs, const Value *args);
 /* The method `name` (String value) of any receiver, V_ABSENT if there is none (no error). */
 Value vm_find_method(ox_VM *vm, Value receiver, Value name);
 Value vm_class_of(ox_VM *vm, Value v);            /* Class of any value; builtin classes made on demand */

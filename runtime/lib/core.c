@@ -365,7 +365,7 @@ typedef struct Best {
 static bool best_try(Best *b, Value item) {
   ox_VM *vm = b->vm;
   vm->roots[b->at + 2] = item;
-  Value key = b->key_fn == V_NIL ? item : vm_call(vm, b->key_fn, 1, &item);
+  Value key = b->key_fn == V_NIL ? item : vm_call_for(vm, b->name, b->key_fn, 1, &item);
   if (key == V_ERROR) return false;
   vm->roots[b->at + 3] = key;
   int order = b->any ? value_compare(vm, key, vm->roots[b->at + 1]) : b->wanted;

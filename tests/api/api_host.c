@@ -134,6 +134,21 @@ Test(functions, pass_errors_through) {
   done(vm);
 }
 
+// Who called with the wrong number of arguments: the host's function, or the host itself.
+Test(functions, are_named_where_their_callbacks_do_not_fit) {
+  ox_VM *vm = ox_new(NULL);
+  ox_Value one;
+  ox_set(vm, "apply", ox_function(vm, "apply(f, ...args)", NULL, apply, NULL, NULL));
+  cr_assert_eq(eval(vm, "fn one(a) => a\napply(one)", NULL), OX_THROWN);
+  cr_expect_str_eq(ox_error(vm)->message, "one(a) takes 1 argument, but apply calls it with 0");
+  cr_assert_eq(eval(vm, "apply(fn() => one())", NULL), OX_THROWN);
+  cr_expect_str_eq(ox_error(vm)->message, "one(a) takes 1 argument, got 0: `a` is missing");
+  ox_get(vm, "one", &one);
+  cr_assert_eq(ox_call(vm, one, 0, NULL, NULL), OX_THROWN);
+  cr_expect_str_eq(ox_error(vm)->message, "one(a) takes 1 argument, got 0: `a` is missing");
+  ox_free(vm);
+}
+
 Test(functions, nest_deeply) {
   ox_VM *vm = ox_new(NULL);
   give(vm, "apply(f, ...args)", apply, NULL);
