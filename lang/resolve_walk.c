@@ -316,6 +316,11 @@ static void declare_pattern(Resolver *r, Pattern *p, BindingKind kind) {
     case PATTERN_TYPE:
       if (p->type.inner) declare_pattern(r, p->type.inner, kind);
       break;
+    case PATTERN_OR: /* they bind nothing, but may want registers */
+      for (uint32_t i = 0; i < p->alternatives.count; i++) {
+        declare_pattern(r, p->alternatives.items[i], kind);
+      }
+      break;
     default: break;
   }
 }
@@ -345,6 +350,11 @@ static void walk_pattern(Resolver *r, Pattern *p) {
     case PATTERN_TYPE:
       walk_type(r, p->type.type, &p->type.builtin);
       if (p->type.inner) walk_pattern(r, p->type.inner);
+      break;
+    case PATTERN_OR:
+      for (uint32_t i = 0; i < p->alternatives.count; i++) {
+        walk_pattern(r, p->alternatives.items[i]);
+      }
       break;
     default: break;
   }
