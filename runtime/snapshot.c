@@ -83,7 +83,11 @@ static GcSnapshot keep(ox_VM *vm, uint64_t *name) {
   return 0;
 }
 
+/* So that loops over them look at interrupts in time: each takes some ten microseconds and more. */
+enum { KEEP_STEPS = 100, RESTORE_STEPS = 100 };
+
 bool snapshot_keep(ox_VM *vm, uint64_t ret) {
+  if (!vm_poll(vm, KEEP_STEPS)) return false;
   snapshot_life_tidy(vm);
   Value v = handle_new(vm, ret);
   if (v == V_ERROR) return false;
@@ -178,8 +182,6 @@ static bool deliver(ox_VM *vm, Value handle, const Carry *carry, uint64_t turn) 
   lib_set_slot(vm, h, FIELD_TURN, v_from_int((int64_t)turn));
   return call_deliver(vm, h->fields[SLOT_RET], NULL, handle);
 }
-
-enum { RESTORE_STEPS = 100 };
 
 bool snapshot_restore(ox_VM *vm, Value *args, uint64_t ret) {
   (void)ret;

@@ -11,6 +11,9 @@
 #include "stream.h"
 
 enum { TREE_DEPTH = 200, COPY_BYTES = 1 << 18, COLLECT_STEPS = 10000 };
+/* What opening a file or changing a directory is charged, so that loops over such calls look at
+ * interrupts in time. */
+enum { SYSTEM_STEPS = 100 };
 
 /* ---- whole files --------------------------------------------------------------------------- */
 
@@ -34,6 +37,7 @@ static int open_stubbornly(ox_VM *vm, const char *path, int flags) {
 
 /* An open descriptor, or -1 with the error thrown. */
 static int open_path(ox_VM *vm, const char *path, int flags, const char *action) {
+  vm_charge_steps(vm, SYSTEM_STEPS);
   int fd = open_stubbornly(vm, path, flags);
   if (fd < 0 && !error_pending(vm)) lib_throw_io(vm, action, path, errno);
   return fd;
@@ -247,6 +251,7 @@ static Value fs_list(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
   const char *path = args[0] == V_ABSENT ? "." : lib_path(vm, args[0], "path of fs.list");
   if (!path) return V_ERROR;
+  vm_charge_steps(vm, SYSTEM_STEPS);
   int error = list_dir(path, &names);
   Value list = error ? lib_throw_io(vm, "list", path, error) : list_new(vm, names.n);
   uint32_t mark = vm_roots_mark(vm);
@@ -330,7 +335,7 @@ static Value fs_make_dir(ox_VM *vm, Value *args, int nargs) {
   const char *path = lib_path(vm, args[0], "path of fs.make_dir");
   if (!path) return V_ERROR;
   if (!*path) return lib_throw_io(vm, "make the directory", path, ENOENT);
-  vm_charge_steps(vm, 16 * strlen(path)); /* two system calls for each part */
+  vm_charge_steps(vm, SYSTEM_STEPS + 16 * strlen(path)); /* two system calls for each part */
   char *copy = strdup(path);
   if (!copy) return vm_throw_oom(vm);
   int error = make_parents(copy);
@@ -380,6 +385,7 @@ static Value fs_remove_dir(ox_VM *vm, Value *args, int nargs) {
   const char *path = lib_path(vm, args[0], "path of fs.remove_dir");
   if (!path) return V_ERROR;
   bool all = args[1] != V_ABSENT && !v_is_falsy(args[1]);
+  vm_charge_steps(vm, SYSTEM_STEPS);
   int error = all ? remove_below(AT_FDCWD, path, 0) : rmdir(path) == 0 ? 0 : errno;
   if (error == EEXIST) error = ENOTEMPTY;
   return error ? lib_throw_io(vm, "remove the directory", path, error) : V_NIL;
@@ -390,6 +396,7 @@ static Value fs_rename(ox_VM *vm, Value *args, int nargs) {
   const char *from = lib_path(vm, args[0], "the old path of fs.rename");
   const char *to = from ? lib_path(vm, args[1], "the new path of fs.rename") : NULL;
   if (!to) return V_ERROR;
+  vm_charge_steps(vm, SYSTEM_STEPS);
   return rename(from, to) == 0 ? V_NIL : lib_throw_io(vm, "rename", from, errno);
 }
 
@@ -438,6 +445,7 @@ static Value fs_temp_dir(ox_VM *vm, Value *args, int nargs) {
   char *path;
   (void)args, (void)nargs;
   if (!base || !*base) base = "/tmp";
+  vm_charge_steps(vm, SYSTEM_STEPS);
   if (asprintf(&path, "%s/oxbow-XXXXXX", base) < 0) return vm_throw_oom(vm);
   Value v = mkdtemp(path) ? string_from_c(vm, path)
                           : lib_throw_io(vm, "make a directory in", base, errno);
