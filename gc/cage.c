@@ -154,9 +154,11 @@ bool cage_open(Gc *gc, uint64_t bytes) {
   return false;
 }
 
+void cage_plan(Heap *h, uint64_t bytes) { lay_out(h, pages_of(bytes)); }
+
 bool cage_plan_fits(const Heap *h, uint64_t bytes) {
   Heap plan = {0};
-  lay_out(&plan, pages_of(bytes));
+  cage_plan(&plan, bytes);
   return h->cage_pages == plan.cage_pages && h->first_page == plan.first_page &&
          h->table_off == plan.table_off && h->bits_off == plan.bits_off &&
          h->buddy_off == plan.buddy_off;

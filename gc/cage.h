@@ -16,7 +16,8 @@ bool cage_open_with(Gc *gc, const GcContent *content);
 /* Inside GcContent.fill: pages [first, first + count) for blocks are in use; makes them usable, and
  * `state` their page_state. Runs come in the order of addresses. False: the system refused. */
 bool cage_adopt(Gc *gc, uint64_t first, uint64_t count, uint8_t state);
-/* Whether the metadata lies where it does in a cage of that size. */
+/* Where the metadata lies in a cage of that size; the rest of *h is left alone. */
+void cage_plan(Heap *h, uint64_t bytes);
 bool cage_plan_fits(const Heap *h, uint64_t bytes);
 
 /* Makes pages [first, first + count) usable. False: the system refused; harmless. */

@@ -36,6 +36,11 @@ bool gc_add_final(Gc *gc, Ref object) {
   return true;
 }
 
+void gc_each_final(Gc *gc, void (*fn)(void *ctx, Ref object), void *ctx) {
+  for (uint32_t i = 0; i < gc->heap->final_count; i++)
+    fn(ctx, (Ref){(uint32_t)entries(gc)[i]});
+}
+
 void final_mark_list(Gc *gc) {
   if (gc->heap->finals) gc_mark_ref(gc, (Ref){gc->heap->finals});
   for (uint32_t i = 0, n = snapshot_finals(gc); i < n; i++) gc_mark_value(gc, entries(gc)[i]);

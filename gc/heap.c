@@ -90,6 +90,10 @@ void gc_free(Gc *gc) {
   gc->collecting = false;
   fork_close_pool(gc);
   if (fork_give_back(gc)) return;
+  gc_forget(gc);
+}
+
+void gc_forget(Gc *gc) {
   mark_close(gc);
   snapshot_close(gc);
   fork_close(gc);

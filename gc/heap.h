@@ -138,6 +138,7 @@ typedef struct GcConfig {
 /* A heap, or NULL when address space or memory is refused. gc_free runs remaining finalizers. */
 Gc *gc_new(const GcConfig *config);
 void gc_free(Gc *gc);
+void gc_forget(Gc *gc); /* the same, without finalizers: nothing in the heap is looked at */
 
 /* A heap around a content that is given: a copy of another cage, or an image. `fill` is called when
  * the cage is reserved and its metadata committed and zero. It puts in place (by copying or mapping)
@@ -183,6 +184,8 @@ bool gc_external_now(Gc *gc, int64_t bytes);
 
 /* Registers a block with LAYOUT_FINAL (header already written). False: out of memory. */
 bool gc_add_final(Gc *gc, Ref object);
+/* Calls fn for each block registered so. */
+void gc_each_final(Gc *gc, void (*fn)(void *ctx, Ref object), void *ctx);
 
 /* ---- barrier: every store into a heap object goes through one of these ----------------------- */
 

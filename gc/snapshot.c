@@ -276,6 +276,10 @@ uint8_t snapshot_free_state(const Gc *gc) {
   return gc_has_snapshots(gc) ? PAGE_FREE | PAGE_FROZEN : PAGE_FREE;
 }
 
+uint32_t snapshot_last_serial(const Gc *gc) {
+  return gc->snapshots ? gc->snapshots->serial : gc->first_serial;
+}
+
 uint64_t snapshot_bytes(const Gc *gc) {
   return gc->snapshots ? gc->snapshots->npages * (uint64_t)GC_PAGE : 0;
 }
@@ -449,6 +453,7 @@ static bool open_log(Gc *gc) {
   if (gc->snapshots) return true;
   Snapshots *s = gc->snapshots = calloc(1, sizeof *s);
   if (!s) return false;
+  s->serial = gc->first_serial;
   s->link_pages = gc->heap->cage_pages;
   s->link = os_map(&gc->os, s->link_pages * sizeof *s->link);
   s->freed_at = os_map(&gc->os, freed_bytes(s));

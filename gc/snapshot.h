@@ -16,6 +16,8 @@ uint64_t snapshot_bytes(const Gc *gc);
 uint8_t snapshot_free_state(const Gc *gc);
 static inline bool snapshot_any(const Gc *gc) { return gc->snapshots != NULL; }
 void snapshot_close(Gc *gc);
+/* Serial number of the last snapshot taken in this heap, or in the one it comes from. */
+uint32_t snapshot_last_serial(const Gc *gc);
 /* How many of the registered objects must not be finalized: those that the newest snapshot has. */
 uint32_t snapshot_finals(const Gc *gc);
 /* The blocks of these bits of word `i` of the alloc bitmap are freed. */

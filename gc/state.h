@@ -199,6 +199,10 @@ struct Gc {
   uint32_t pauses[PAUSE_BUCKETS];
   struct Snapshots *snapshots; /* NULL until the first one is taken */
   struct Forks *forks;         /* NULL unless this heap is a fork, or has been forked */
+  uint32_t first_serial; /* of snapshots: an image may hold names of those up to here */
+  bool from_image;
+  uint64_t *touched;     /* by page, below touched_end: see image.c */
+  uint64_t touched_end;
 };
 
 /* gc_new with a system that fails on demand. */

@@ -547,6 +547,75 @@ OX_API ox_Value ox_slot(ox_VM *vm, ox_Value object, unsigned index);
  * OX_NO_MEMORY: not that many; the old number stays. */
 OX_API ox_Status ox_charge(ox_VM *vm, ox_Value object, uint64_t bytes);
 
+/* ---- images (docs/snapshots.md) --------------------------------------------------------------- */
+
+/* An image is the state of a VM as a file: variables, objects, functions, modules, suspended fibers,
+ * random generators. Opening one takes about as long as making a VM, whatever its size: its pages are
+ * mapped and read when they are used, and processes that open the same file share them.
+ *
+ * An image may do what a program may do, and more: it holds code that has passed no compiler. Open
+ * only images of those whose programs you would run; for others there is OX_IMAGE_CHECK_ALL
+ * (docs/SECURITY.md). It fits the build of the library that saved it and no other.
+ *
+ * Not in it: files that are open, objects of the host (using one says that it is gone; its slots and
+ * class are there), what the functions of the host are made of (the host gives them again), snapshots,
+ * pins, limits, budget, capabilities, loader, output. */
+
+typedef struct ox_ImageStats {
+  size_t size;           /* sizeof(ox_ImageStats): set by the caller */
+  uint64_t file_bytes;
+  uint64_t pages;        /* of 4 KiB, of the heap */
+  uint64_t listed_pages; /* of them, those that are made resident when it is opened */
+  uint64_t mappings;     /* that opening makes */
+  uint64_t nanoseconds;  /* that the call took */
+} ox_ImageStats;
+
+/* Saves the VM's state, after a collection. The file is written beside `path`, synced, and renamed:
+ * whatever happens, `path` is the old image or the new one. A list of the pages that are used first is
+ * saved with it: in a VM that was opened from an image those used since. `stats` may be NULL.
+ * OX_THROWN: it cannot be written (ox_error says why; the file that was there is unharmed).
+ * OX_MISUSE: called by a function that a program runs. */
+OX_API ox_Status ox_image_save(ox_VM *vm, const char *path, ox_ImageStats *stats);
+
+/* How closely a file is looked at. Always: its kind, version and build, its length, the checksums of
+ * its header and tables. */
+typedef enum ox_ImageCheck {
+  OX_IMAGE_CHECK_AUTO = 0,  /* files up to 16 MiB as PAGES, larger ones as HEADER */
+  OX_IMAGE_CHECK_HEADER,    /* nothing else */
+  OX_IMAGE_CHECK_PAGES,     /* the checksums of all pages: damage by chance is found */
+  OX_IMAGE_CHECK_ALL        /* and then all that ox_image_verify proves */
+} ox_ImageCheck;
+
+/* A function of the host that an image may refer to. */
+typedef struct ox_ImageFunction {
+  const char *signature; /* as it was given to ox_function; NULL ends the list */
+  ox_Function function;
+  void *context;
+  void (*finalize)(void *context); /* NULL: nothing to do */
+} ox_ImageFunction;
+
+typedef struct ox_ImageConfig {
+  size_t size;             /* sizeof(ox_ImageConfig) */
+  const ox_Config *config; /* of the new VM; NULL: the defaults. address_space is the image's */
+  ox_ImageCheck check;
+  const ox_ImageFunction *functions;   /* of the host, or NULL; two of one signature in their order */
+  const ox_ForeignType *const *types;  /* foreign types, by name; NULL at the end; or NULL */
+} ox_ImageConfig;
+
+/* A new VM in the state of an image. `config` may be NULL. Every function and foreign type of the
+ * host that the image refers to must be given again. A context given with a finalizer is the
+ * library's from now on, also on failure; of a function that the image does not need it is finalized
+ * at once. NULL: refused, and `message` (room bytes, may be NULL if room is 0) says why and what
+ * helps, naming the file. An image is refused, too, that was saved with capabilities which `config`
+ * does not give. */
+OX_API ox_VM *ox_image_open(const char *path, const ox_ImageConfig *config, ox_ImageStats *stats,
+                            char *message, size_t room);
+
+/* Proves the structure of an image that nobody vouches for, without running anything: allocators,
+ * headers, that each reference refers to an object of the right kind, that code stays within its
+ * constants and registers. Reads all of it. False: `message` says what is wrong. */
+OX_API bool ox_image_verify(const char *path, ox_ImageStats *stats, char *message, size_t room);
+
 /* ---- fibers and event loops ------------------------------------------------------------------ */
 
 /* A fiber that will call `function` without arguments, at the first ox_resume. With the function of

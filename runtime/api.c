@@ -72,13 +72,14 @@ static VmConfig config_of_vm(const ox_Config *c) {
   return vc;
 }
 
-ox_VM *ox_new(const ox_Config *given) {
+ox_VM *api_new(const ox_Config *given, ox_VM *(*make)(void *ctx, const VmConfig *config),
+               void *ctx) {
   ox_Config config;
   if (!config_read(given, &config)) return NULL;
   Api *api = calloc(1, sizeof *api);
   if (!api) return NULL;
   VmConfig vm_config = config_of_vm(&config);
-  ox_VM *vm = vm_new(&vm_config);
+  ox_VM *vm = make(ctx, &vm_config);
   if (!vm) {
     free(api);
     return NULL;
@@ -90,6 +91,13 @@ ox_VM *ox_new(const ox_Config *given) {
   deny_modules(vm, api);
   return vm;
 }
+
+static ox_VM *make_empty(void *ctx, const VmConfig *config) {
+  (void)ctx;
+  return vm_new(config);
+}
+
+ox_VM *ox_new(const ox_Config *given) { return api_new(given, make_empty, NULL); }
 
 void ox_free(ox_VM *vm) {
   if (!vm) return;

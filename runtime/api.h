@@ -79,15 +79,48 @@ ox_Status api_take(ox_VM *vm);
 
 bool api_is_name(const char *text);
 
-/* What a function of the host is made of; see ox_function. owner: of a method, else NULL. */
+/* What a function of the host is for. */
+typedef enum HostRole { ROLE_FUNCTION, ROLE_METHOD, ROLE_GET, ROLE_SET, ROLE_INIT } HostRole;
+
+/* What a function of the host is made of; see ox_function. type: unless it is a ROLE_FUNCTION. */
 typedef struct HostCall {
   ox_Function function;
   void *context;
   void (*finalize)(void *context);
-  const HostType *owner;
+  HostRole role;
+  const HostType *type;
 } HostCall;
 /* A Native; takes the context over, also on failure. Rooted. V_ERROR: pending. */
 Value api_function(ox_VM *vm, const char *signature, const char *doc, const HostCall *call);
+/* A VM made by `make` from a configuration, with the API's state. NULL: `make` gave NULL, or the
+ * configuration is none that this library knows. */
+ox_VM *api_new(const ox_Config *config, ox_VM *(*make)(void *ctx, const VmConfig *config),
+               void *ctx);
+
+/* ---- images (api_image.c): what the host gave to a VM, as bytes ---- */
+typedef struct NotesReader { const uint8_t *at, *end; bool bad; } NotesReader;
+void note_number(VmText *notes, uint32_t n);
+void note_text(VmText *notes, const char *text);
+uint32_t read_number(NotesReader *r);
+/* Not ended by NUL; *length is within the notes. */
+const char *read_text(NotesReader *r, uint32_t *length);
+/* Room for why a VM cannot be made, see ox_image_open. */
+typedef struct Refusal { char text[512]; } Refusal;
+void api_note_types(Api *api, VmText *notes);
+void api_note_functions(Api *api, VmText *notes);
+/* The same types and functions get the same numbers again. False: one is missing, or the notes are
+ * damaged. */
+bool api_take_types(Api *api, NotesReader *r, const ox_ForeignType *const *types, Refusal *why);
+bool api_take_functions(ox_VM *vm, NotesReader *r, const ox_ImageFunction *functions, bool *taken,
+                        Refusal *why);
+const HostType *api_type_numbered(const Api *api, uint32_t number);
+uint32_t api_type_number(const HostType *type);
+/* The function of a type's method, property or init by its role and its signature as the function
+ * has it; NULL: there is none. */
+ox_Function api_type_function(const HostType *type, HostRole role, const char *signature,
+                              size_t length);
+void api_refuse(Refusal *why, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* The object in `self` if that is of type `t`; else NULL, with an error pending. */
 void *api_self(ox_VM *vm, ox_Value self, const HostType *t, const char *method);
 

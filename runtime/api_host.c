@@ -36,7 +36,8 @@ struct HostFunction {
   ox_Function call;
   void *context;
   void (*finalize)(void *context);
-  const HostType *owner;  /* of a method: its self is the context. Else NULL */
+  HostRole role;
+  const HostType *type;   /* unless it is a ROLE_FUNCTION */
   int count, named;       /* parameters before a rest, and behind it */
   bool typed;
   ArgType rest, *types;   /* types: for count + named parameters; NULL if none has any */
@@ -232,7 +233,8 @@ enum { ARGS_ON_STACK = 16 };
 static Value call_with(ox_VM *vm, const HostFunction *f, int argc, const ox_Value *argv) {
   void *context = f->context;
   if (f->typed && !check_types(vm, f, argc, argv)) return V_ERROR;
-  if (f->owner && !(context = api_self(vm, argv[0], f->owner, f->def.name))) return V_ERROR;
+  bool method = f->role != ROLE_FUNCTION && f->role != ROLE_INIT; /* its self is the context */
+  if (method && !(context = api_self(vm, argv[0], f->type, f->def.name))) return V_ERROR;
   Api *api = api_of(vm);
   uint64_t failures = api->failures;
   uint32_t scopes = api->nscopes, from = api->scopes_from; /* those it opens end with it */
@@ -323,6 +325,14 @@ static Value function_value(ox_VM *vm, HostFunction *f, uint32_t number) {
   return gc_add_final(vm->gc, v_ref(v)) ? v : vm_throw_oom(vm);
 }
 
+static void set_call(HostFunction *f, const HostCall *call) {
+  f->call = call->function;
+  f->context = call->context;
+  f->finalize = call->finalize;
+  f->role = call->role;
+  f->type = call->type;
+}
+
 Value api_function(ox_VM *vm, const char *signature, const char *doc, const HostCall *call) {
   HostFunction *f = function_new(signature, doc);
   uint32_t number = f ? function_number(vm) : UINT32_MAX;
@@ -331,10 +341,7 @@ Value api_function(ox_VM *vm, const char *signature, const char *doc, const Host
     if (call->finalize) call->finalize(call->context);
     return vm_throw_oom(vm);
   }
-  f->call = call->function;
-  f->context = call->context;
-  f->finalize = call->finalize;
-  f->owner = call->owner;
+  set_call(f, call);
   Value v = function_value(vm, f, number);
   if (v == V_ERROR) function_free(api_of(vm), number);
   return v;
@@ -347,7 +354,7 @@ ox_Value ox_function(ox_VM *vm, const char *signature, const char *doc, ox_Funct
     if (finalize) finalize(context);
     return api_broken(vm, __func__, "the signature or the function is NULL", NULL), ox_none();
   }
-  HostCall call = {function, context, finalize, NULL};
+  HostCall call = {function, context, finalize, ROLE_FUNCTION, NULL};
   return api_made(vm, api_function(vm, signature, doc, &call));
 }
 
@@ -375,6 +382,113 @@ ox_Status ox_module(ox_VM *vm, const char *name, ox_Value members) {
   uint32_t mark = api_enter(vm);
   bool done = import_give(vm, name, in(members));
   return api_leave(vm, mark, done ? V_NIL : V_ERROR, NULL);
+}
+
+/* ---- images ---------------------------------------------------------------------------------- */
+
+void api_note_functions(Api *api, VmText *notes) {
+  note_number(notes, api->nfunctions);
+  for (uint32_t i = 0; i < api->nfunctions; i++) {
+    const HostFunction *f = api->functions[i];
+    note_number(notes, f ? (uint32_t)f->role + 1 : 0);
+    if (!f) continue;
+    note_number(notes, f->type ? api_type_number(f->type) : 0);
+    note_text(notes, f->def.signature);
+    note_text(notes, f->def.doc);
+  }
+}
+
+/* The first of the functions given with that signature that is not taken yet; -1: there is none. */
+static int find_given(const ox_ImageFunction *given, const bool *taken, const char *signature,
+                      size_t length) {
+  for (int i = 0; given && given[i].signature; i++)
+    if (!taken[i] && strlen(given[i].signature) == length &&
+        memcmp(given[i].signature, signature, length) == 0)
+      return i;
+  return -1;
+}
+
+/* One that has the same name, for the message. */
+static const char *like_named(const ox_ImageFunction *given, const char *signature, size_t length) {
+  size_t n = 0;
+  while (n < length && signature[n] != '(') n++;
+  for (; given && given->signature; given++)
+    if (strncmp(given->signature, signature, n) == 0 && given->signature[n] == '(')
+      return given->signature;
+  return NULL;
+}
+
+static bool missing(Refusal *why, const ox_ImageFunction *given, const char *signature,
+                    size_t length) {
+  const char *near = like_named(given, signature, length);
+  api_refuse(why, "it needs the host's function `%.*s`, which is not among the functions given to "
+             "ox_image_open%s%s%s", (int)length, signature, near ? " (there is `" : "",
+             near ? near : "", near ? "`)" : "");
+  return false;
+}
+
+/* What the function with these notes calls. False: it is missing. */
+static bool find_call(ox_VM *vm, HostCall *call, const char *signature, size_t length,
+                      const ox_ImageFunction *given, bool *taken, Refusal *why) {
+  if (call->role == ROLE_FUNCTION) {
+    int i = find_given(given, taken, signature, length);
+    if (i < 0) return missing(why, given, signature, length);
+    taken[i] = true;
+    call->function = given[i].function;
+    call->context = given[i].context;
+    call->finalize = given[i].finalize;
+    return true;
+  }
+  call->function = call->type ? api_type_function(call->type, call->role, signature, length) : NULL;
+  if (call->role == ROLE_INIT) call->context = api_of(vm)->config.context;
+  if (!call->function)
+    api_refuse(why, "it needs `%.*s` of a foreign type, which the type given to ox_image_open has not",
+               (int)length, signature);
+  return call->function != NULL;
+}
+
+static bool take_function(ox_VM *vm, uint32_t role, NotesReader *r, const ox_ImageFunction *given,
+                          bool *taken, Refusal *why) {
+  uint32_t type = read_number(r), length, about;
+  const char *signature = read_text(r, &length), *doc = read_text(r, &about);
+  HostCall call = {.role = (HostRole)(role - 1)};
+  if (r->bad || role > ROLE_INIT + 1) return api_refuse(why, "its notes are damaged"), false;
+  if (call.role != ROLE_FUNCTION) call.type = api_type_numbered(api_of(vm), type);
+  if (!find_call(vm, &call, signature, length, given, taken, why)) return false;
+  char *texts = malloc((size_t)length + about + 2);
+  if (texts) {
+    memcpy(texts, signature, length);
+    memcpy(texts + length + 1, doc, about);
+    texts[length] = texts[length + 1 + about] = 0;
+  }
+  HostFunction *f = texts ? function_new(texts, texts + length + 1) : NULL;
+  free(texts);
+  uint32_t number = api_of(vm)->nfunctions - 1;
+  if (f) set_call(f, &call);
+  else if (call.finalize) call.finalize(call.context);
+  if (!f) api_refuse(why, "there is no memory for the functions of the host");
+  return (api_of(vm)->functions[number] = f) != NULL;
+}
+
+/* A place behind the last one. */
+static bool add_place(ox_VM *vm) {
+  Api *api = api_of(vm);
+  uint32_t free_number = function_number(vm);
+  if (free_number == UINT32_MAX || free_number == api->nfunctions - 1) return free_number != UINT32_MAX;
+  return false;
+}
+
+bool api_take_functions(ox_VM *vm, NotesReader *r, const ox_ImageFunction *given, bool *taken,
+                        Refusal *why) {
+  uint32_t count = read_number(r);
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t role = read_number(r);
+    if (r->bad) return api_refuse(why, "its notes are damaged"), false;
+    if (!add_place(vm)) return api_refuse(why, "there is no memory for the functions of the host"), false;
+    if (role && !take_function(vm, role, r, given, taken, why)) return false;
+  }
+  vm->finalize_extra = finalize_native;
+  return true;
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */

@@ -91,7 +91,7 @@ static bool add_method_as(ox_VM *vm, Value cls, const char *signature, Value fun
 static bool add_init(ox_VM *vm, const HostType *t, Value cls, const ox_Method *m) {
   char signature[SIGNATURE_TEXT];
   int n = snprintf(signature, sizeof signature, "%s%s", t->type.name, m->signature + 4);
-  HostCall call = {m->call, api_of(vm)->config.context, NULL, NULL};
+  HostCall call = {m->call, api_of(vm)->config.context, NULL, ROLE_INIT, t};
   if (n >= (int)sizeof signature) {
     vm_throw(vm, ERR_LIMIT, "the signature of %s.init is too long", t->type.name);
     return false;
@@ -102,8 +102,8 @@ static bool add_init(ox_VM *vm, const HostType *t, Value cls, const ox_Method *m
 }
 
 static bool add_method(ox_VM *vm, const HostType *t, Value cls, const ox_Method *m) {
-  HostCall call = {m->call, NULL, NULL, t};
   bool get = starts_with(m->signature, "get "), set = starts_with(m->signature, "set ");
+  HostCall call = {m->call, NULL, NULL, get ? ROLE_GET : set ? ROLE_SET : ROLE_METHOD, t};
   if (starts_with(m->signature, "init(")) return add_init(vm, t, cls, m);
   const char *signature = m->signature + (get || set ? 4 : 0);
   if (!strstr(signature, "(self)") && !strstr(signature, "(self,")) {
@@ -178,8 +178,10 @@ ox_Value ox_foreign(ox_VM *vm, const ox_ForeignType *type, void *object) {
   return api_made(vm, foreign_new_of(vm, &t->type, cls, object));
 }
 
+/* NULL: the object came with an image, and what it stood for is gone. */
 static Handle *handle_of(ox_VM *vm, Value v) {
-  return &vm->handles[((Foreign *)vm_deref(vm, v))->handle];
+  uint64_t handle = ((Foreign *)vm_deref(vm, v))->handle;
+  return handle < vm->nhandles ? &vm->handles[handle] : NULL;
 }
 
 void *ox_foreign_object(ox_VM *vm, ox_Value value, const ox_ForeignType *type) {
@@ -188,12 +190,15 @@ void *ox_foreign_object(ox_VM *vm, ox_Value value, const ox_ForeignType *type) {
   const HostType *t = type_find(api_of(vm), type);
   if (!t || !v_is(in(value), KIND_FOREIGN)) return NULL;
   const Handle *handle = handle_of(vm, in(value));
-  return handle->type == &t->type ? handle->ptr : NULL;
+  return handle && handle->type == &t->type ? handle->ptr : NULL;
 }
 
 void *api_self(ox_VM *vm, ox_Value self, const HostType *t, const char *method) {
   void *object = ox_foreign_object(vm, self, t->key);
-  if (!object)
+  if (!object && v_is(in(self), KIND_FOREIGN) && foreign_is_gone(vm, in(self)))
+    vm_throw(vm, ERR_VALUE, "`%s`: this %s is gone: it was an object of the program that saved the "
+             "image", method, t->type.name);
+  else if (!object)
     vm_throw(vm, ERR_TYPE, "`%s` wants a %s, not %s", method, t->type.name,
              vm_type_name(vm, in(self)));
   return object;
@@ -234,6 +239,7 @@ ox_Status ox_charge(ox_VM *vm, ox_Value object, uint64_t bytes) {
   API_CALL(vm);
   API_VALUE(vm, object);
   if (!v_is(in(object), KIND_FOREIGN)) return api_misuse(vm, "ox_charge: no foreign object");
+  if (!handle_of(vm, in(object))) return api_misuse(vm, "ox_charge: the object is gone");
   uint32_t mark = api_enter(vm);
   Handle *handle = handle_of(vm, in(object));
   uint64_t before = handle->bytes;
@@ -242,4 +248,65 @@ ox_Status ox_charge(ox_VM *vm, ox_Value object, uint64_t bytes) {
   if (bytes < before) gc_external(vm->gc, -(int64_t)(before - bytes));
   handle_of(vm, in(object))->bytes = bytes;
   return api_leave(vm, mark, V_NIL, NULL);
+}
+
+/* ---- images ---------------------------------------------------------------------------------- */
+
+uint32_t api_type_number(const HostType *type) { return type->number; }
+
+const HostType *api_type_numbered(const Api *api, uint32_t number) {
+  for (const HostType *t = api->types; t; t = t->next)
+    if (t->number == number) return t;
+  return NULL;
+}
+
+void api_note_types(Api *api, VmText *notes) {
+  uint32_t count = api->types ? api->types->number + 1 : 0;
+  note_number(notes, count);
+  for (uint32_t i = 0; i < count; i++) note_text(notes, api_type_numbered(api, i)->type.name);
+}
+
+static const ox_ForeignType *find_given(const ox_ForeignType *const *types, const char *name,
+                                        size_t length) {
+  for (; types && *types; types++)
+    if ((*types)->name && strlen((*types)->name) == length && !memcmp((*types)->name, name, length))
+      return *types;
+  return NULL;
+}
+
+bool api_take_types(Api *api, NotesReader *r, const ox_ForeignType *const *types, Refusal *why) {
+  uint32_t count = read_number(r);
+  for (uint32_t i = 0; i < count; i++) {
+    uint32_t length;
+    const char *name = read_text(r, &length);
+    if (r->bad) return api_refuse(why, "its notes are damaged"), false;
+    const ox_ForeignType *given = find_given(types, name, length);
+    if (!given)
+      return api_refuse(why, "it needs the host's foreign type `%.*s`, which is not among the types "
+                        "given to ox_image_open", (int)length, name), false;
+    const HostType *t = type_for(api, given);
+    if (!t) return api_refuse(why, "there is no memory for the types of the host"), false;
+    if (t->number != i) return api_refuse(why, "it needs two foreign types `%s`", given->name), false;
+  }
+  return !r->bad;
+}
+
+/* Whether a method's signature, behind "get ", "set " or "init", is this one. */
+static bool is_method(const HostType *t, const ox_Method *m, HostRole role, const char *signature,
+                      size_t length) {
+  bool get = starts_with(m->signature, "get "), set = starts_with(m->signature, "set ");
+  bool init = starts_with(m->signature, "init(");
+  HostRole is = init ? ROLE_INIT : get ? ROLE_GET : set ? ROLE_SET : ROLE_METHOD;
+  const char *rest = m->signature + (is == ROLE_METHOD ? 0 : 4);
+  size_t name = is == ROLE_INIT ? strlen(t->type.name) : 0;
+  return is == role && strlen(rest) + name == length &&
+         memcmp(signature, t->type.name, name) == 0 &&
+         memcmp(signature + name, rest, length - name) == 0;
+}
+
+ox_Function api_type_function(const HostType *type, HostRole role, const char *signature,
+                              size_t length) {
+  for (const ox_Method *m = type->host.methods; m && m->signature; m++)
+    if (is_method(type, m, role, signature, length)) return m->call;
+  return NULL;
 }

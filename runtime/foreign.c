@@ -116,12 +116,47 @@ Value foreign_new_of(ox_VM *vm, const ForeignType *type, Value cls, void *ptr) {
   return v;
 }
 
+/* In place of a handle's number: there was one in the process that saved the image. */
+#define HANDLE_GONE UINT64_MAX
+
+static void set_handle(ox_VM *vm, Foreign *f, uint64_t handle) {
+  gc_touch(vm->cage, gc_word(vm->cage, &f->handle));
+  f->handle = handle;
+}
+
+static void close_one(void *ctx, Ref object) {
+  ox_VM *vm = ctx;
+  Foreign *f = gc_ptr(vm->cage, object);
+  if (f->h.kind == KIND_FOREIGN) set_handle(vm, f, HANDLE_GONE);
+}
+
+void foreign_close_all(ox_VM *vm) { gc_each_final(vm->gc, close_one, vm); }
+
+bool foreign_is_gone(ox_VM *vm, Value foreign) {
+  return ((Foreign *)vm_deref(vm, foreign))->handle == HANDLE_GONE;
+}
+
+bool foreign_renew(ox_VM *vm, Value foreign, const ForeignType *type, void *ptr) {
+  uint32_t handle = ptr ? handle_new(vm, ptr, type) : UINT32_MAX;
+  if (handle == UINT32_MAX) {
+    if (ptr && type->finalize) type->finalize(ptr);
+    vm_throw_oom(vm);
+    return false;
+  }
+  set_handle(vm, vm_deref(vm, foreign), handle);
+  return true;
+}
+
 void *foreign_get(ox_VM *vm, Value v, const ForeignType *type, const char *what) {
   if (v_is(v, KIND_FOREIGN)) {
     uint64_t handle = ((Foreign *)vm_deref(vm, v))->handle;
     if (handle > 0 && handle < vm->nhandles && vm->handles[handle].type == type) {
       if (vm->handles[handle].ptr) return vm->handles[handle].ptr;
       vm_throw(vm, ERR_VALUE, "%s is closed", what);
+      return NULL;
+    }
+    if (handle == HANDLE_GONE) {
+      vm_throw(vm, ERR_VALUE, "%s is closed: it was open when the image was saved; open it anew", what);
       return NULL;
     }
   }

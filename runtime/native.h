@@ -101,6 +101,12 @@ Value foreign_new_of(ox_VM *vm, const ForeignType *type, Value cls, void *ptr);
 Value foreign_build_class(ox_VM *vm, const ForeignType *type, Value name);
 /* NULL: error pending. */
 void *foreign_get(ox_VM *vm, Value v, const ForeignType *type, const char *what);
+/* Makes all foreign objects of a cage that comes from an image what they are there: objects whose
+ * pointer is gone for good, since it was another process's. */
+void foreign_close_all(ox_VM *vm);
+bool foreign_is_gone(ox_VM *vm, Value foreign);
+/* Gives such an object a pointer again, which it takes over, also on failure (error pending). */
+bool foreign_renew(ox_VM *vm, Value foreign, const ForeignType *type, void *ptr);
 /* Gives the pointer to its type's finalizer and frees the handle: for the collector's finalize. */
 void foreign_finalize(ox_VM *vm, Ref object);
 /* At the end: of all that is left, which only snapshots of other time lines have. */

@@ -36,6 +36,7 @@ ox_VM *vm_new(const VmConfig *config);
  * cage_bytes is not looked at. Nothing is allocated. The caller sees to what the content refers to
  * outside of the cage: foreign handles, the host's functions, the message of st->oom_error. */
 ox_VM *vm_new_around(const VmConfig *config, const GcContent *content);
+void vm_forget(ox_VM *vm); /* vm_free for a content that nobody may touch: nothing is finalized */
 void vm_free(ox_VM *vm); /* flushes, runs finalizers */
 
 typedef enum VmStatus {

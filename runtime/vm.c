@@ -196,6 +196,12 @@ ox_VM *vm_new_around(const VmConfig *config, const GcContent *content) {
   return NULL;
 }
 
+void vm_forget(ox_VM *vm) {
+  gc_forget(vm->gc);
+  vm->gc = NULL;
+  vm_free(vm);
+}
+
 void vm_free(ox_VM *vm) {
   if (!vm) return;
   if (vm->gc) {

@@ -22,6 +22,7 @@ typedef struct Options {
   const char *file;   /* NULL: none; "-": standard input */
   int argc;           /* arguments of the program */
   char **argv;
+  const char *image, *save_image, *verify_image; /* files; NULL: none */
   uint64_t max_memory, memory_goal, fuel;
   ox_GcMode gc_mode;
   bool snapshot_stress;
@@ -63,6 +64,9 @@ bool wants_colour(int fd);
 /* ---- test.c ---- */
 /* Runs the tests in the files and folders that the options name; gives the exit status. */
 int test_command(const Options *options);
+
+/* Saves the session, and says where and how much, or on standard error why not. */
+bool save_image(ox_VM *vm, const char *path);
 
 /* ---- repl.c ---- */
 /* Reads, evaluates and prints until the input ends. Gives the exit status. */

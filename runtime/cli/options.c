@@ -19,6 +19,9 @@ static const char usage[] =
     "  -e CODE            run CODE instead of a file; may be repeated, all in one session\n"
     "  -c, --check        compile only: exit status 0, or 65 with the errors on standard error\n"
     "  -i                 afterwards read, evaluate and print, with what the program declared\n"
+    "      --image=FILE   begin with the state saved in FILE: run a program or -e in it, else prompt\n"
+    "      --save-image=FILE  afterwards save the state to FILE\n"
+    "      --verify=FILE  prove that the image in FILE is whole, and run nothing\n"
     "      --disasm       show the bytecode, run nothing\n"
     "      --max-memory=N bytes the heap may take; K, M and G may follow the number\n"
     "      --memory-goal=N  collect more often as the heap comes near N bytes\n"
@@ -130,7 +133,7 @@ static int wrong_size(const char *option, const char *value, const char *example
 static int unknown_option(const char *arg) {
   static const char *const names[] = {"-e", "-c", "--check", "-i", "--interactive", "--disasm",
                                       "--max-memory", "--memory-goal", "--gc", "--fuel", "--filter",
-                                      "-v", "--verbose",
+                                      "-v", "--verbose", "--image", "--save-image", "--verify",
                                       "--reference", "--version", "-h", "--help"};
   char name[32];
   snprintf(name, sizeof name, "%.*s", (int)strcspn(arg, "="), arg);
@@ -138,6 +141,13 @@ static int unknown_option(const char *arg) {
   if (strcmp(arg, "-V") == 0) near = "--version";
   if (!near) return wrong_usage("unknown option", arg);
   fprintf(stderr, "oxbow: unknown option %s, did you mean %s?\nTry `oxbow --help`.\n", arg, near);
+  return EXIT_USAGE;
+}
+
+static int file_option(const char **file, const char *option, const char *value) {
+  *file = value;
+  if (*value) return -1;
+  fprintf(stderr, "oxbow: %s needs a file: %s=session.img\nTry `oxbow --help`.\n", option, option);
   return EXIT_USAGE;
 }
 
@@ -160,6 +170,10 @@ static int read_option(Options *o, int argc, char **argv, int *i) {
     return parse_size(value, &o->max_memory) ? -1 : wrong_size("--max-memory", value, "64M");
   if ((value = option_value("--fuel", argc, argv, i)))
     return parse_number(value, &o->fuel) ? -1 : wrong_size("--fuel", value, "1000000");
+  if ((value = option_value("--image", argc, argv, i))) return file_option(&o->image, "--image", value);
+  if ((value = option_value("--save-image", argc, argv, i)))
+    return file_option(&o->save_image, "--save-image", value);
+  if (strncmp(arg, "--verify=", 9) == 0) return file_option(&o->verify_image, "--verify", arg + 9);
   if ((value = option_value("--filter", argc, argv, i))) {
     o->filter = value;
     return *value ? -1 : wrong_usage("--filter needs a part of a name behind it", NULL);
@@ -192,7 +206,7 @@ static int read_test(Options *o, int argc, char **argv, int i) {
     if (i < argc) o->argv[count++] = argv[i++];
   }
   o->argc = count;
-  if (o->check || o->interactive || o->disassemble || o->ncodes)
+  if (o->check || o->interactive || o->disassemble || o->ncodes || o->image || o->save_image)
     return wrong_usage("`oxbow test` goes with -v, --filter, --max-memory and --fuel only", NULL);
   return -1;
 }
@@ -211,6 +225,9 @@ int options_read(Options *o, int argc, char **argv) {
     if (i == argc) return wrong_usage("run needs a file: oxbow run FILE", NULL);
   }
   if (i < argc && !o->ncodes) o->file = argv[i++];
+  if ((o->check || o->disassemble) && (o->image || o->save_image))
+    return wrong_usage("--image and --save-image go with running a program, not with -c or --disasm",
+                       NULL);
   o->argc = argc - i;
   o->argv = argv + i;
   return -1;

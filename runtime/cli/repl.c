@@ -27,6 +27,7 @@ static const char help_text[] =
     "  :load FILE   runs a file as if it were typed here\n"
     "  :undo [N]    takes back what the last N pieces of input did; :redo [N]\n"
     "  :snap NAME   names the present state; :back NAME returns to it; :branches lists them\n"
+    "  :save FILE   saves the state of the session; `oxbow --image FILE` goes on from it\n"
     "  :try CODE    runs CODE, shows what it gives, and takes back what it did\n"
     "  :help        this\n"
     "  :quit        ends the session, as Ctrl-D and `exit` do\n"
@@ -121,6 +122,21 @@ static void command_load(Repl *r, const char *rest) {
   free(path);
 }
 
+static void command_save(Repl *r, const char *rest) {
+  if (!*rest) {
+    fputs(":save needs a file: `:save session.img`\n", stderr);
+    return;
+  }
+  ox_ImageStats s = {.size = sizeof s};
+  char *path = expand_path(rest);
+  if (path && ox_image_save(r->vm, path, &s) == OX_OK)
+    printf("saved, %.1f KiB; `oxbow --image %s` goes on from here\n", (double)s.file_bytes / 1024,
+           path);
+  else
+    fprintf(stderr, "%s\n", path ? ox_error(r->vm)->message : "out of memory");
+  free(path);
+}
+
 static double seconds_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -186,11 +202,11 @@ static void command_quit(Repl *r, const char *rest) {
 }
 
 const char *const repl_commands[] = {"help", "load", "mem",  "quit", "time", "q",        "exit",
-                                     "undo", "redo", "snap", "back", "try",  "branches", NULL};
+                                     "undo", "redo", "snap", "back", "try",  "branches", "save", NULL};
 static void (*const command_functions[])(Repl *r, const char *rest) = {
     command_help, command_load, command_mem,  command_quit, command_time,
     command_quit, command_quit, command_undo, command_redo, command_snap,
-    command_back, command_try,  command_branches,
+    command_back, command_try,  command_branches, command_save,
 };
 enum { COMMANDS = sizeof command_functions / sizeof *command_functions };
 

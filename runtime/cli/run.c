@@ -134,7 +134,7 @@ static ox_Status action_disassemble(ox_VM *vm, const char *text, size_t length, 
 static Action *chosen_action(const Options *o) {
   if (o->check) return ox_check;
   if (o->disassemble) return action_disassemble;
-  return o->interactive || o->ncodes ? action_eval : action_run;
+  return o->interactive || o->ncodes || o->save_image ? action_eval : action_run;
 }
 
 static int run_codes(ox_VM *vm, const Options *o) {
@@ -172,8 +172,38 @@ static int check_files(ox_VM *vm, const Options *o) {
   return status;
 }
 
+/* ---- images ---------------------------------------------------------------------------------- */
+
+bool save_image(ox_VM *vm, const char *path) {
+  ox_ImageStats s = {.size = sizeof s};
+  if (ox_image_save(vm, path, &s) == OX_OK) return true;
+  fprintf(stderr, "oxbow: %s\n", ox_error(vm)->message);
+  return false;
+}
+
+static int verify_image(const char *path) {
+  char message[1024];
+  ox_ImageStats s = {.size = sizeof s};
+  if (!ox_image_verify(path, &s, message, sizeof message)) {
+    fprintf(stderr, "oxbow: %s\n", message);
+    return EXIT_UNCAUGHT;
+  }
+  printf("'%s' is whole: %llu pages, %llu bytes\n", path, (unsigned long long)s.pages,
+         (unsigned long long)s.file_bytes);
+  return EXIT_OK;
+}
+
+static ox_VM *open_image(const char *path, const ox_Config *config) {
+  char message[1024];
+  ox_ImageConfig image = {.size = sizeof image, .config = config};
+  ox_VM *vm = ox_image_open(path, &image, NULL, message, sizeof message);
+  if (!vm) fprintf(stderr, "oxbow: %s\n", message);
+  return vm;
+}
+
+/* With an image, the prompt needs no terminal: what it has to go on with is there. */
 static int run_in(ox_VM *vm, const Options *o) {
-  bool terminal = isatty(STDIN_FILENO);
+  bool terminal = isatty(STDIN_FILENO) || o->image;
   if (!o->ncodes && !o->file && (terminal || o->interactive)) return repl_run(vm);
   interrupts_begin(vm);
   int status = o->ncodes              ? run_codes(vm, o)
@@ -228,10 +258,12 @@ ox_Config run_config(const Options *o) {
 }
 
 int run_command(const Options *o) {
+  if (o->verify_image) return verify_image(o->verify_image);
   ox_Config config = run_config(o);
-  ox_VM *vm = make_vm(o, &config);
+  ox_VM *vm = o->image ? open_image(o->image, &config) : make_vm(o, &config);
   if (!vm) return EXIT_UNCAUGHT;
   int status = run_in(vm, o);
+  if (o->save_image && status == EXIT_OK && !save_image(vm, o->save_image)) status = EXIT_UNCAUGHT;
   if (o->verify) status = check_heap(vm, status);
   ox_free(vm);
   return status;

@@ -21,9 +21,19 @@ Value file_new(ox_VM *vm, Stream *stream, Value path, Value mode) {
   return file;
 }
 
+/* Standard input came with an image: it is the present process's from now on. */
+static bool renew_stdin(ox_VM *vm, Value foreign) {
+  Stream *stream = stream_new(vm, STDIN_FILENO, STREAM_READ | STREAM_KEEP_FD, "<stdin>");
+  return stream && foreign_renew(vm, foreign, &stream_type, stream);
+}
+
 Stream *file_stream(ox_VM *vm, Value file) {
   Instance *instance = lib_check(vm, file, &file_class, "self");
-  return instance ? foreign_get(vm, instance->fields[SLOT_STREAM], &stream_type, "self") : NULL;
+  if (!instance) return NULL;
+  Value foreign = instance->fields[SLOT_STREAM];
+  if (file == vm->st->spare[LIB_STDIN] && foreign_is_gone(vm, foreign) && !renew_stdin(vm, foreign))
+    return NULL;
+  return foreign_get(vm, foreign, &stream_type, "self");
 }
 
 static Value file_read(ox_VM *vm, Value *args, int nargs) {

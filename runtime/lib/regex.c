@@ -288,12 +288,22 @@ static bool search_choose(Search *f) {
   return code_for(f->vm, f->code, f->way);
 }
 
+/* The pattern came with an image: it is compiled again. */
+static bool compile_anew(ox_VM *vm, Value re) {
+  Instance *instance = vm_deref(vm, re);
+  Value made = compile(vm, instance->fields[FIELD_PATTERN], instance->fields[FIELD_FLAGS]);
+  if (made == V_ERROR) return false;
+  lib_set_slot(vm, instance, SLOT_CODE, ((Instance *)vm_deref(vm, made))->fields[SLOT_CODE]);
+  return true;
+}
+
 /* Gets ready to search `subject` with the compiled pattern `re`. False: error pending. */
 static bool search_begin(Search *f, ox_VM *vm, Value re, Value subject, const char *what) {
   *f = (Search){.vm = vm, .subject = subject};
   f->s = arg_string(vm, subject, what);
   Instance *instance = f->s ? lib_check(vm, re, &pattern_class, "self") : NULL;
   if (!instance) return false;
+  if (foreign_is_gone(vm, instance->fields[SLOT_CODE]) && !compile_anew(vm, re)) return false;
   f->code = foreign_get(vm, instance->fields[SLOT_CODE], &code_type, "self");
   if (!f->code) return false;
   if (!search_choose(f) || !search_memory(f)) {
