@@ -111,6 +111,7 @@ void vm_image_settle(ox_VM *vm, const Image *image, const VmConfig *config) {
   uint64_t limit = config->limit_bytes ? config->limit_bytes : image->head.cage_bytes;
   vm->st->error = V_ABSENT;
   vm->st->snapshot_handles = 0; /* of another interpreter */
+  vm->st->hold_depth = 0;
   foreign_close_all(vm);
   if (limit != image->head.limit_bytes) vm_set_memory_limit(vm, config->limit_bytes);
 }
