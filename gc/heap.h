@@ -184,7 +184,7 @@ bool gc_external_now(Gc *gc, int64_t bytes);
 
 /* Registers a block with LAYOUT_FINAL (header already written). False: out of memory. */
 bool gc_add_final(Gc *gc, Ref object);
-/* Calls fn for each block registered so. */
+/* Calls fn for each block registered so that there is in the present state. It must not allocate. */
 void gc_each_final(Gc *gc, void (*fn)(void *ctx, Ref object), void *ctx);
 
 /* ---- barrier: every store into a heap object goes through one of these ----------------------- */

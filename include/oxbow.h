@@ -521,6 +521,14 @@ typedef struct ox_ForeignType {
   void (*finalize)(void *object); /* called once when unreachable, or by ox_free; NULL: nothing
                                      to do. Must not call into the VM. */
   const ox_Method *methods;       /* the last has a NULL signature; NULL: none */
+  /* What lies outside of the heap no rollback undoes. Called after one, for each object of the type
+   * that there is in the state gone back to, so that it can follow; NULL: nothing to do. Must not
+   * call into the VM. */
+  void (*on_restore)(void *object);
+  /* A fork is made: gives what the object is there, for which finalize is called in its turn. The
+   * same pointer only where the host counts its owners. NULL, or no function: there it is closed, and
+   * using it throws. Runs on the parent's thread; must not call into a VM. */
+  void *(*on_fork)(void *object);
 } ox_ForeignType;
 
 /* An object of the host as a value: programs can hold it, hand it back, and call its methods. The VM

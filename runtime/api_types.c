@@ -39,7 +39,8 @@ static HostType *type_for(Api *api, const ox_ForeignType *key) {
   t = calloc(1, sizeof *t);
   if (!t) return NULL;
   memcpy(&t->host, key, key->size < sizeof t->host ? key->size : sizeof t->host);
-  t->type = (ForeignType){key->name, key->finalize, NULL, 0, -1};
+  t->type = (ForeignType){.name = key->name, .finalize = key->finalize, .table = -1,
+                          .restored = t->host.on_restore};
   t->key = key;
   t->number = api->types ? api->types->number + 1 : 0;
   t->next = api->types;

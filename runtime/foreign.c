@@ -175,6 +175,17 @@ void foreign_finalize(ox_VM *vm, Ref object) {
   vm->free_handle = (uint32_t)f->handle;
 }
 
+static void tell_restored(void *ctx, Ref object) {
+  ox_VM *vm = ctx;
+  Foreign *f = gc_ptr(vm->cage, object);
+  if (f->h.kind != KIND_FOREIGN || f->handle == 0 || f->handle >= vm->nhandles) return;
+  const Handle *h = &vm->handles[f->handle];
+  const ForeignType *type = h->type;
+  if (h->ptr && type->restored) type->restored(h->ptr);
+}
+
+void foreign_restored(ox_VM *vm) { gc_each_final(vm->gc, tell_restored, vm); }
+
 void foreign_finalize_all(ox_VM *vm) {
   for (uint32_t i = 1; i < vm->nhandles; i++) {
     const ForeignType *type = vm->handles[i].type;

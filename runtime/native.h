@@ -92,6 +92,7 @@ typedef struct ForeignType {
   void (*finalize)(void *ptr);            /* may be NULL */
   const NativeDef *methods; int nmethods;
   int table;                              /* native table number of the methods */
+  void (*restored)(void *ptr);            /* after a rollback; may be NULL */
 } ForeignType;
 /* Takes ptr over, also on failure. Rooted. */
 Value foreign_new(ox_VM *vm, const ForeignType *type, void *ptr);
@@ -109,6 +110,8 @@ bool foreign_is_gone(ox_VM *vm, Value foreign);
 bool foreign_renew(ox_VM *vm, Value foreign, const ForeignType *type, void *ptr);
 /* Gives the pointer to its type's finalizer and frees the handle: for the collector's finalize. */
 void foreign_finalize(ox_VM *vm, Ref object);
+/* After a rollback: tells the objects of the state. */
+void foreign_restored(ox_VM *vm);
 /* At the end: of all that is left, which only snapshots of other time lines have. */
 void foreign_finalize_all(ox_VM *vm);
 

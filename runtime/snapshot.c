@@ -153,6 +153,7 @@ static void settle(ox_VM *vm, uint64_t fuel, uint64_t caches) {
   vm->callee = V_NIL;
   memset(vm->cage - GC_CACHE_OFF, 0, caches * sizeof(InlineCache));
   if (vm->restored) vm->restored(vm);
+  foreign_restored(vm);
   reopen(vm);
 }
 

@@ -93,7 +93,8 @@ static const ox_Method canvas_methods[] = {
     {"str(self)", NULL, canvas_text},
     {NULL, NULL, NULL},
 };
-static const ox_ForeignType canvas_type = {sizeof canvas_type, "Canvas", canvas_free, canvas_methods};
+static const ox_ForeignType canvas_type = {
+    .size = sizeof canvas_type, .name = "Canvas", .finalize = canvas_free, .methods = canvas_methods};
 
 static const char program[] =
     "let c = Canvas(16)\n"

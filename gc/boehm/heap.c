@@ -273,6 +273,10 @@ bool gc_add_final(Gc *gc, Ref object) {
   return true;
 }
 
+void gc_each_final(Gc *gc, void (*fn)(void *ctx, Ref object), void *ctx) {
+  for (uint32_t i = 0; i < gc->final_count; i++) fn(ctx, (Ref){gc->finals[i]});
+}
+
 /* ---- no barrier, no snapshots, no forks ---------------------------------------------------------------- */
 
 void gc_barrier_slow(uint8_t *base, uint64_t page) { (void)base, (void)page; }

@@ -7,7 +7,8 @@ enum { FIELD_PATH, FIELD_MODE, FIELD_CLOSED, SLOT_STREAM };
 
 static const LibClass file_class = {
     "fs.File", LIB_FILE_CLASS, &module_fs_file, 3, 1, {"path", "mode", "closed"}};
-static const ForeignType stream_type = {"stream", stream_free, NULL, 0, -1};
+static const ForeignType stream_type = {
+    .name = "stream", .finalize = stream_free, .table = -1};
 
 Value file_new(ox_VM *vm, Stream *stream, Value path, Value mode) {
   Value foreign = foreign_new(vm, &stream_type, stream);

@@ -54,7 +54,8 @@ static void code_free(void *ptr) {
   vm_release(c);
 }
 
-static const ForeignType code_type = {"regex code", code_free, NULL, 0, -1};
+static const ForeignType code_type = {
+    .name = "regex code", .finalize = code_free, .table = -1};
 
 static int order_names(const void *a, const void *b) { /* PCRE2 sorts them by their letters */
   uint32_t i = ((const Name *)a)->group, j = ((const Name *)b)->group;

@@ -195,8 +195,9 @@ static void point_end(void *object) {
   points_alive--;
   free(object);
 }
-static const ox_ForeignType point_type = {sizeof(ox_ForeignType), "HostPoint", point_end, NULL};
-static const ox_ForeignType other_type = {sizeof(ox_ForeignType), "Other", NULL, NULL};
+static const ox_ForeignType point_type = {
+    .size = sizeof(ox_ForeignType), .name = "HostPoint", .finalize = point_end};
+static const ox_ForeignType other_type = {.size = sizeof(ox_ForeignType), .name = "Other"};
 
 static ox_Value point_new(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
   (void)context;

@@ -79,7 +79,8 @@ static void pins_of_the_state(void) {
 
 static int finalized[8];
 static void note_finalized(void *object) { ++*(int *)object; }
-static const ox_ForeignType thing = {sizeof thing, "Thing", note_finalized, NULL};
+static const ox_ForeignType thing = {
+    .size = sizeof thing, .name = "Thing", .finalize = note_finalized};
 
 static ox_Value make_thing(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
   (void)context, (void)argc;
@@ -243,7 +244,8 @@ static void restore_in_finalizer(void *object) {
   *(int *)object = 2; // debug builds abort there, see api_every_rule.c
 #endif
 }
-static const ox_ForeignType meddler = {sizeof meddler, "Meddler", restore_in_finalizer, NULL};
+static const ox_ForeignType meddler = {
+    .size = sizeof meddler, .name = "Meddler", .finalize = restore_in_finalizer};
 
 static void in_finalizers(void) {
   int refused = 0;
@@ -259,7 +261,35 @@ static void in_finalizers(void) {
   ox_free(vm);
 }
 
+// A counter outside of the heap that follows the state: it counts rollbacks that concern it.
+static void note_restored(void *object) { ++*(int *)object; }
+static const ox_ForeignType follower = {
+    .size = sizeof follower, .name = "Follower", .on_restore = note_restored};
+
+static void told_of_rollbacks(void) {
+  int first = 0, second = 0, old = 0;
+  static const ox_ForeignType shorter = {.size = offsetof(ox_ForeignType, on_restore), .name = "Old",
+                                         .on_restore = note_restored}; // of an older header
+  ox_VM *vm = vm_limited_to(0);
+  ox_set(vm, "first", ox_foreign(vm, &follower, &first));
+  ox_set(vm, "old", ox_foreign(vm, &shorter, &old));
+  ox_Snapshot a = take(vm);
+  ox_set(vm, "second", ox_foreign(vm, &follower, &second));
+  ox_Snapshot b = take(vm);
+  cr_assert_eq(ox_restore(vm, b), OX_OK);
+  cr_assert(first == 1 && second == 1);
+  cr_assert_eq(ox_restore(vm, a), OX_OK);
+  cr_assert(first == 2 && second == 1, "there is no second object in that state");
+  cr_assert_eq(ox_restore(vm, b), OX_OK);
+  cr_assert(first == 3 && second == 2);
+  value_of(vm, "attempt(fn() { throw 1 }); attempt(fn() => 1)");
+  cr_assert(first == 4 && second == 3);
+  cr_assert_eq(old, 0);
+  ox_free(vm);
+}
+
 Test(snapshots, all) {
+  told_of_rollbacks();
   fibers_of_the_host();
   in_finalizers();
   back_and_forth();

@@ -101,8 +101,9 @@ static const ox_Method box_methods[] = {
     {"fire(self)", NULL, box_fire},
     {NULL, NULL, NULL},
 };
-static const ox_ForeignType box_type = {sizeof box_type, "Box", box_free, box_methods};
-static const ox_ForeignType bare_type = {sizeof bare_type, "Bare", NULL, NULL};
+static const ox_ForeignType box_type = {
+    .size = sizeof box_type, .name = "Box", .finalize = box_free, .methods = box_methods};
+static const ox_ForeignType bare_type = {.size = sizeof bare_type, .name = "Bare"};
 
 static ox_Value box_new(ox_VM *vm, int64_t width) {
   Box *box = calloc(1, sizeof *box);

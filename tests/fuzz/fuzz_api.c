@@ -112,9 +112,11 @@ static const ox_Method methods_a[] = {
     {"call(self, ...rest: int?)", NULL, host}, {"hash(self)", NULL, host}, {NULL, NULL, NULL},
 };
 static const ox_Method methods_bad[] = {{"f(x)", NULL, host}, {NULL, NULL, NULL}};
-static const ox_ForeignType type_a = {sizeof type_a, "thing", owned_free, methods_a};
-static const ox_ForeignType type_b = {sizeof type_b, "other", NULL, NULL};
-static const ox_ForeignType type_bad = {sizeof type_bad, "bad", owned_free, methods_bad};
+static const ox_ForeignType type_a = {
+    .size = sizeof type_a, .name = "thing", .finalize = owned_free, .methods = methods_a};
+static const ox_ForeignType type_b = {.size = sizeof type_b, .name = "other"};
+static const ox_ForeignType type_bad = {
+    .size = sizeof type_bad, .name = "bad", .finalize = owned_free, .methods = methods_bad};
 
 // Called by programs: goes on with the input, one level deeper.
 static ox_Value host(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
