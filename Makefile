@@ -90,7 +90,7 @@ CLI_LIBS := $(foreach lib,$(filter -lpcre2-8 -lutf8proc,$(LIBS)),$(call archive_
   -lm -lpthread -ldl
 
 # BOEHM=1: the same interpreter on libgc, to compare with; only the command is built, in build/boehm.
-GC_SOURCES := $(if $(BOEHM),gc/boehm/heap.c gc/boehm/image.c gc/buddy.c gc/classes.c gc/xxh64.c,$(wildcard gc/*.c))
+GC_SOURCES := $(if $(BOEHM),gc/boehm/heap.c gc/boehm/image.c gc/buddy.c gc/classes.c gc/xxh64.c gc/os_linux.c,$(wildcard gc/*.c))
 LIB_SOURCES := $(GC_SOURCES) $(wildcard lang/*.c runtime/*.c runtime/lib/*.c)
 CLI_LIBS += $(if $(BOEHM),-Wl$(comma)--wrap=mmap -l:libgc.a -ldl)
 CLI_SOURCES := $(wildcard runtime/cli/*.c)

@@ -14,6 +14,7 @@
  * libgc counts it.
  */
 #include "../heap.h"
+#include "../os.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -141,12 +142,6 @@ bool gc_is_minor(Gc *gc) { return (void)gc, false; }
 
 /* ---- collections ----------------------------------------------------------------------------- */
 
-static uint64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void report_finals(Gc *gc, bool all) {
   uint64_t kept = 0;
   for (uint64_t i = 0; i < gc->final_count; i++) {
@@ -160,12 +155,12 @@ static void report_finals(Gc *gc, bool all) {
 static void on_event(GC_EventType event) {
   Gc *gc = &the_heap;
   if (event == GC_EVENT_MARK_START) {
-    gc->started = now_ns();
+    gc->started = os_now_ns();
     memset(gc_free_lists(gc->base), 0, GC_CLASSES * sizeof(void *));
   } else if (event == GC_EVENT_MARK_END && gc->in_use) {
     if (gc->config.after_mark) gc->config.after_mark(gc, gc->config.embedder);
     report_finals(gc, false);
-    uint64_t ns = now_ns() - gc->started;
+    uint64_t ns = os_now_ns() - gc->started;
     gc->ns_total += ns;
     if (ns > gc->ns_max) gc->ns_max = ns;
   }
@@ -273,10 +268,6 @@ bool gc_add_final(Gc *gc, Ref object) {
   return true;
 }
 
-void gc_each_final(Gc *gc, void (*fn)(void *ctx, Ref object), void *ctx) {
-  for (uint32_t i = 0; i < gc->final_count; i++) fn(ctx, (Ref){gc->finals[i]});
-}
-
 /* ---- no barrier, no snapshots, no forks ---------------------------------------------------------------- */
 
 void gc_barrier_slow(uint8_t *base, uint64_t page) { (void)base, (void)page; }
@@ -289,6 +280,10 @@ GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot s) {
   return (void)gc, (void)s, GC_SNAPSHOT_RELEASED;
 }
 uint64_t *gc_snapshot_word(Gc *gc, GcSnapshot s) { return (void)gc, (void)s, NULL; }
+bool gc_has_snapshots(const Gc *gc) { return (void)gc, false; }
+bool gc_is_collecting(const Gc *gc) { return (void)gc, false; } /* finalizers run outside of it */
+void gc_revive(Gc *gc, Ref r) { (void)gc, (void)r; } /* weak tables are cleared when all is stopped */
+bool gc_external_now(Gc *gc, int64_t bytes) { return gc_external(gc, bytes); }
 void gc_snapshot_stats(Gc *gc, GcSnapshotStats *out) { (void)gc, *out = (GcSnapshotStats){0}; }
 bool gc_past_open(Gc *gc, GcSnapshot s) { return (void)gc, (void)s, false; }
 bool gc_past_same(Gc *gc, Ref r) { return (void)gc, (void)r, false; }

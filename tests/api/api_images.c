@@ -22,7 +22,8 @@ static const ox_Method box_methods[] = {{"get n(self)", NULL, box_get},
                                         {"add(self, x: int)", "adds", box_add},
                                         {"init(n)", NULL, box_make},
                                         {NULL, NULL, NULL}};
-static const ox_ForeignType box_type = {sizeof box_type, "Box", box_free, box_methods};
+static const ox_ForeignType box_type = {
+    .size = sizeof box_type, .name = "Box", .finalize = box_free, .methods = box_methods};
 static ox_Value box_make(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
   (void)context, (void)argc;
   Box *b = malloc(sizeof *b);

@@ -236,7 +236,8 @@ Test(types, malformed) {
   static ox_ForeignType types[3];
   ox_VM *vm = ox_new(NULL);
   for (int i = 0; i < 3; i++) {
-    types[i] = (ox_ForeignType){sizeof types[i], "Bad", box_free, tables[i]};
+    types[i] = (ox_ForeignType){
+        .size = sizeof types[i], .name = "Bad", .finalize = box_free, .methods = tables[i]};
     boxes_freed = 0;
     cr_assert(ox_is_none(ox_class(vm, &types[i])));
     cr_assert(ox_is_none(ox_foreign(vm, &types[i], malloc(1))), "%d", i);
