@@ -278,7 +278,7 @@ typedef struct ox_Frame {
 typedef struct ox_Error {
   ox_Status status;
   const char *kind;        /* "type", "index", "syntax", ...: what e.kind is; "" where the thrown
-                              value is not an error */
+                              value is not an error; "exit" with OX_EXITED */
   const char *message;     /* one sentence, without place; of a value that is not an error
                               its text */
   const char *file;        /* where: NULL if not known */
@@ -302,8 +302,9 @@ OX_API const char *ox_status_name(ox_Status status);
 /* The code that the program gave to os.exit, after OX_EXITED. */
 OX_API int ox_exit_code(ox_VM *vm);
 
-/* For native functions: throws an error of the given kind ("value", "type", "io", ...; NULL:
- * "error") with a message made as by printf. Write `return ox_throw(...)`. */
+/* For native functions: throws an error of the given kind ("value", "type", "io", ..., or a kind of
+ * your own; NULL: "error") with a message made as by printf, of at most 511 bytes. Programs see the
+ * kind as e.kind. Write `return ox_throw(...)`. */
 OX_API ox_Value ox_throw(ox_VM *vm, const char *kind, const char *format, ...) OX_PRINTF(3, 4);
 
 /* An error as a value, made like ox_throw does, without throwing it. */

@@ -69,7 +69,8 @@ static void suggest_consider(Suggestion *s, const char *chars, uint32_t len) {
   if (len > DISTANCE_MAX_LEN || gap > MAX_SUGGEST_DISTANCE) return;
   uint32_t distance = distance_edit(s->wanted->chars, wanted, chars, len);
   uint32_t longest = len > wanted ? len : wanted;
-  if (distance == 0 || 2 * distance > longest || distance >= s->distance) return;
+  if (distance == 0 || (distance > 1 && 2 * distance >= longest) || 2 * distance > longest ||
+      distance >= s->distance) return;
   s->best = chars;
   s->best_len = len;
   s->distance = distance;
@@ -98,6 +99,23 @@ static Suggestion suggest(Resolver *r, const Name *name) {
   return s;
 }
 
+/* `math.sqrt(2)` without `import math`, or only `sqrt(2)`. */
+static bool hint_module(Resolver *r, const Name *name, UseKind use, Diag *diag) {
+  const LangEnv *env = r->comp->options->env;
+  bool is_itself = false;
+  const char *module = env && env->module_of
+                           ? env->module_of(env->ctx, name->chars, name->len, &is_itself)
+                           : NULL;
+  if (!module || use == USE_ASSIGN || (!is_itself && use != USE_CALL)) return false;
+  if (is_itself) {
+    diag_hint(r->comp->diags, diag, "write `import %s` first", module);
+  } else {
+    diag_hint(r->comp->diags, diag, "it is in a module: write `from %s import %s` first", module,
+              name->chars);
+  }
+  return true;
+}
+
 static void report_unknown(Resolver *r, Name *name, Span span, UseKind use) {
   Diags *diags = r->comp->diags;
   Diag *diag = diag_error(diags, r->comp->source, span, "'%s' is not defined", name->chars);
@@ -105,6 +123,8 @@ static void report_unknown(Resolver *r, Name *name, Span span, UseKind use) {
   Suggestion s = suggest(r, name);
   if (hint) {
     diag_hint(diags, diag, "%s", hint);
+  } else if (hint_module(r, name, use, diag)) {
+    return;
   } else if (s.best) {
     diag_hint(diags, diag, "did you mean '%.*s'?", (int)s.best_len, s.best);
   } else if (use == USE_ASSIGN) {

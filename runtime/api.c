@@ -264,7 +264,7 @@ static void describe_thrown(ox_VM *vm, Value thrown) {
   error_message(vm, thrown, &api->message);
   error_report(vm, thrown, &api->report);
   describe_frames(vm, thrown);
-  api->error.kind = kind_of(vm, thrown);
+  api->error.kind = api->error.status == OX_EXITED ? "exit" : kind_of(vm, thrown);
   api->error.message = text_or(&api->message, "out of memory");
   api->error.report = text_or(&api->report, "error: out of memory\n");
 }

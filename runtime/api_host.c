@@ -46,15 +46,23 @@ struct HostFunction {
 
 /* ---- throwing -------------------------------------------------------------------------------- */
 
-static ErrorKind kind_named(const char *name) {
-  static const char *const names[] = {
-#define ERR(e, name) name,
-#include "errors.def"
-#undef ERR
-  };
-  for (int i = 0; name && i < (int)(sizeof names / sizeof *names); i++)
-    if (strcmp(names[i], name) == 0 && i != ERR_INTERRUPT && i != ERR_FUEL) return (ErrorKind)i;
-  return ERR_ERROR;
+/* What no program can catch is not for hosts to throw: they have ox_interrupt and the budget. */
+static bool is_kind_of_host(const char *name) {
+  return name && strcmp(name, "interrupt") != 0 && strcmp(name, "fuel") != 0;
+}
+
+/* An error of any kind, V_ERROR: no memory. */
+static Value error_of_host(ox_VM *vm, const char *kind, const char *message) {
+  uint32_t mark = vm_roots_mark(vm);
+  Value text = string_from_c(vm, message);
+  Value e = text == V_ERROR ? V_ERROR : error_new(vm, ERR_ERROR, text, V_NIL);
+  if (e != V_ERROR && is_kind_of_host(kind)) {
+    Value name = string_from_c(vm, kind);
+    if (name == V_ERROR) e = V_ERROR;
+    else gc_store(vm->cage, v_ref(e).w + offsetof(Error, kind) / 8, name);
+  }
+  vm_roots_reset(vm, mark);
+  return e;
 }
 
 ox_Value ox_throw(ox_VM *vm, const char *kind, const char *format, ...) {
@@ -66,7 +74,8 @@ ox_Value ox_throw(ox_VM *vm, const char *kind, const char *format, ...) {
   va_start(args, format);
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
-  return out_of(vm_throw(vm, kind_named(kind), "%s", message));
+  Value e = error_of_host(vm, kind, message);
+  return out_of(e == V_ERROR ? V_ERROR : vm_throw_value(vm, e));
 }
 
 ox_Value ox_new_error(ox_VM *vm, const char *kind, const char *format, ...) {
@@ -77,8 +86,8 @@ ox_Value ox_new_error(ox_VM *vm, const char *kind, const char *format, ...) {
   va_start(args, format);
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
-  Value text = string_from_c(vm, message);
-  return api_made(vm, text == V_ERROR ? V_ERROR : error_new(vm, kind_named(kind), text, V_NIL));
+  Value e = error_of_host(vm, kind, message);
+  return api_made(vm, e != V_ERROR && vm_root(vm, e) ? e : V_ERROR);
 }
 
 ox_Value ox_throw_value(ox_VM *vm, ox_Value value) {
@@ -124,7 +133,8 @@ static Value host_result(ox_VM *vm, const HostFunction *f, Value result, uint64_
   }
   if (error_pending(vm)) return V_ERROR;
   if (api->failures != failures) return in(ox_rethrow(vm));
-  return vm_throw(vm, ERR_SYSTEM, "%s() of the host gave no value", f->def.name);
+  return vm_throw(vm, ERR_SYSTEM, "%s() of the host gave no value: it returned OX_NONE, and nothing "
+                  "has failed", f->def.name);
 }
 
 /* ---- types of arguments ---------------------------------------------------------------------- */

@@ -155,8 +155,16 @@ static const char *env_name(void *ctx, uint32_t i) {
   return s ? s->chars : "";
 }
 
+/* Only what one module alone has, and no type does as well: `join` is a method, too. */
+static const char *module_of(void *ctx, const char *name, uint32_t len, bool *is_itself) {
+  (void)ctx;
+  int t = native_find_module(name, len);
+  *is_itself = t >= 0;
+  return t >= 0 ? native_tables[t]->name : native_module_with(name, len);
+}
+
 LangEnv import_env(ox_VM *vm) {
-  return (LangEnv){vm, core_index, core_name, env_find, env_name, env_define};
+  return (LangEnv){vm, core_index, core_name, env_find, env_name, env_define, module_of};
 }
 
 /* ---- modules ---- */

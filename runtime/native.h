@@ -64,6 +64,9 @@ Value native_value(ox_VM *vm, uint32_t number);
 Value native_from_def(ox_VM *vm, const NativeDef *def, uint32_t number);
 /* Index of the table of a module by name, or -1. */
 int native_find_module(const char *name, size_t len);
+/* The one module that has a function of that name; NULL where none or several have, or a type has
+ * such a method. */
+const char *native_module_with(const char *name, size_t len);
 /* The table of helpers that only lib/prelude.oxb may import: they trust their arguments. */
 int native_find_helpers(void);
 bool natives_init(ox_VM *vm);             /* core Store; classes of builtin types are made lazily */

@@ -325,6 +325,10 @@ static bool element(ox_VM *vm, Value key, uint64_t len, const char *what, uint64
   int64_t i = num_int(vm, key);
   *out = (uint64_t)(i < 0 ? i + (int64_t)len : i);
   if (*out < len) return true;
+  if (len == 0) {
+    vm_throw(vm, ERR_INDEX, "index %lld is out of range: the %s is empty", (long long)i, what);
+    return false;
+  }
   vm_throw(vm, ERR_INDEX, "index %lld is out of range: the %s has %llu %s%s", (long long)i, what,
            (unsigned long long)len, *what == 's' ? "byte" : "element", len == 1 ? "" : "s");
   return false;

@@ -24,7 +24,7 @@ static Value os_exit(ox_VM *vm, Value *args, int nargs) {
   if (arg_given(args, 0) && !arg_int(vm, args[0], "code of os.exit", &code)) return V_ERROR;
   if (code < 0 || code > 255)
     return vm_throw(vm, ERR_VALUE, "code of os.exit must be from 0 to 255");
-  vm_throw(vm, ERR_INTERRUPT, "exit");
+  vm_throw(vm, ERR_INTERRUPT, "the program ends by os.exit(%d)", (int)code);
   vm->exiting = true;
   vm->exit_code = (int)code;
   vm->unwinding_uncatchable = true;

@@ -33,7 +33,8 @@ Value native_from_def(ox_VM *vm, const NativeDef *def, uint32_t number) {
   Signature sig;
   signature_parse(def->signature, &sig);
   if (sig.malformed)
-    return vm_throw(vm, ERR_VALUE, "malformed signature: %s", def->signature);
+    return vm_throw(vm, ERR_VALUE, "the signature \"%s\" of a function of the host cannot be read; it "
+                    "looks like \"move(x: int, y = 0, ...rest)\"", def->signature);
   Native *n = vm_alloc(vm, sizeof(Native) / 8, KIND_NATIVE, LAYOUT_VALUES, 0, number);
   if (!n) return V_ERROR;
   n->min = (uint16_t)sig.required;
@@ -60,6 +61,23 @@ int native_find_module(const char *name, size_t len) {
     if (is_module(m) && strlen(m->name) == len && memcmp(m->name, name, len) == 0) return t;
   }
   return -1;
+}
+
+static bool has_member(const ModuleDef *m, const char *name, size_t len) {
+  for (int i = 0; i < m->ndefs; i++)
+    if (strlen(m->defs[i].name) == len && memcmp(m->defs[i].name, name, len) == 0) return true;
+  return false;
+}
+
+const char *native_module_with(const char *name, size_t len) {
+  const char *found = NULL;
+  for (int t = 0; t < native_table_count; t++) {
+    const ModuleDef *m = native_tables[t];
+    if (!has_member(m, name, len)) continue;
+    if (!is_module(m) || found) return NULL;
+    found = m->name;
+  }
+  return found;
 }
 
 static int table_number(const ModuleDef *def) {

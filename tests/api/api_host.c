@@ -88,6 +88,28 @@ Test(functions, check_their_arguments) {
   done(vm);
 }
 
+// Throws an error of the kind that it is given.
+static ox_Value fail_as(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
+  (void)context;
+  (void)argc;
+  return ox_throw(vm, ox_as_string(vm, argv[0], NULL), "failed");
+}
+
+// Kinds of the host's own, and those that are not for hosts: they could not be caught.
+Test(functions, throw_any_kind) {
+  ox_VM *vm = ox_new(NULL);
+  give(vm, "fail_as(kind)", fail_as, NULL);
+  assert_shows(vm, value_of(vm, "[\"game\", \"io\", \"interrupt\", \"fuel\"].map(fn(k) => "
+                                "try { fail_as(k) } catch e { e.kind })"),
+               "[\"game\", \"io\", \"error\", \"error\"]");
+  cr_assert_eq(eval(vm, "fail_as(\"game\")", NULL), OX_THROWN);
+  cr_assert_str_eq(ox_error(vm)->kind, "game");
+  ox_Value kind;
+  cr_assert_eq(ox_member(vm, ox_new_error(vm, "over", "%d", 7), "kind", &kind), OX_OK);
+  assert_shows(vm, kind, "\"over\"");
+  done(vm);
+}
+
 Test(functions, throw) {
   ox_VM *vm = ox_new(NULL);
   give(vm, "fail()", fail, NULL);
@@ -183,6 +205,7 @@ Test(functions, malformed_signatures) {
   cr_assert(ox_is_none(ox_function(vm, "f(", NULL, twice, &ended, count_end)));
   cr_assert(ox_is_none(ox_function(vm, "", NULL, twice, &ended, count_end)));
   cr_assert_eq(ended, 2);
+  assert_text_has(ox_error(vm)->message, "looks like");
   done(vm);
 }
 

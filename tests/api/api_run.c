@@ -297,6 +297,7 @@ Test(errors, survive_collections) {
 Test(errors, exit) {
   ox_VM *vm = ox_new(NULL);
   cr_assert_eq(eval(vm, "import os\ntry { os.exit(5) } catch e { 1 }", NULL), OX_EXITED);
+  cr_assert_str_eq(ox_error(vm)->kind, "exit");
   cr_assert_eq(ox_exit_code(vm), 5);
   cr_assert_eq(int_of(vm, "1 + 1"), 2);
   done(vm);
