@@ -215,6 +215,7 @@ typedef enum GcSnapshotStatus {
   GC_SNAPSHOT_OK,
   GC_SNAPSHOT_RELEASED, /* it is not known: released, or of another heap */
   GC_SNAPSHOT_LOST,     /* given up: there was no memory to log a changed page */
+  GC_SNAPSHOT_ELSEWHERE, /* it is of the heap that this one was forked from */
   GC_SNAPSHOT_MEMORY,   /* no memory to do it; nothing changed */
 } GcSnapshotStatus;
 

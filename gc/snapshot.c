@@ -934,6 +934,7 @@ void gc_snapshot_release(Gc *gc, GcSnapshot id) {
 GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot id) {
   Node *n = node_of(gc->snapshots, id);
   if (n && n->live) return GC_SNAPSHOT_OK;
+  if (id >> INDEX_BITS <= gc->first_serial) return GC_SNAPSHOT_ELSEWHERE;
   return gc->snapshots && id >> INDEX_BITS <= gc->snapshots->lost ? GC_SNAPSHOT_LOST
                                                                   : GC_SNAPSHOT_RELEASED;
 }

@@ -145,7 +145,8 @@ enum {
   OX_CAN_STDIO = 16,  /* io: standard input and standard error */
   OX_CAN_CLOCK = 32,  /* time: the clocks and sleep (dates can be computed with without) */
   OX_CAN_IMPORT = 64, /* import of source files; modules of the host (ox_module) need nothing */
-  OX_CAN_ALL = 127
+  OX_CAN_TASKS = 128, /* fork, parallel_map, parallel_reduce: threads of their own */
+  OX_CAN_ALL = 255
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -180,12 +181,15 @@ typedef struct ox_Config {
   uint64_t memory_goal;     /* soft limit: as the heap comes near, it is collected more often, up to
                              * half of the time; it may still grow beyond. 0: none */
   ox_Write write_error;     /* what programs write to io.stderr; NULL: standard error */
+  uint32_t max_tasks;       /* that a program runs at once; 0: 64 */
+  bool shared_functions;    /* functions of the host may be called by several threads at once: else
+                             * they throw where a task calls them */
 } ox_Config;
 
 /* The default configuration, to be changed and given to ox_new. */
 static inline ox_Config ox_config(void) {
   ox_Config config = {sizeof(ox_Config), 0, 0, 0, OX_CAN_ALL, false, false, false, false,
-                      NULL, NULL, NULL, 0, NULL, OX_GC_ADAPTIVE, 0, 0, NULL};
+                      NULL, NULL, NULL, 0, NULL, OX_GC_ADAPTIVE, 0, 0, NULL, 0, false};
   return config;
 }
 
@@ -393,6 +397,42 @@ typedef struct ox_SnapshotStats {
 
 /* Fills in as much as stats->size has room for. */
 OX_API void ox_snapshot_stats(ox_VM *vm, ox_SnapshotStats *stats);
+
+/* ---- forks (docs/snapshots.md) ---------------------------------------------------------------- */
+
+/* A second VM with the state of the first: the same variables, objects, modules, globals. Both go on
+ * independently, each used by one thread at a time, and either may be freed first. Costs a copy of
+ * what one of them has changed since the last fork, mostly microseconds; the memory of a fork that has
+ * been freed is kept for the next ones of the same VM. A VM that is prepared once and then forked for
+ * each request is the use that this is made for: see examples/embed/server.c.
+ *
+ * Values that are alive in `vm` now mean the same in the fork, and live there until it is freed; values
+ * made later are of one of both alone. The configuration, limits and capabilities are the same; what
+ * is left of the budget is copied. Shared are the functions of the host with their contexts, the
+ * callbacks `write`, `write_error` and `load`, and the types of foreign objects: where forks run on
+ * several threads, these have to cope with it. Foreign objects and open files stay with `vm`; in the
+ * fork they refuse. The fork has no snapshots and no tasks.
+ *
+ * OX_NO_MEMORY: memory or address space was refused. OX_MISUSE: called by a function that a program
+ * runs. *out is NULL then. */
+OX_API ox_Status ox_fork(ox_VM *vm, ox_VM **out);
+
+typedef struct ox_ForkStats {
+  size_t size;             /* sizeof(ox_ForkStats): set by the caller */
+  uint64_t forks;          /* of this VM, in all, the tasks of programs too */
+  uint64_t whole;          /* of them, those that copied the whole heap, having no memory at hand */
+  uint64_t pages_copied;   /* of 4 KiB, in all */
+  uint64_t last_copied;    /* by the last one */
+  uint64_t last_shared;    /* pages in use that the last one did not need to copy */
+  uint64_t last_ns;        /* what it took */
+  uint64_t changed_pages;  /* by this VM since the last fork */
+  uint64_t alive;          /* forks not freed yet */
+  uint64_t idle;           /* memories of freed ones, kept for others */
+  uint64_t idle_bytes;
+} ox_ForkStats;
+
+/* Fills in as much as stats->size has room for. */
+OX_API void ox_fork_stats(ox_VM *vm, ox_ForkStats *stats);
 
 /* ---- keeping values alive -------------------------------------------------------------------- */
 

@@ -39,7 +39,8 @@ static const struct {
     {OX_CAN_ENV, "os.pid"},       {OX_CAN_ENV, "os.hostname"},    {OX_CAN_ENV, "os.home"},
     {OX_CAN_ENV, "os.cpus"},      {OX_CAN_ENV, "path.absolute"},  {OX_CAN_STDIO, "io"},
     {OX_CAN_CLOCK, "time.now"},   {OX_CAN_CLOCK, "time.monotonic"}, {OX_CAN_CLOCK, "time.sleep"},
-    {OX_CAN_IMPORT, "import"},
+    {OX_CAN_IMPORT, "import"},    {OX_CAN_TASKS, "fork"},         {OX_CAN_TASKS, "parallel_map"},
+    {OX_CAN_TASKS, "parallel_reduce"},
 };
 enum { GUARDED = sizeof guarded / sizeof *guarded };
 _Static_assert((int)GUARDED < (int)DENIED_ROOM, "the list of what is denied ends with NULL");
@@ -88,6 +89,10 @@ ox_VM *api_new(const ox_Config *given, ox_VM *(*make)(void *ctx, const VmConfig 
   api->report.colour = config.colour;
   vm->api = api;
   vm->restored = api_recount_pins;
+  vm->fork_api = api_fork;
+  vm->free_api = api_free;
+  vm->max_tasks = config.max_tasks;
+  vm->shared_functions = config.shared_functions;
   deny_modules(vm, api);
   return vm;
 }
@@ -99,20 +104,23 @@ static ox_VM *make_empty(void *ctx, const VmConfig *config) {
 
 ox_VM *ox_new(const ox_Config *given) { return api_new(given, make_empty, NULL); }
 
-void ox_free(ox_VM *vm) {
-  if (!vm) return;
+void api_free(ox_VM *vm) {
   Api *api = api_of(vm);
-  if (api->depth > 0 || gc_is_collecting(vm->gc)) { /* whoever is inside needs it still */
-    api_broken(vm, __func__, "the VM is running: not from a native function or a finalizer", NULL);
-    return;
-  }
-  vm_free(vm);
   api_free_host(api);
   vm_text_free(&api->report);
   vm_text_free(&api->message);
   free(api->frames);
   free(api->scopes);
   free(api);
+}
+
+void ox_free(ox_VM *vm) {
+  if (!vm) return;
+  if (api_of(vm)->depth > 0 || gc_is_collecting(vm->gc)) { /* whoever is inside needs it still */
+    api_broken(vm, __func__, "the VM is running: not from a native function or a finalizer", NULL);
+    return;
+  }
+  vm_free(vm);
 }
 
 void *ox_context(ox_VM *vm) {

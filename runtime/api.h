@@ -162,6 +162,12 @@ void api_scope_closed(ox_VM *vm);
 #define API_SCOPE_CLOSED(vm) ((void)0)
 #endif
 
+/* What a fork shares with the VM that it comes from. */
+bool api_fork_functions(ox_VM *vm, ox_VM *child);
+void api_fork_types(const Api *api, Api *own);
+bool api_fork(ox_VM *vm, ox_VM *child); /* all of it: api_fork.c */
+void api_free(ox_VM *vm);
+
 /* Frees the host's functions and types, after the heap is gone. */
 void api_free_host(Api *api);
 void api_free_types(Api *api);

@@ -33,6 +33,7 @@ typedef struct ArgType {
 
 struct HostFunction {
   NativeDef def;          /* first: vm->host_natives points here */
+  uint32_t users;         /* VMs that have it: forks share it. Atomic */
   ox_Function call;
   void *context;
   void (*finalize)(void *context);
@@ -242,6 +243,8 @@ enum { ARGS_ON_STACK = 16 };
 
 static Value call_with(ox_VM *vm, const HostFunction *f, int argc, const ox_Value *argv) {
   void *context = f->context;
+  if (vm->is_task && !vm->shared_functions)
+    return vm_throw(vm, ERR_VALUE, "%s() of the host cannot be called by a task", f->def.name);
   if (f->typed && !check_types(vm, f, argc, argv)) return V_ERROR;
   bool method = f->role != ROLE_FUNCTION && f->role != ROLE_INIT; /* its self is the context */
   if (method && !(context = api_self(vm, argv[0], f->type, f->def.name))) return V_ERROR;
@@ -289,6 +292,7 @@ static HostFunction *function_new(const char *signature, const char *doc) {
   memcpy(f->texts, signature, name);
   memcpy(f->texts + name + 1, signature, sig);
   if (doc) memcpy(f->texts + name + 1 + sig, doc, about);
+  f->users = 1;
   f->def = (NativeDef)NATIVE(f->texts, host_call, f->texts + name + 1, f->texts + name + 1 + sig);
   if (read_types(f)) return f;
   function_drop(f);
@@ -317,6 +321,7 @@ static void function_free(Api *api, uint32_t number) {
   HostFunction *f = api->functions[number];
   if (!f) return;
   api->functions[number] = NULL;
+  if (__atomic_sub_fetch(&f->users, 1, __ATOMIC_ACQ_REL) > 0) return;
   if (f->finalize) f->finalize(f->context);
   function_drop(f);
 }
@@ -498,6 +503,24 @@ bool api_take_functions(ox_VM *vm, NotesReader *r, const ox_ImageFunction *given
     if (role && !take_function(vm, role, r, given, taken, why)) return false;
   }
   vm->finalize_extra = finalize_native;
+  return true;
+}
+
+/* ---- forks ----------------------------------------------------------------------------------- */
+
+bool api_fork_functions(ox_VM *vm, ox_VM *child) {
+  const Api *api = api_of(vm);
+  Api *own = api_of(child);
+  child->finalize_extra = vm->finalize_extra;
+  if (!api->nfunctions) return true;
+  own->functions = malloc(api->nfunctions * sizeof *own->functions);
+  if (!own->functions) return false;
+  child->host_natives = own->functions;
+  child->nhost_natives = own->nfunctions = own->functions_cap = api->nfunctions;
+  for (uint32_t i = 0; i < api->nfunctions; i++) {
+    HostFunction *f = own->functions[i] = api->functions[i];
+    if (f) __atomic_add_fetch(&f->users, 1, __ATOMIC_RELAXED);
+  }
   return true;
 }
 

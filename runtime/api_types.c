@@ -23,6 +23,7 @@ struct HostType {
   ox_ForeignType host;    /* as far as the host's version of it reaches */
   const ox_ForeignType *key;
   uint32_t number;
+  uint32_t users; /* lists that begin or go on with it: a fork's goes on like its parent's. Atomic */
   struct HostType *next;
 };
 
@@ -40,15 +41,23 @@ static HostType *type_for(Api *api, const ox_ForeignType *key) {
   if (!t) return NULL;
   memcpy(&t->host, key, key->size < sizeof t->host ? key->size : sizeof t->host);
   t->type = (ForeignType){.name = key->name, .finalize = key->finalize, .table = -1,
-                          .restored = t->host.on_restore};
+                          .restored = t->host.on_restore,
+                          .fork = t->host.on_fork};
   t->key = key;
+  t->users = 1;
   t->number = api->types ? api->types->number + 1 : 0;
   t->next = api->types;
   return api->types = t;
 }
 
+void api_fork_types(const Api *api, Api *own) {
+  own->types = api->types;
+  if (own->types) __atomic_add_fetch(&own->types->users, 1, __ATOMIC_RELAXED);
+}
+
 void api_free_types(Api *api) {
-  for (HostType *t = api->types, *next; t; t = next) {
+  HostType *t = api->types, *next;
+  for (; t && __atomic_sub_fetch(&t->users, 1, __ATOMIC_ACQ_REL) == 0; t = next) {
     next = t->next;
     free(t);
   }
@@ -196,7 +205,10 @@ void *ox_foreign_object(ox_VM *vm, ox_Value value, const ox_ForeignType *type) {
 
 void *api_self(ox_VM *vm, ox_Value self, const HostType *t, const char *method) {
   void *object = ox_foreign_object(vm, self, t->key);
-  if (!object && v_is(in(self), KIND_FOREIGN) && foreign_is_gone(vm, in(self)))
+  if (!object && foreign_is_left(vm, in(self)))
+    vm_throw(vm, ERR_VALUE, "this %s belongs to another interpreter: the one that was forked",
+             t->type.name);
+  else if (!object && v_is(in(self), KIND_FOREIGN) && foreign_is_gone(vm, in(self)))
     vm_throw(vm, ERR_VALUE, "`%s`: this %s is gone: it was an object of the program that saved the "
              "image", method, t->type.name);
   else if (!object)

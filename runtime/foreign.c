@@ -33,7 +33,7 @@ static uint32_t handle_new(ox_VM *vm, void *ptr, const ForeignType *type) {
     if (vm->nhandles >= vm->handles_cap && !handles_grow(vm)) return UINT32_MAX;
     h = vm->nhandles++;
   }
-  vm->handles[h] = (Handle){ptr, type, 0, 0};
+  vm->handles[h] = (Handle){.ptr = ptr, .type = type};
   return h;
 }
 
@@ -133,7 +133,8 @@ static void close_one(void *ctx, Ref object) {
 void foreign_close_all(ox_VM *vm) { gc_each_final(vm->gc, close_one, vm); }
 
 bool foreign_is_gone(ox_VM *vm, Value foreign) {
-  return ((Foreign *)vm_deref(vm, foreign))->handle == HANDLE_GONE;
+  uint64_t handle = ((Foreign *)vm_deref(vm, foreign))->handle;
+  return handle == HANDLE_GONE || foreign_is_left(vm, foreign);
 }
 
 bool foreign_renew(ox_VM *vm, Value foreign, const ForeignType *type, void *ptr) {
@@ -152,7 +153,9 @@ void *foreign_get(ox_VM *vm, Value v, const ForeignType *type, const char *what)
     uint64_t handle = ((Foreign *)vm_deref(vm, v))->handle;
     if (handle > 0 && handle < vm->nhandles && vm->handles[handle].type == type) {
       if (vm->handles[handle].ptr) return vm->handles[handle].ptr;
-      vm_throw(vm, ERR_VALUE, "%s is closed", what);
+      if (vm->handles[handle].left)
+        vm_throw(vm, ERR_VALUE, "%s belongs to another interpreter: the one that was forked", what);
+      else vm_throw(vm, ERR_VALUE, "%s is closed", what);
       return NULL;
     }
     if (handle == HANDLE_GONE) {
@@ -171,7 +174,7 @@ void foreign_finalize(ox_VM *vm, Ref object) {
   const ForeignType *type = h->type;
   if (h->ptr && type->finalize) type->finalize(h->ptr);
   if (h->bytes) gc_external(vm->gc, -(int64_t)h->bytes);
-  *h = (Handle){NULL, NULL, 0, vm->free_handle};
+  *h = (Handle){.next_free = vm->free_handle};
   vm->free_handle = (uint32_t)f->handle;
 }
 
@@ -192,4 +195,26 @@ void foreign_finalize_all(ox_VM *vm) {
     if (vm->handles[i].ptr && type->finalize) type->finalize(vm->handles[i].ptr);
     vm->handles[i].ptr = NULL;
   }
+}
+
+bool foreign_is_left(ox_VM *vm, Value v) {
+  if (!v_is(v, KIND_FOREIGN)) return false;
+  uint64_t handle = ((Foreign *)vm_deref(vm, v))->handle;
+  return handle > 0 && handle < vm->nhandles && vm->handles[handle].left;
+}
+
+bool foreign_fork(const ox_VM *vm, ox_VM *child) {
+  if (!vm->nhandles) return true;
+  child->handles = malloc(vm->nhandles * sizeof *child->handles);
+  if (!child->handles) return false;
+  child->nhandles = child->handles_cap = vm->nhandles;
+  child->free_handle = vm->free_handle;
+  for (uint32_t i = 0; i < vm->nhandles; i++) {
+    const Handle *h = vm->handles + i;
+    const ForeignType *type = h->type;
+    void *ptr = h->ptr && type->fork ? type->fork(h->ptr) : NULL;
+    child->handles[i] = (Handle){.ptr = ptr, .type = type, .next_free = h->next_free,
+                                 .left = !ptr && (h->ptr || h->left)};
+  }
+  return true;
 }

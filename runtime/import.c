@@ -51,6 +51,11 @@ bool import_init(ox_VM *vm, VmLoad load, void *ctx) {
   return l != NULL;
 }
 
+bool import_fork(const ox_VM *vm, ox_VM *child) {
+  const Loader *l = vm->loader;
+  return import_init(child, l->load, l->ctx);
+}
+
 void import_free(ox_VM *vm) { free(vm->loader); }
 
 /* ---- paths ---- */

@@ -37,5 +37,6 @@ LangEnv import_env(ox_VM *vm);
 /* Frees what vm->loader points to. */
 void import_free(ox_VM *vm);
 bool import_init(ox_VM *vm, VmLoad load, void *ctx);
+bool import_fork(const ox_VM *vm, ox_VM *child); /* the same loader */
 
 #endif

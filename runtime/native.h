@@ -96,6 +96,7 @@ typedef struct ForeignType {
   const NativeDef *methods; int nmethods;
   int table;                              /* native table number of the methods */
   void (*restored)(void *ptr);            /* after a rollback; may be NULL */
+  void *(*fork)(void *ptr);               /* the pointer in a fork, or NULL; may be NULL */
 } ForeignType;
 /* Takes ptr over, also on failure. Rooted. */
 Value foreign_new(ox_VM *vm, const ForeignType *type, void *ptr);
@@ -115,6 +116,10 @@ bool foreign_renew(ox_VM *vm, Value foreign, const ForeignType *type, void *ptr)
 void foreign_finalize(ox_VM *vm, Ref object);
 /* After a rollback: tells the objects of the state. */
 void foreign_restored(ox_VM *vm);
+/* Whether the pointer stayed with the interpreter that this one was forked from. */
+bool foreign_is_left(ox_VM *vm, Value v);
+/* The table of handles for a fork: pointers where the type gives one. False: no memory. */
+bool foreign_fork(const ox_VM *vm, ox_VM *child);
 /* At the end: of all that is left, which only snapshots of other time lines have. */
 void foreign_finalize_all(ox_VM *vm);
 

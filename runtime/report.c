@@ -125,11 +125,13 @@ typedef struct Outside {
   uint64_t limit, fuel, given;
   bool limited, unwinding, exiting;
   int code;
+  FuelPool *pool;
 } Outside;
 
 static Outside describe_begin(ox_VM *vm) {
   Outside o = {vm->fuel_limit, vm->st->fuel, vm->fuel_given, vm->fuel_limited,
-               vm->unwinding_uncatchable, vm->exiting, vm->exit_code};
+               vm->unwinding_uncatchable, vm->exiting, vm->exit_code, vm->fuel_pool};
+  vm->fuel_pool = NULL;
   if (!vm->fuel_limited || vm_fuel_left(vm) > DESCRIBE_FUEL) vm_set_fuel(vm, DESCRIBE_FUEL);
   vm->unwinding_uncatchable = false;
   return o;
@@ -137,6 +139,7 @@ static Outside describe_begin(ox_VM *vm) {
 
 static void describe_end(ox_VM *vm, const Outside *o) {
   if (error_pending(vm)) error_take(vm);
+  vm->fuel_pool = o->pool;
   vm->fuel_limit = o->limit;
   vm->st->fuel = o->fuel;
   vm->fuel_given = o->given;

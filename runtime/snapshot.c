@@ -56,7 +56,7 @@ static Value handle_new(ox_VM *vm, uint64_t ret) {
 /* ---- taking ----------------------------------------------------------------------------------- */
 
 /* What is written to without asking: the running stack, blocks in the hands of C code. */
-static void reopen(ox_VM *vm) {
+void snapshot_reopen(ox_VM *vm) {
   stack_reopen(vm);
   for (Borrow *b = vm->borrowed; b; b = b->next) gc_touch_range(vm->cage, b->word, b->n);
 }
@@ -66,7 +66,7 @@ static void reopen(ox_VM *vm) {
 static GcSnapshot keep_state(ox_VM *vm, uint64_t *name) {
   fiber_note_used(vm);
   GcSnapshot id = gc_snapshot(vm->gc, name);
-  reopen(vm);
+  snapshot_reopen(vm);
   return id;
 }
 
@@ -111,6 +111,8 @@ static bool refuse_status(ox_VM *vm, GcSnapshotStatus status) {
     vm_throw(vm, ERR_VALUE, "this snapshot was given up: there was no memory left to log changes; "
              "release snapshots earlier or raise the memory limit");
   else if (status == GC_SNAPSHOT_MEMORY) vm_throw_oom(vm);
+  else if (status == GC_SNAPSHOT_ELSEWHERE)
+    vm_throw(vm, ERR_VALUE, "this is a snapshot of another interpreter: the one that was forked");
   else vm_throw(vm, ERR_VALUE, "this snapshot has been released");
   return false;
 }
@@ -154,7 +156,7 @@ static void settle(ox_VM *vm, uint64_t fuel, uint64_t caches) {
   memset(vm->cage - GC_CACHE_OFF, 0, caches * sizeof(InlineCache));
   if (vm->restored) vm->restored(vm);
   foreign_restored(vm);
-  reopen(vm);
+  snapshot_reopen(vm);
 }
 
 /* The rollback itself, between outermost runs (`crosses`) or within one. *turn: how many there were

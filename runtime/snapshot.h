@@ -16,6 +16,8 @@ GcSnapshot vm_snapshot(ox_VM *vm);
 GcSnapshotStatus vm_restore(ox_VM *vm, GcSnapshot id);
 /* A copy of an object was made: if it is a handle, it is noted as one more. */
 void snapshot_copied(ox_VM *vm, Value v);
+/* After all pages were frozen or forked: makes writable again what is written to without a barrier. */
+void snapshot_reopen(ox_VM *vm);
 /* For tests, at a poll of the interpreter: keeps one snapshot alive, which is always a recent one. */
 void snapshot_stress(ox_VM *vm);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fiber.h"
+#include "fork.h"
 #include "import.h"
 #include "list.h"
 #include "loader.h"
@@ -207,9 +208,12 @@ void vm_free(ox_VM *vm) {
   if (vm->gc) {
     output_finish(vm);
     vm_flush(vm);
+    if (vm->fuel_pool) fork_leave_pool(vm);
+    if (vm->born_caches) fork_forget(vm);
     gc_free(vm->gc);
     foreign_finalize_all(vm);
   }
+  if (vm->free_api) vm->free_api(vm);
   snapshot_life_free(vm);
   import_free(vm);
   free(vm->roots);
@@ -321,7 +325,9 @@ static bool out_of_fuel(ox_VM *vm) {
 }
 
 bool vm_refuel(ox_VM *vm) {
-  if (vm->fuel_limited && vm->fuel_limit + vm->st->fuel == 0) return out_of_fuel(vm);
+  if (vm->fuel_limited && vm->fuel_limit + vm->st->fuel == 0) {
+    if (!vm->fuel_pool || !fork_draw_fuel(vm)) return out_of_fuel(vm);
+  }
   next_slice(vm);
   if (!interrupt_pending(vm)) return true;
   __atomic_store_n(&vm->interrupt, 0, __ATOMIC_RELAXED);
@@ -346,6 +352,7 @@ void vm_charge_steps(ox_VM *vm, uint64_t steps) {
     return;
   }
   uint64_t beyond = vm->st->fuel ? steps - vm->st->fuel + 1 : steps;
+  if (vm->fuel_pool && vm->fuel_limit < beyond) fork_draw_fuel(vm);
   vm->st->fuel = vm->st->fuel ? 1 : 0;
   if (vm->fuel_limited) vm->fuel_limit -= beyond < vm->fuel_limit ? beyond : vm->fuel_limit;
 }
@@ -354,6 +361,7 @@ void vm_interrupt(ox_VM *vm) { __atomic_store_n(&vm->interrupt, 1, __ATOMIC_RELA
 
 /* The stored budget is one more than what may be used, so that the last poll succeeds. */
 void vm_set_fuel(ox_VM *vm, uint64_t fuel) {
+  if (vm->fuel_pool) fork_leave_pool(vm);
   vm->fuel_limited = fuel > 0;
   vm->fuel_given = fuel;
   vm->fuel_limit = fuel + (fuel < UINT64_MAX);
@@ -362,5 +370,6 @@ void vm_set_fuel(ox_VM *vm, uint64_t fuel) {
 }
 
 uint64_t vm_fuel_left(ox_VM *vm) {
-  return vm->fuel_limited ? vm->fuel_limit + vm->st->fuel - 1 : 0;
+  uint64_t pool = vm->fuel_pool ? fork_pool_fuel(vm) : 0;
+  return vm->fuel_limited ? vm->fuel_limit + pool + vm->st->fuel - 1 : 0;
 }

@@ -87,7 +87,11 @@ typedef struct Handle {
   void *ptr; const void *type;
   uint64_t bytes;            /* charged to the heap's limit on its behalf */
   uint32_t next_free;
+  bool left;                 /* it stayed with the interpreter that this one was forked from */
 } Handle;
+
+/* A budget that a program and its tasks draw on: fork.c. */
+typedef struct FuelPool FuelPool;
 
 /* Words of a block that C code writes to without a barrier while programs may run in between (in a
  * method called back): a snapshot opens them again at once. In a list, innermost first. */
@@ -134,6 +138,14 @@ struct ox_VM {
   bool exiting; int exit_code; /* os.exit was called: unwinds like an interrupt */
   bool fuel_limited;         /* fuel_limit counts */
   uint64_t fuel_given;       /* what it was at first */
+  FuelPool *fuel_pool;       /* more of it, shared with tasks; or NULL */
+  bool (*fork_api)(ox_VM *vm, ox_VM *child); /* makes the API's state of a fork; may be NULL */
+  void (*free_api)(ox_VM *vm); /* when the heap is gone; may be NULL */
+  uint64_t born_caches;      /* of a fork: inline caches that it has from its parent; else 0 */
+  bool is_task;              /* runs on a thread of its own behind the host's back */
+  struct Tasks *tasks;       /* started by this VM, NULL: none yet (task.c) */
+  uint32_t max_tasks;        /* at once; 0: the default */
+  bool shared_functions;     /* functions of the host may be called by several threads at once */
 };
 
 static inline uint64_t vm_run_begin(ox_VM *vm) { /* gives what vm_run_end wants */

@@ -136,7 +136,8 @@ static Value compile_error(ox_VM *vm, const String *pattern, int error, size_t a
                   from ? "..." : "", (int)(at - from), pattern->chars + from);
 }
 
-static Value compile(ox_VM *vm, Value pattern, Value flags) {
+/* The compiled pattern as a Foreign. */
+static Value compile_code(ox_VM *vm, Value pattern, Value flags) {
   String *p = arg_string(vm, pattern, "pattern");
   String *f = p ? arg_string(vm, flags, "flags") : NULL;
   uint32_t bits;
@@ -149,7 +150,11 @@ static Value compile(ox_VM *vm, Value pattern, Value flags) {
   if (!raw) return compile_error(vm, p, error, at < p->h.aux ? at : p->h.aux);
   Code *code = code_new(vm, raw, p, bits);
   if (!code) return vm_throw_oom(vm);
-  Value foreign = foreign_new(vm, &code_type, code);
+  return foreign_new(vm, &code_type, code);
+}
+
+static Value compile(ox_VM *vm, Value pattern, Value flags) {
+  Value foreign = compile_code(vm, pattern, flags);
   if (foreign == V_ERROR) return V_ERROR;
   Value made = lib_instance(vm, &pattern_class);
   if (made == V_ERROR) return V_ERROR;

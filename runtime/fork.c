@@ -1,0 +1,133 @@
+/* fork.c - a second VM that goes on from the state of the first.
+ *
+ * The heap is copied by gc_fork, and with it everything that the program can see. What lies beside it
+ * is made anew for the child here: the caches are copied, since they speak of the same state; foreign
+ * objects have stayed behind; callbacks of the host are shared.
+ *
+ * A budget is shared with tasks by a pool. Each VM draws from it in portions, since a common counter
+ * would have to be looked at by all at each slice; what is left of a portion goes back at the end. */
+#include "fork.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fiber.h"
+#include "import.h"
+#include "interp.h"
+#include "native.h"
+#include "snapshot.h"
+
+/* What is of the interpreter and not of the state. */
+static void copy_settings(const ox_VM *vm, ox_VM *child) {
+  child->cage = gc_base(child->gc);
+  child->st = (VmState *)(child->cage + GC_ROOT_OFF);
+  child->max_c_depth = vm->max_c_depth;
+  child->max_stack = vm->max_stack;
+  child->fuel_limit = vm->fuel_limit;
+  child->fuel_limited = vm->fuel_limited;
+  child->fuel_given = vm->fuel_given;
+  child->write = vm->write;
+  child->write_ctx = vm->write_ctx;
+  child->write_error = vm->write_error;
+  child->write_lines = vm->write_lines;
+  child->snapshot_stress = vm->snapshot_stress;
+  child->argc = vm->argc;
+  child->argv = vm->argv;
+  child->start_ns = vm->start_ns;
+  child->restored = vm->restored;
+  child->mark_extra = vm->mark_extra;
+  child->fork_api = vm->fork_api;
+  child->max_tasks = vm->max_tasks;
+  child->is_task = vm->is_task;
+  child->shared_functions = vm->shared_functions;
+  child->callee = V_NIL;
+  child->entry_fiber = child->st->fiber;
+}
+
+/* What of the state means something to the parent alone. */
+static void forget_parent(ox_VM *child) {
+  child->st->snapshot_handles = 0;
+  child->st->error = V_ABSENT;
+}
+
+static bool take_over(ox_VM *vm, ox_VM *child) {
+  copy_settings(vm, child);
+  forget_parent(child);
+  memcpy(child->cage - GC_CACHE_OFF, vm->cage - GC_CACHE_OFF,
+         vm->st->next_cache * sizeof(InlineCache));
+  child->born_caches = vm->st->next_cache;
+  if (!import_fork(vm, child) || !foreign_fork(vm, child)) return false;
+  if (vm->fork_api && !vm->fork_api(vm, child)) return false;
+  snapshot_reopen(child);
+  return true;
+}
+
+ox_VM *vm_fork(ox_VM *vm) {
+  ox_VM *child = calloc(1, sizeof *child);
+  if (!child) return NULL;
+  fiber_note_used(vm);
+  child->gc = gc_fork(vm->gc, child);
+  snapshot_reopen(vm);
+  if (child->gc && take_over(vm, child)) return child;
+  vm_free(child);
+  return NULL;
+}
+
+void fork_forget(ox_VM *vm) {
+  uint64_t born = vm->born_caches, used = vm->st->next_cache;
+  InlineCache *caches = (InlineCache *)(vm->cage - GC_CACHE_OFF);
+  if (used > born) memset(caches + born, 0, (used - born) * sizeof *caches);
+}
+
+/* ---- budgets ---------------------------------------------------------------------------------- */
+
+struct FuelPool {
+  uint64_t left;  /* atomic, like */
+  uint32_t users;
+};
+
+enum { PORTION = 1 << 16 };
+
+static FuelPool *pool_of(ox_VM *vm) {
+  if (vm->fuel_pool) return vm->fuel_pool;
+  FuelPool *pool = malloc(sizeof *pool);
+  if (!pool) return NULL;
+  *pool = (FuelPool){vm->fuel_limit, 1};
+  vm->fuel_limit = 0;
+  return vm->fuel_pool = pool;
+}
+
+bool fork_share_fuel(ox_VM *vm, ox_VM *child) {
+  if (!vm->fuel_limited) return true;
+  FuelPool *pool = pool_of(vm);
+  if (!pool) return false;
+  __atomic_add_fetch(&pool->users, 1, __ATOMIC_RELAXED);
+  child->fuel_pool = pool;
+  child->fuel_limit = 0;
+  child->st->fuel = 0;
+  fork_draw_fuel(child);
+  return true;
+}
+
+bool fork_draw_fuel(ox_VM *vm) {
+  uint64_t *left = &vm->fuel_pool->left, there = __atomic_load_n(left, __ATOMIC_RELAXED), n;
+  do {
+    n = there < PORTION ? there : PORTION;
+  } while (!__atomic_compare_exchange_n(left, &there, there - n, true, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED));
+  vm->fuel_limit += n;
+  return n > 0;
+}
+
+uint64_t fork_pool_fuel(const ox_VM *vm) {
+  return __atomic_load_n(&vm->fuel_pool->left, __ATOMIC_RELAXED);
+}
+
+void fork_leave_pool(ox_VM *vm) {
+  FuelPool *pool = vm->fuel_pool;
+  uint64_t unused = vm->fuel_limit + (vm->st ? vm->st->fuel : 0);
+  vm->fuel_pool = NULL;
+  vm->fuel_limit = 0;
+  __atomic_add_fetch(&pool->left, unused, __ATOMIC_RELAXED);
+  if (__atomic_sub_fetch(&pool->users, 1, __ATOMIC_ACQ_REL) == 0) free(pool);
+}

@@ -1,0 +1,226 @@
+/* Forks through the C API: what they have of their parent, what stays behind, and whose end is whose. */
+#include <criterion/criterion.h>
+#include <oxbow.h>
+#include <pthread.h>
+#include <string.h>
+
+static ox_Status run(ox_VM *vm, const char *text, ox_Value *out) {
+  return ox_eval(vm, text, strlen(text), "test", out);
+}
+
+static long long number(ox_VM *vm, const char *text) {
+  ox_Value out;
+  ox_Scope scope = ox_scope_open(vm);
+  ox_Status status = run(vm, text, &out);
+  cr_assert_eq(status, OX_OK, "%s: %s", text, status == OX_OK ? "" : ox_error(vm)->report);
+  long long n = ox_as_int(vm, out);
+  ox_scope_close(vm, scope);
+  return n;
+}
+
+static ox_VM *forked(ox_VM *vm) {
+  ox_VM *child;
+  cr_assert_eq(ox_fork(vm, &child), OX_OK);
+  cr_assert_not_null(child);
+  return child;
+}
+
+static void fails_with(ox_VM *vm, const char *text, const char *part) {
+  cr_assert_eq(run(vm, text, NULL), OX_THROWN, "%s: did not throw", text);
+  const char *message = ox_error(vm)->message;
+  cr_assert(strstr(message, part) != NULL, "%s: %s", text, message);
+}
+
+Test(fork, both_go_on) {
+  ox_VM *vm = ox_new(NULL);
+  run(vm, "let xs = [1, 2, 3]; fn total() { return xs.reduce(fn(a, b) => a + b) }", NULL);
+  ox_VM *child = forked(vm);
+  cr_assert_eq(number(child, "xs.push(10); total()"), 16);
+  cr_assert_eq(number(vm, "xs.push(1); total()"), 7);
+  ox_VM *grandchild = forked(child);
+  cr_assert_eq(number(child, "xs.push(100); total()"), 116);
+  ox_free(vm);
+  cr_assert_eq(number(grandchild, "total()"), 16);
+  ox_free(child);
+  cr_assert_eq(number(grandchild, "xs.push(3); let y = 5; total() + y"), 24);
+  cr_assert_null(ox_verify(grandchild));
+  ox_free(grandchild);
+}
+
+Test(fork, values_mean_the_same) {
+  ox_VM *vm = ox_new(NULL);
+  ox_Value handler, list, out;
+  run(vm, "fn(x) => x * 2", &handler);
+  run(vm, "[5]", &list);
+  cr_assert(ox_pin(vm, handler));
+  ox_VM *child = forked(vm);
+  ox_Value arg = ox_int(child, 21);
+  cr_assert_eq(ox_call(child, handler, 1, &arg, &out), OX_OK);
+  cr_assert_eq(ox_as_int(child, out), 42);
+  cr_assert_eq(ox_push(child, list, arg), OX_OK);
+  cr_assert_eq(ox_length(child, list), 2);
+  cr_assert_eq(ox_length(vm, list), 1);
+  ox_free(child);
+  ox_unpin(vm, handler);
+  ox_free(vm);
+}
+
+static int calls, ends;
+static ox_Value count_call(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
+  (void)argc, (void)argv;
+  ++*(int *)context;
+  return ox_int(vm, *(int *)context);
+}
+static void count_end(void *context) { (void)context, ends++; }
+
+Test(fork, functions_of_the_host) {
+  ox_VM *vm = ox_new(NULL);
+  ox_set(vm, "count", ox_function(vm, "count()", NULL, count_call, &calls, count_end));
+  ox_VM *child = forked(vm);
+  cr_assert_eq(number(vm, "count()"), 1);
+  cr_assert_eq(number(child, "count()"), 2);
+  ox_free(vm);
+  cr_assert_eq(ends, 0);
+  cr_assert_eq(number(child, "count()"), 3);
+  ox_free(child);
+  cr_assert_eq(ends, 1);
+}
+
+static void free_thing(void *object) { ++*(int *)object; }
+static ox_Value look(ox_VM *vm, void *self, int argc, const ox_Value *argv) {
+  (void)argc, (void)argv, (void)self;
+  return ox_int(vm, 7);
+}
+static const ox_Method thing_methods[] = {{"look(self)", NULL, look}, {NULL, NULL, NULL}};
+static const ox_ForeignType thing = {sizeof(ox_ForeignType), "Thing", free_thing, thing_methods};
+
+Test(fork, what_stays_behind) {
+  int freed = 0, freed_too = 0;
+  ox_VM *vm = ox_new(NULL);
+  ox_set(vm, "thing", ox_foreign(vm, &thing, &freed));
+  run(vm, "import fs\nimport regex\nlet f = fs.open(\"/dev/null\"); let s = snapshot()\n"
+          "let re = regex.compile(\"a+\"); re.match(\"caat\")", NULL);
+  ox_VM *child = forked(vm);
+  fails_with(child, "thing.look()", "belongs to another interpreter");
+  fails_with(child, "f.read()", "belongs to another interpreter");
+  fails_with(child, "restore(s, 1)", "snapshot of another interpreter");
+  cr_assert_eq(number(child, "re.match(\"caat\").start"), 1);
+  cr_assert_eq(number(child, "let c = snapshot(); if c.turn < 3 { restore(c, 1) }\nc.turn"), 3);
+  ox_set(child, "own", ox_foreign(child, &thing, &freed_too));
+  cr_assert_eq(number(child, "own.look()"), 7);
+  cr_assert_eq(number(vm, "thing.look()"), 7);
+  ox_free(child);
+  cr_assert_eq(freed, 0);
+  cr_assert_eq(freed_too, 1);
+  ox_free(vm);
+  cr_assert_eq(freed, 1);
+}
+
+static void *copy_thing(void *object) {
+  int *copy = malloc(sizeof *copy);
+  *copy = *(int *)object + 1;
+  return copy;
+}
+static ox_Value read_thing(ox_VM *vm, void *self, int argc, const ox_Value *argv) {
+  (void)argc, (void)argv;
+  return ox_int(vm, *(int *)self);
+}
+static const ox_Method copied_methods[] = {{"read(self)", NULL, read_thing}, {NULL, NULL, NULL}};
+static const ox_ForeignType copied = {
+    sizeof(ox_ForeignType), "Copied", free, copied_methods, NULL, copy_thing};
+
+Test(fork, what_the_host_copies) {
+  ox_VM *vm = ox_new(NULL);
+  int *first = malloc(sizeof *first);
+  *first = 1;
+  ox_set(vm, "thing", ox_foreign(vm, &copied, first));
+  ox_VM *child = forked(vm), *grandchild = forked(child);
+  cr_assert_eq(number(vm, "thing.read()"), 1);
+  ox_free(vm);
+  cr_assert_eq(number(child, "thing.read()"), 2);
+  ox_free(child);
+  cr_assert_eq(number(grandchild, "thing.read()"), 3);
+  ox_free(grandchild);
+}
+
+static ox_Status inner;
+static ox_Value fork_inside(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
+  ox_VM *child = vm;
+  (void)argc, (void)argv, (void)context;
+  inner = ox_fork(vm, &child);
+  return child ? ox_nil() : ox_bool(true);
+}
+
+Test(fork, between_calls_only) {
+  ox_VM *vm = ox_new(NULL);
+  ox_set(vm, "f", ox_function(vm, "f()", NULL, fork_inside, NULL, NULL));
+  cr_assert_eq(number(vm, "if f() { 1 } else { 0 }"), 1);
+  cr_assert_eq(inner, OX_MISUSE);
+  ox_free(vm);
+}
+
+/* Limits are inherited; a fork's budget is its own. */
+Test(fork, limits) {
+  ox_Config config = ox_config();
+  config.memory_limit = 8 << 20;
+  config.fuel = 100000;
+  ox_VM *vm = ox_new(&config);
+  ox_VM *child = forked(vm);
+  cr_assert_eq(run(child, "let xs = []; while true { xs.push([1, 2, 3, \"abc\"]) }", NULL),
+               OX_NO_FUEL);
+  ox_set_fuel(child, 0);
+  cr_assert_eq(run(child, "let ys = []; while true { ys.push([1, 2, 3]) }", NULL), OX_NO_MEMORY);
+  cr_assert_gt(ox_fuel(vm), 90000);
+  ox_free(child);
+  ox_free(vm);
+}
+
+/* A template, forked again and again: what one request did is not seen by the next, and memory is the
+ * same after many of them. */
+Test(fork, template) {
+  ox_VM *vm = ox_new(NULL);
+  run(vm, "import json\nlet seen = 0\nlet data = map(0..2000, fn(i) => {id: i})\n"
+          "fn handle(q) { seen += 1; data.push(q); return len(data) * 10 + seen }", NULL);
+  ox_ForkStats stats = {.size = sizeof stats};
+  for (int i = 0; i < 300; i++) {
+    ox_VM *child = forked(vm);
+    cr_assert_eq(number(child, "handle(1)"), 20011);
+    if (i % 50 == 0) ox_collect(child);
+    if (i % 50 == 1) number(child, "let s = snapshot(); 1");
+    ox_free(child);
+  }
+  ox_fork_stats(vm, &stats);
+  cr_assert_eq(stats.forks, 300);
+  cr_assert_eq(stats.whole, 1);
+  cr_assert_eq(stats.idle, 1);
+  cr_assert_eq(stats.alive, 0);
+  cr_assert_lt(stats.last_copied, 100);
+  cr_assert_null(ox_verify(vm));
+  ox_free(vm);
+}
+
+static void *work(void *arg) {
+  ox_VM *vm = arg;
+  long long n = number(vm, "let out = []; for i in 0..3000 { out.push([i, \"${i}\"]) }\n"
+                           "for x in out { shared.push(x) }; len(shared)");
+  ox_free(vm);
+  return (void *)(intptr_t)n;
+}
+
+Test(fork, threads) {
+  enum { ROUNDS = 10, THREADS = 4 };
+  ox_VM *vm = ox_new(NULL);
+  run(vm, "let shared = map(0..1000, fn(i) => [i])", NULL);
+  for (int round = 0; round < ROUNDS; round++) {
+    pthread_t threads[THREADS];
+    void *n;
+    for (int i = 0; i < THREADS; i++) pthread_create(threads + i, NULL, work, forked(vm));
+    cr_assert_eq(number(vm, "shared.push([1]); len(shared)"), 1001 + round);
+    for (int i = 0; i < THREADS; i++) {
+      pthread_join(threads[i], &n);
+      cr_assert_eq((intptr_t)n, 4000 + round);
+    }
+  }
+  cr_assert_null(ox_verify(vm));
+  ox_free(vm);
+}
