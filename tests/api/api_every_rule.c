@@ -43,6 +43,9 @@
   FATAL(ox_snapshot, "finalizer", finalize_by(vm, snapshot_it))                                    \
   FATAL(ox_restore, "finalizer", finalize_by(vm, restore_it))                                      \
   FATAL(ox_release, "finalizer", finalize_by(vm, release_it))                                      \
+  RULE(ox_fork, "no place", ox_fork(vm, NULL))                                                      \
+  RULE(ox_fork_stats, "NULL", ox_fork_stats(vm, NULL))                                             \
+  RULE(ox_fork_stats, "size", ox_ForkStats s = {0}; ox_fork_stats(vm, &s))                         \
   RULE(ox_snapshot_stats, "NULL", ox_snapshot_stats(vm, NULL))                                     \
   RULE(ox_snapshot_stats, "size", ox_SnapshotStats s = {0}; ox_snapshot_stats(vm, &s))             \
   FATAL(ox_scope_open, "VM is NULL", ox_scope_open(NULL))                                          \

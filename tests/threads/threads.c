@@ -272,6 +272,53 @@ static bool test_library(void) {
   return on_threads(THREADS, speaker_work, speakers, sizeof *speakers);
 }
 
+// ---- forks of one VM on all threads, which it forks while they run --------------------------------
+
+enum { FORKS = 6, FORK_ROUNDS = 8 };
+
+static const char fork_program[] =
+    "for i in 0..200 { table[\"k${i}\"] = [i, me]; kept.push(i) }\n"
+    "let sum = 0\n"
+    "for k, v in table { sum += v[0] }\n"
+    "sum + len(kept)\n";
+
+static void *fork_work(void *item) {
+  ox_VM *vm = *(ox_VM **)item;
+  long long n = run_int(vm, fork_program);
+  ox_VM *grandchild;
+  if (ox_fork(vm, &grandchild) != OX_OK) return BAD;
+  long long more = run_int(grandchild, fork_program);
+  ox_free(vm);
+  ox_free(grandchild);
+  return n >= 20100 && more == n + 200 ? NULL : BAD;
+}
+
+static bool fork_round(ox_VM *vm, int round) {
+  ox_VM *forks[FORKS];
+  pthread_t threads[FORKS];
+  bool good = true;
+  for (int i = 0; i < FORKS; i++) {
+    good = good && ox_fork(vm, &forks[i]) == OX_OK;
+    if (!good || pthread_create(&threads[i], NULL, fork_work, &forks[i]) != 0) return false;
+    good = run_int(vm, "kept.push(me); len(kept)") == 1 + round * FORKS + i;
+  }
+  for (int i = 0; i < FORKS; i++) {
+    void *bad;
+    pthread_join(threads[i], &bad);
+    good = good && !bad;
+  }
+  return good;
+}
+
+static bool test_forks(void) {
+  ox_VM *vm = make_vm(NULL, NULL);
+  if (!vm) return false;
+  bool good = run(vm, "let table = {}; let kept = []; let me = 1", NULL) == OX_OK;
+  for (int round = 0; good && round < FORK_ROUNDS; round++) good = fork_round(vm, round);
+  ox_free(vm);
+  return good;
+}
+
 // -------------------------------------------------------------------------------------------------
 
 static const struct {
@@ -282,6 +329,7 @@ static const struct {
     {"VMs handed from thread to thread", test_hand_over},
     {"interrupts from another thread", test_interrupt},
     {"an interrupt between two calls", test_interrupt_idle},
+    {"forks on all threads, while their parent goes on", test_forks},
     {"the library on all threads, output and errors apart", test_library},
 };
 
