@@ -48,6 +48,9 @@ static void copy_settings(const ox_VM *vm, ox_VM *child) {
 static void forget_parent(ox_VM *child) {
   child->st->snapshot_handles = 0;
   child->st->error = V_ABSENT;
+  child->st->hold_depth = 0; /* what is held back is the parent's */
+  child->st->held = V_NIL;
+  child->st->held_len = 0;
 }
 
 static bool take_over(ox_VM *vm, ox_VM *child) {
