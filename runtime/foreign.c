@@ -209,7 +209,8 @@ bool foreign_fork(const ox_VM *vm, ox_VM *child) {
   if (!child->handles) return false;
   child->nhandles = child->handles_cap = vm->nhandles;
   child->free_handle = vm->free_handle;
-  for (uint32_t i = 0; i < vm->nhandles; i++) {
+  child->handles[0] = (Handle){0}; /* never used */
+  for (uint32_t i = 1; i < vm->nhandles; i++) {
     const Handle *h = vm->handles + i;
     const ForeignType *type = h->type;
     void *ptr = h->ptr && type->fork ? type->fork(h->ptr) : NULL;

@@ -92,7 +92,7 @@ static ox_Value look(ox_VM *vm, void *self, int argc, const ox_Value *argv) {
   return ox_int(vm, 7);
 }
 static const ox_Method thing_methods[] = {{"look(self)", NULL, look}, {NULL, NULL, NULL}};
-static const ox_ForeignType thing = {sizeof(ox_ForeignType), "Thing", free_thing, thing_methods};
+static const ox_ForeignType thing = {sizeof(ox_ForeignType), "Thing", free_thing, thing_methods, NULL, NULL};
 
 Test(fork, what_stays_behind) {
   int freed = 0, freed_too = 0;
