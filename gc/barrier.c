@@ -34,6 +34,7 @@ void gc_barrier_slow(uint8_t *base, uint64_t page) {
   Gc *gc = gc_host(base)->gc;
   fork_note_page(gc, page);
   if (state & PAGE_FROZEN) snapshot_log(gc, page);
+  gc->stress_now = true;
   if (!(state & PAGE_OLD)) return;
   if (gc->phase == PHASE_MARK) mark_before_store(gc, page);
   barrier_remember(gc, page);

@@ -26,6 +26,8 @@
  */
 #include "collect.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bits.h"
@@ -46,6 +48,7 @@ enum {
   FINAL_DIRTY = 2048,       /* pages that the last round may have to look at */
   MOST_STEPS = 1 << 12,     /* of a minor collection: more mean that the program is faster */
   STRESS_WORDS = 200,       /* a round under stress */
+  STRESS_GAP = 24,          /* allocations between two collections at random, on average */
 };
 
 /* ---- time ------------------------------------------------------------------------------------ */
@@ -361,6 +364,39 @@ static void major_due(Gc *gc, bool in_steps) {
   minor_go_on(gc, round_words(gc));
 }
 
+static uint64_t stress_random(Gc *gc) {
+  gc->stress_rng ^= gc->stress_rng << 13;
+  gc->stress_rng ^= gc->stress_rng >> 7;
+  gc->stress_rng ^= gc->stress_rng << 17;
+  return gc->stress_rng;
+}
+
+bool collect_stress_due(Gc *gc) {
+  if (!gc->config.stress || !gc->stress_rng) return gc->config.stress;
+  return gc->stress_now || stress_random(gc) % STRESS_GAP == 0;
+}
+
+static void verify_or_abort(Gc *gc) {
+  uint64_t where = 0;
+  const char *wrong = gc_verify(gc, &where);
+  if (!wrong) return;
+  fprintf(stderr, "gc: after a collection: %s (word %#llx)\n", wrong, (unsigned long long)where);
+  abort();
+}
+
+/* Any kind, at any point of those under way. */
+static void collect_at_random(Gc *gc) {
+  gc->stress_now = false;
+  switch (stress_random(gc) % 8) {
+    case 0: collect_full(gc); break;
+    case 1: collect_minor(gc); break;
+    case 2: case 3: if (gc->config.mode != GC_STOP_WORLD) minor_go_on(gc, round_words(gc)); break;
+    case 4: if (!gc->rounds) major_due(gc, gc->config.mode != GC_STOP_WORLD); break;
+    default: collect_step(gc); break;
+  }
+  verify_or_abort(gc);
+}
+
 /* Under stress: all kinds in turn. */
 static void collect_in_turn(Gc *gc) {
   uint64_t n = gc->majors + gc->minors;
@@ -378,7 +414,7 @@ static void collect_in_turn(Gc *gc) {
 void collect_due(Gc *gc) {
   const Policy *p = &gc->heap->policy;
   if (gc->config.stress) {
-    collect_in_turn(gc);
+    gc->stress_rng ? collect_at_random(gc) : collect_in_turn(gc);
     return;
   }
   if (gc->config.mode == GC_ADAPTIVE && policy_is_behind(p)) {

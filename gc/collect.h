@@ -9,6 +9,8 @@ void collect_full(Gc *gc);
 void collect_minor(Gc *gc);
 /* What the policy finds due, before an allocation. */
 void collect_due(Gc *gc);
+/* Under stress: whether this is the allocation to collect at. */
+bool collect_stress_due(Gc *gc);
 /* A share of the major collection in progress, if there is one. */
 void collect_step(Gc *gc);
 /* Closes the runs and sweeps what is still unswept: afterwards the alloc bits say exactly what is

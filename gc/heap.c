@@ -112,6 +112,11 @@ void gc_set_stress(Gc *gc, bool on) {
   gc->config.stress = on;
 }
 
+void gc_set_stress_seed(Gc *gc, uint64_t seed) {
+  gc->stress_rng = seed * 0x9E3779B97F4A7C15u;
+  gc->stress_now = false;
+}
+
 void gc_set_mode(Gc *gc, GcMode mode) {
   static const PolicyKinds kinds[] = {
       [GC_ADAPTIVE] = POLICY_ADAPTS,       [GC_OFF] = POLICY_FULL_ONLY,
@@ -172,7 +177,7 @@ void *gc_alloc_nocollect(Gc *gc, uint64_t words, unsigned space) {
 void *gc_alloc(Gc *gc, uint64_t words, unsigned space) {
   void *block = alloc_here(gc, words, space);
   if (block) return block;
-  if (gc->config.stress || policy_due(&gc->heap->policy)) collect_due(gc);
+  if (collect_stress_due(gc) || policy_due(&gc->heap->policy)) collect_due(gc);
   else if (gc->phase != PHASE_IDLE || gc->rounds) collect_step(gc);
   block = alloc_any(gc, words, space);
   if (block || words > gc->heap->limit_bytes / 8) return block;
@@ -249,7 +254,7 @@ bool gc_external_now(Gc *gc, int64_t bytes) {
 bool gc_external(Gc *gc, int64_t bytes) {
   Heap *h = gc->heap;
   if (bytes <= 0) return gc_external_now(gc, bytes);
-  if (gc->config.stress || policy_due(&h->policy)) collect_due(gc);
+  if (collect_stress_due(gc) || policy_due(&h->policy)) collect_due(gc);
   if (!external_fits(h, (uint64_t)bytes)) {
     if ((uint64_t)bytes > h->limit_bytes) return false;
     if (!policy_may_force(&h->policy, h->limit_bytes)) return false;

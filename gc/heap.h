@@ -118,8 +118,9 @@ typedef struct GcConfig {
    * down to nothing; but never so little that collecting takes more than about half of the time,
    * so that a heap whose live data do not fit grows beyond. */
   uint64_t goal_bytes;
-  /* The embedder calls gc_note_stack for each LAYOUT_STACK object before it writes to it, and again
-   * in mark_roots for the one that is in use. Otherwise all stacks are scanned every time. */
+  /* The embedder calls gc_note_stack for each LAYOUT_STACK object before it writes to it, in mark_roots
+   * for the one that is in use, and for that again when it uses another one or drops it. Otherwise all
+   * stacks are scanned every time. */
   bool notes_stacks;
   uint32_t root_bytes; /* of the root area, how much is in use; 0: all of it */
   /* For tests: frozen pages cannot be written to, so that a store without a barrier faults. */
@@ -160,6 +161,10 @@ Gc *gc_new_with(const GcConfig *config, const GcContent *content);
 uint8_t *gc_base(Gc *gc);
 void gc_set_limit(Gc *gc, uint64_t bytes);
 void gc_set_stress(Gc *gc, bool on);
+/* For tests, under stress: with a seed that is not 0, collections of all kinds come at random allocations
+ * instead of at each, and at the first one after each slow way of the barrier; the checker follows each and
+ * aborts where something is wrong. */
+void gc_set_stress_seed(Gc *gc, uint64_t seed);
 void gc_set_mode(Gc *gc, GcMode mode);
 void gc_set_goal(Gc *gc, uint64_t bytes); /* GcConfig.goal_bytes */
 

@@ -184,12 +184,14 @@ typedef struct ox_Config {
   uint32_t max_tasks;       /* that a program runs at once; 0: 64 */
   bool shared_functions;    /* functions of the host may be called by several threads at once: else
                              * they throw where a task calls them */
+  uint64_t gc_stress_seed;  /* not 0: collect, in all ways, at random allocations and after stores
+                             * to old objects, and check the heap each time; for tests */
 } ox_Config;
 
 /* The default configuration, to be changed and given to ox_new. */
 static inline ox_Config ox_config(void) {
   ox_Config config = {sizeof(ox_Config), 0, 0, 0, OX_CAN_ALL, false, false, false, false,
-                      NULL, NULL, NULL, 0, NULL, OX_GC_ADAPTIVE, 0, 0, NULL, 0, false};
+                      NULL, NULL, NULL, 0, NULL, OX_GC_ADAPTIVE, 0, 0, NULL, 0, false, 0};
   return config;
 }
 
@@ -452,6 +454,15 @@ OX_API ox_Value ox_scope_close_keeping(ox_VM *vm, ox_Scope scope, ox_Value value
  * False: out of memory, the value is not pinned. */
 OX_API bool ox_pin(ox_VM *vm, ox_Value value);
 OX_API void ox_unpin(ox_VM *vm, ox_Value value); /* nothing happens where it is not pinned */
+
+/* A reference that does not keep `value` alive: an object like those of the module `weak`, which has to
+ * be kept alive itself. `value` is an object with an identity (no number, string, range, nil or bool), else
+ * OX_NONE with OX_MISUSE. */
+OX_API ox_Value ox_weak(ox_VM *vm, ox_Value value);
+
+/* What it refers to, kept alive like any value that is given out; nil when that is gone. It goes before
+ * its finalizer runs. OX_NONE: `weak` is no weak reference. */
+OX_API ox_Value ox_weak_get(ox_VM *vm, ox_Value weak);
 
 /* ---- making values --------------------------------------------------------------------------- */
 

@@ -57,6 +57,7 @@ static VmConfig config_of_vm(const ox_Config *c) {
   vc.cage_bytes = c->address_space;
   vc.limit_bytes = c->memory_limit;
   vc.gc_stress = c->gc_stress;
+  vc.gc_stress_seed = c->gc_stress_seed;
   vc.gc_mode = (GcMode)c->gc_mode;
   vc.heap_percent = c->heap_percent;
   vc.memory_goal = c->memory_goal;

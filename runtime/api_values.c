@@ -5,6 +5,7 @@
 
 #include "api.h"
 #include "compare.h"
+#include "lib/weak.h"
 #include "ops.h"
 #include "list.h"
 #include "map.h"
@@ -124,6 +125,22 @@ void ox_unpin(ox_VM *vm, ox_Value value) {
   pin_put(vm, table, place, count ? in(value) : V_FALSE, count);
   if (!count) api_of(vm)->npins--;
   api_of(vm)->pinned--;
+}
+
+ox_Value ox_weak(ox_VM *vm, ox_Value value) {
+  API_CALL(vm);
+  API_VALUE(vm, value);
+  if (weak_is_possible(in(value))) return api_made(vm, weak_ref_new(vm, in(value)));
+  api_misuse(vm, "ox_weak: the value has no identity (numbers, strings, ranges, nil and bools have none)");
+  return ox_none();
+}
+
+ox_Value ox_weak_get(ox_VM *vm, ox_Value weak) {
+  API_CALL(vm);
+  API_VALUE(vm, weak);
+  ox_Value result;
+  api_leave(vm, api_enter(vm), weak_ref_get(vm, in(weak)), &result);
+  return result;
 }
 
 void api_recount_pins(ox_VM *vm) {

@@ -8,6 +8,9 @@
  * A fiber runs from its resumption to its yield within one interp_run. Where C code stands between
  * (a builtin that called back), the fiber at its entry, vm->entry_fiber, cannot yield.
  *
+ * Collections look at the stacks written to since the last one (GcConfig.notes_stacks): the one in
+ * use, which is noted when they begin, and those that were left or dropped since, noted then.
+ *
  * States: NEW -> RUNNING <-> SUSPENDED -> DONE; WAITING while it has resumed another. */
 #include "fiber.h"
 
@@ -63,6 +66,7 @@ void fiber_note_used(ox_VM *vm) {
   Fiber *f = vm_fiber(vm);
   Stack *s = fiber_stack(vm, f);
   uint64_t used = vm->st->base - first_slot(vm, f) + vm_top(vm);
+  gc_note_stack(vm->cage, v_ref(f->stack));
   s->used = used < s->h.aux ? used : s->h.aux;
 }
 
@@ -73,6 +77,12 @@ void stack_forget_above(ox_VM *vm, Value *args, int nargs) {
   for (Value *v = args + nargs; v < end; v++) *v = V_NIL;
 }
 
+/* The running fiber's stack is dropped. As garbage it may be looked at once more. */
+static void empty_stack(ox_VM *vm, Fiber *f) {
+  gc_note_stack(vm->cage, v_ref(f->stack));
+  fiber_stack(vm, f)->used = 0;
+}
+
 /* Moves the running fiber to a stack of `cap` registers, with the first `n` of the old one. */
 static bool move_stack(ox_VM *vm, uint64_t cap, uint64_t n) {
   uint64_t offset = vm->st->base - first_slot(vm, vm_fiber(vm));
@@ -81,6 +91,7 @@ static bool move_stack(ox_VM *vm, uint64_t cap, uint64_t n) {
   Fiber *f = vm_fiber(vm);
   memcpy(s->slots, fiber_stack(vm, f)->slots, n * sizeof(Value));
   s->used = n;
+  empty_stack(vm, f);
   touch(vm, f);
   f->stack = v_from_ptr(vm->cage, KIND_STACK, s);
   vm->st->base = first_slot(vm, f) + offset;
@@ -158,6 +169,7 @@ static void leave(ox_VM *vm, FiberState state) {
   Fiber *f = vm_fiber(vm);
   Stack *s = fiber_stack(vm, f);
   uint64_t base = vm->st->base - gc_word(vm->cage, s->slots), used = base + vm_top(vm);
+  gc_note_stack(vm->cage, v_ref(f->stack));
   s->used = used < s->h.aux ? used : s->h.aux;
   touch(vm, f);
   f->pc = (uint32_t)vm->st->pc;
@@ -273,6 +285,7 @@ static Fiber *switch_back(ox_VM *vm) {
 
 static Fiber *end_fiber(ox_VM *vm) {
   Fiber *f = vm_fiber(vm);
+  empty_stack(vm, f);
   touch(vm, f);
   f->state = FIBER_DONE;
   f->stack = f->fn = V_NIL;

@@ -14,6 +14,7 @@ typedef struct VmConfig {
   uint64_t cage_bytes;   /* address space, 0: 4 GiB */
   uint64_t limit_bytes;  /* hard limit of the heap, 0: the cage */
   bool gc_stress;        /* collect at every allocation */
+  uint64_t gc_stress_seed; /* with it: at random ones instead, see gc_set_stress_seed; 0: no */
   GcMode gc_mode;
   uint32_t heap_percent; /* see GcConfig */
   uint64_t memory_goal;

@@ -126,6 +126,7 @@ static GcConfig gc_config(ox_VM *vm, const VmConfig *config) {
                     .limit_bytes = config->limit_bytes,
                     .embedder = vm,
                     .mode = config->gc_mode,
+                    .notes_stacks = true,
                     .heap_percent = config->heap_percent,
                     .goal_bytes = config->memory_goal,
                     .root_bytes = sizeof(VmState),
@@ -157,7 +158,8 @@ static void begin(ox_VM *vm, const VmConfig *config) {
   vm->entry_fiber = vm->st->fiber;
   vm_roots_reset(vm, 0);
   vm_set_fuel(vm, config->fuel);
-  gc_set_stress(vm->gc, config->gc_stress);
+  gc_set_stress_seed(vm->gc, config->gc_stress_seed);
+  gc_set_stress(vm->gc, config->gc_stress || config->gc_stress_seed);
 }
 
 static bool init(ox_VM *vm, const VmConfig *config) {

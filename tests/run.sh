@@ -1,7 +1,7 @@
 #!/bin/sh
 # run.sh [--alone] BUILD [PART...]: runs the tests that `make check` has built, and adds up their counts.
 #
-# Parts: unit api lang spec examples embed docs cli stress asan same limits faults fuzz threads install. Each part
+# Parts: unit api lang spec examples embed docs cli stress modes asan same limits faults fuzz threads install. Each part
 # leaves its output in BUILD/test-logs/PART.log and ends with "N passed, N failed"; a part that counts
 # nothing has failed, since a test that did not run proves nothing. The last line is the sum of all.
 # With --alone all programs come from BUILD, also those that otherwise run under the sanitizers.
@@ -15,7 +15,7 @@ logs=$build/test-logs
 asan=${alone:+$build}
 asan=${asan:-$build/asan}
 runner=$build/tests/run_lang
-parts=${*:-unit api lang spec examples embed docs cli stress asan same limits faults fuzz threads install}
+parts=${*:-unit api lang spec examples embed docs cli stress modes asan same limits faults fuzz threads install}
 mkdir -p "$logs"
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -93,10 +93,21 @@ run_same() {
   sh tests/same/run.sh "$@" -- "$build/tests/same" "$asan/tests/same"
 }
 
+# The suite in all modes of the collector, and with collections at random: the same output each time, and
+# the heap is whole at the end. SEED=N: other random points.
+run_modes() {
+  for option in --gc=generational --gc=incremental --gc=stop-world --gc=off "--gc-stress=${SEED:-1}"; do
+    echo "== $option"
+    "$runner" --arg "$option" --arg --verify --timeout 100 "$build/oxbow" tests/lang
+  done | tee "$logs/modes-parts.log"
+  awk '/^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3; n++ }
+       END { printf "%d passed, %d failed\n", p, f + (n < 5) }' "$logs/modes-parts.log"
+}
+
 # For each program three requests for memory, spread over all it makes, fail one by one. By hand, all of
 # them: build/asan/tests/faults --all tests/lang
 run_faults() {
-  (cd tests/lang && "$root/$asan/tests/faults" --most 3 classes closures errors fibers maps match strings)
+  (cd tests/lang && "$root/$asan/tests/faults" --most 3 classes closures errors fibers maps match strings weak)
 }
 
 run_part() {
@@ -111,6 +122,7 @@ run_part() {
     cli) sh tests/cli/run.sh "$root/$build/oxbow" ;;
     stress) "$runner" --arg --gc-stress --arg --verify --timeout 60 "$build/oxbow" tests/lang ;;
     asan) "$runner" --arg --verify --timeout 60 "$asan/oxbow" tests/lang ;;
+    modes) run_modes ;;
     same) run_same ;;
     faults) run_faults ;;
     fuzz) run_fuzz ;;

@@ -215,6 +215,7 @@ void gc_set_limit(Gc *gc, uint64_t bytes) {
   GC_set_max_heap_size(gc->limit);
 }
 void gc_set_stress(Gc *gc, bool on) { (void)gc, (void)on; }
+void gc_set_stress_seed(Gc *gc, uint64_t seed) { (void)gc, (void)seed; }
 void gc_set_mode(Gc *gc, GcMode mode) { (void)gc, (void)mode; }
 void gc_set_goal(Gc *gc, uint64_t bytes) { (void)gc, (void)bytes; }
 

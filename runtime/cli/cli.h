@@ -26,6 +26,7 @@ typedef struct Options {
   uint64_t max_memory, memory_goal, fuel;
   ox_GcMode gc_mode;
   bool snapshot_stress;
+  uint64_t gc_stress_seed; /* collect at random; 0: no */
   bool gc_stress, verify; /* for tests: collect always; check the heap at the end */
 } Options;
 

@@ -168,6 +168,8 @@ static int read_option(Options *o, int argc, char **argv, int *i) {
     return parse_size(value, &o->memory_goal) ? -1 : wrong_size("--memory-goal", value, "64M");
   if ((value = option_value("--max-memory", argc, argv, i)))
     return parse_size(value, &o->max_memory) ? -1 : wrong_size("--max-memory", value, "64M");
+  if (strncmp(arg, "--gc-stress=", 12) == 0)
+    return parse_number(arg + 12, &o->gc_stress_seed) ? -1 : wrong_size("--gc-stress", arg + 12, "1");
   if ((value = option_value("--fuel", argc, argv, i)))
     return parse_number(value, &o->fuel) ? -1 : wrong_size("--fuel", value, "1000000");
   if ((value = option_value("--image", argc, argv, i))) return file_option(&o->image, "--image", value);

@@ -248,6 +248,7 @@ ox_Config run_config(const Options *o) {
   config.fuel = o->fuel;
   config.memory_goal = o->memory_goal;
   config.gc_stress = o->gc_stress;
+  config.gc_stress_seed = o->gc_stress_seed;
   config.gc_mode = o->gc_mode;
   config.snapshot_stress = o->snapshot_stress;
   config.colour = wants_colour(STDERR_FILENO);

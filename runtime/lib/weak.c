@@ -34,12 +34,12 @@ static const LibClass map_class = {
 /* ---- what can be referred to ------------------------------------------------------------------ */
 
 /* Numbers, strings and ranges are equal by what they are, and so have no life that could end. */
-static bool has_identity(Value v) {
+bool weak_is_possible(Value v) {
   return v_is_ref(v) && !num_is(v) && !v_is_string(v) && !v_is(v, KIND_RANGE);
 }
 
 static bool check_identity(ox_VM *vm, Value v, const char *what) {
-  if (has_identity(v)) return true;
+  if (weak_is_possible(v)) return true;
   vm_throw(vm, ERR_TYPE, "%s must be an object with an identity (a list, an instance, a function ...), "
            "not %s", what, vm_type_name(vm, v));
   return false;
@@ -365,8 +365,8 @@ static const NativeDef map_defs[] = {
     NATIVE("len", weak_len, "len(self) -> int", "How many entries it has."),
     NATIVE("get", weak_get, "get(self, key, default = nil)",
            "The value under key, the default where there is none."),
-    NATIVE("[]", weak_index, "index(self, key)", "The value under key; throws where there is none."),
-    NATIVE("[]=", weak_put, "set_index(self, key, value)", "Sets the value under key."),
+    NATIVE("[]", weak_index, "[](self, key)", "The value under key; throws where there is none."),
+    NATIVE("[]=", weak_put, "[]=(self, key, value)", "Sets the value under key."),
     NATIVE("has", weak_has, "has(self, key) -> bool", "Whether there is such a key."),
     NATIVE("in", weak_has, "in(self, key) -> bool", "The same: `key in m`."),
     NATIVE("remove", weak_remove, "remove(self, key, default = throw)",

@@ -4,6 +4,7 @@
 
 #include "../vm.h"
 
+bool weak_is_possible(Value v); /* has it an identity? */
 /* A weak.Ref to an object that has an identity. Rooted; V_ERROR: pending. */
 Value weak_ref_new(ox_VM *vm, Value v);
 /* What a weak.Ref refers to, nil when that is gone. V_ERROR: it is no weak.Ref, pending. Not rooted. */

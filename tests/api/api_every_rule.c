@@ -53,6 +53,8 @@
   RULE(ox_scope_close_keeping, "not open", ox_scope_close_keeping(vm, 1000, ox_nil()))             \
   FATAL(ox_pin, "no longer alive", ox_pin(vm, dead(vm)))                                           \
   RULE(ox_unpin, "not pinned", ox_unpin(vm, ox_map(vm)))                                           \
+  FATAL(ox_weak, "no longer alive", ox_weak(vm, dead(vm)))                                         \
+  FATAL(ox_weak_get, "no longer alive", ox_weak_get(vm, dead(vm)))                                 \
   NONE(ox_none, "takes nothing")                                                                   \
   NONE(ox_nil, "takes nothing")                                                                    \
   NONE(ox_bool, "every bool is a value")                                                           \

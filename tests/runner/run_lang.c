@@ -223,12 +223,18 @@ static void add_input(Case *test, const char *line) {
   test->input.data[test->input.length++] = '\n';
 }
 
+// --x=1 is --x, too.
+static bool is_arg(const char *given, const char *name) {
+  size_t n = strlen(name);
+  return strncmp(given, name, n) == 0 && (!given[n] || given[n] == '=');
+}
+
 static bool has_arg(const Runner *r, const char *words) {
   Strings list = {0};
   strings_add_words(&list, words);
   for (size_t i = 0; i < list.count; i++)
     for (size_t k = 0; k < r->args.count; k++)
-      if (strcmp(list.items[i], r->args.items[k]) == 0) return true;
+      if (is_arg(r->args.items[k], list.items[i])) return true;
   return false;
 }
 
