@@ -333,3 +333,27 @@ Test(output, lines_are_handed_on) {
     done(vm);
   }
 }
+
+// ---- weak references
+
+Test(values, weak_references) {
+  ox_VM *vm = ox_new(NULL);
+  ox_Scope scope = ox_scope_open(vm);
+  ox_Value list = value_of(vm, "[1, 2]"), weak = ox_weak(vm, list);
+  cr_assert(ox_pin(vm, weak));
+  cr_assert(ox_equal(vm, ox_weak_get(vm, weak), list) == 1);
+  ox_collect(vm);
+  cr_assert(ox_equal(vm, ox_weak_get(vm, weak), list) == 1);
+  ox_scope_close(vm, scope);
+  ox_collect(vm);
+  cr_assert_eq(ox_type(ox_weak_get(vm, weak)), OX_TYPE_NIL);
+  assert_shows(vm, weak, "<weak.Ref: gone>");
+  cr_assert(ox_is_none(ox_weak(vm, ox_int(vm, 5))));
+  cr_assert_eq(ox_error(vm)->status, OX_MISUSE);
+  cr_assert(ox_is_none(ox_weak(vm, ox_text(vm, "text"))));
+  cr_assert(ox_is_none(ox_weak(vm, ox_none())));
+  cr_assert(ox_is_none(ox_weak_get(vm, value_of(vm, "[]"))));
+  cr_assert(ox_is_none(ox_weak_get(vm, ox_none())));
+  ox_unpin(vm, weak);
+  done(vm);
+}
