@@ -64,8 +64,25 @@ static const char *const habits[][2] = {
     {"ipairs", "write `for index, value in enumerate(list)`"},
 };
 
-const char *habit_of_word(const char *word) {
-  for (size_t i = 0; i < sizeof habits / sizeof *habits; i++)
-    if (strcmp(word, habits[i][0]) == 0) return habits[i][1];
+/* Called like functions; some are modules, which are used otherwise. */
+static const char *const call_habits[][2] = {
+    {"list", "write [...xs] to make a list of what can be iterated"},
+    {"set", "import set, and call set.new(xs)"},
+    {"string", "str(x) makes a string of any value"},
+    {"dir", "`?name` tells what is known of a name; Tab behind `x.` lists its members"},
+};
+
+static const char *find(const char *const (*rows)[2], size_t count, const char *word) {
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(word, rows[i][0]) == 0) return rows[i][1];
   return NULL;
+}
+
+const char *habit_of_word(const char *word) {
+  return find(habits, sizeof habits / sizeof *habits, word);
+}
+
+const char *habit_of_call(const char *word) {
+  const char *habit = find(call_habits, sizeof call_habits / sizeof *call_habits, word);
+  return habit ? habit : habit_of_word(word);
 }

@@ -5,4 +5,7 @@
 /* A hint for somebody who wrote `word` as a name or at the head of a statement; NULL: none. */
 const char *habit_of_word(const char *word);
 
+/* The same for one who calls it. */
+const char *habit_of_call(const char *word);
+
 #endif

@@ -189,7 +189,7 @@ static bool at_prefixed_string(const Parser *p) {
 /* What people coming from other languages write after an expression, and what to write instead.
  * `what` would have been right. */
 static const char *habit_hint(const Parser *p, const char *what) {
-  bool in_brackets = strstr(what, "`]`") != NULL;
+  bool in_brackets = strstr(what, "`]`") != NULL, in_call = strcmp(what, "`,` or `)`") == 0;
   if (at_prefixed_string(p)) return "strings have no letter before them: any can hold ${values}";
   if (p->pos > 0 && p->tokens[p->pos - 1].kind == TOKEN_NAME && !parser_at_line_start(p)) {
     const char *habit = habit_of_word(p->tokens[p->pos - 1].name->chars);
@@ -198,7 +198,7 @@ static const char *habit_hint(const Parser *p, const char *what) {
   switch (parser_kind(p)) {
     case TOKEN_IF:
       return parser_at_line_start(p) ? NULL : "a choice is written `if a { b } else { c }`";
-    case TOKEN_FOR: return in_brackets ? "write xs.map(fn(x) => ...), or filter" : NULL;
+    case TOKEN_FOR: return in_brackets || in_call ? "write xs.map(fn(x) => ...), or filter" : NULL;
     case TOKEN_COLON: return in_brackets ? "a slice is written xs[from..to]" : NULL;
     case TOKEN_NAME: return habit_of_word(parser_token(p)->name->chars);
     case TOKEN_EQUAL: return "`==` compares; an assignment is a statement of its own";
@@ -240,6 +240,8 @@ const Token *parser_expect_name(Parser *p, const char *what) {
     parser_hint(p, diag, "`%s` is a word of the language and cannot be a name",
                 token_kind_text(parser_kind(p)));
   if (parser_at(p, TOKEN_SELF)) diag->hint = "methods have `self` without declaring it";
+  if (parser_at(p, TOKEN_STAR)) diag->hint = "what is left goes into a parameter `...rest`";
+  if (parser_at(p, TOKEN_LPAREN)) diag->hint = "several names stand in brackets: [a, b]";
   return NULL;
 }
 
@@ -306,7 +308,8 @@ bool parser_find_block(Parser *p) {
   if (!p->panicking && parser_at(p, TOKEN_LBRACE)) return true;
   if (!p->panicking) {
     Diag *diag = parser_expected(p, "`{`");
-    if (parser_at_word(p, "then") || parser_at_word(p, "do") || parser_at(p, TOKEN_COLON))
+    if (parser_at_word(p, "then") || parser_at_word(p, "do") || parser_at(p, TOKEN_COLON) ||
+        (!diag->hint && parser_starts_expr(parser_kind(p))))
       parser_hint(p, diag, "a block stands in braces: { ... }");
   }
   if (p->stopped) return false;

@@ -287,6 +287,9 @@ static void parse_superclass(Parser *p, ClassDecl *class_) {
                 "write `class Name : Super { }`");
     parser_advance(p);
     class_->superclass = parser_parse_type(p);
+  } else if (parser_at(p, TOKEN_LPAREN)) {
+    parser_hint(p, parser_expected(p, "`{`"), "write `class %s : Super { }`",
+                class_->name ? class_->name->chars : "Name");
   } else if (parser_accept(p, TOKEN_COLON)) {
     class_->superclass = parser_parse_type(p);
   }

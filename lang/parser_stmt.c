@@ -55,7 +55,8 @@ static const char *bare_call_hint(const Expr *callee) {
 static void end_statement(Parser *p, const Stmt *stmt) {
   if (parser_accept(p, TOKEN_SEMICOLON) || parser_at_statement_end(p) || at_block_end(p)) return;
   Diag *diag = parser_expected(p, "a new line or `;`");
-  if (looks_like_bare_call(p, stmt)) diag->hint = bare_call_hint(stmt->expr);
+  bool is_prefixed = diag->hint && !parser_at(p, TOKEN_NAME); /* f"text" */
+  if (looks_like_bare_call(p, stmt) && !is_prefixed) diag->hint = bare_call_hint(stmt->expr);
   if (stmt->kind == STMT_LET && parser_at(p, TOKEN_COMMA))
     parser_hint(p, diag, "several variables are declared as `let [a, b] = [1, 2]`");
   else if (stmt->kind == STMT_LET && parser_at(p, TOKEN_COLON))

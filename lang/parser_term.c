@@ -154,7 +154,8 @@ Expr *parser_parse_type(Parser *p) {
   TokenKind kind = parser_kind(p);
   if (p->panicking) return parser_error_expr(p);
   if (kind != TOKEN_NAME && kind != TOKEN_NIL && kind != TOKEN_CLASS && kind != TOKEN_FN) {
-    parser_expected(p, "the name of a type or class");
+    Diag *diag = parser_expected(p, "the name of a type or class");
+    if (parser_starts_expr(parser_kind(p))) diag->hint = "values are compared by `==`";
     return parser_error_expr(p);
   }
   uint32_t outer = parser_begin_height(p);
@@ -337,6 +338,8 @@ static const char *operand_hint(const Parser *p) {
                                                      : "a number takes no sign `+`";
     case TOKEN_GREATER:
       return touches && previous->kind == TOKEN_LESS ? "\"not equal\" is written `!=`" : NULL;
+    case TOKEN_STAR: return "arguments are spread by `...xs`";
+    case TOKEN_COLON: return "a slice is written xs[from..to], and has no step";
     case TOKEN_DOT: return "a number starts with a digit: 0.5";
     case TOKEN_DOT_DOT:
     case TOKEN_DOT_DOT_EQUAL: return "a range needs both ends, except in an index";

@@ -119,12 +119,15 @@ static bool hint_module(Resolver *r, const Name *name, UseKind use, Diag *diag) 
 static void report_unknown(Resolver *r, Name *name, Span span, UseKind use) {
   Diags *diags = r->comp->diags;
   Diag *diag = diag_error(diags, r->comp->source, span, "'%s' is not defined", name->chars);
-  const char *hint = habit_of_word(name->chars);
+  const char *hint = use == USE_CALL ? habit_of_call(name->chars) : habit_of_word(name->chars);
   Suggestion s = suggest(r, name);
   if (hint) {
     diag_hint(diags, diag, "%s", hint);
   } else if (hint_module(r, name, use, diag)) {
     return;
+  } else if (s.best && use == USE_ASSIGN) {
+    diag_hint(diags, diag, "did you mean '%.*s'? Otherwise declare it first: let %s = ...",
+              (int)s.best_len, s.best, name->chars);
   } else if (s.best) {
     diag_hint(diags, diag, "did you mean '%.*s'?", (int)s.best_len, s.best);
   } else if (use == USE_ASSIGN) {

@@ -67,6 +67,8 @@ int native_find_module(const char *name, size_t len);
 /* The one module that has a function of that name; NULL where none or several have, or a type has
  * such a method. */
 const char *native_module_with(const char *name, size_t len);
+/* A built-in type that has such a method; NULL: none has. */
+const char *native_type_with(const char *name);
 /* The table of helpers that only lib/prelude.oxb may import: they trust their arguments. */
 int native_find_helpers(void);
 bool natives_init(ox_VM *vm);             /* core Store; classes of builtin types are made lazily */

@@ -44,6 +44,16 @@ static Value no_key(ox_VM *vm, Value map, Value key) {
   return V_ERROR;
 }
 
+/* Nothing was near: perhaps another type has it, or the program's class did not declare it. */
+static void add_whereabouts(ox_VM *vm, Value v, Value name, const char *what, Buf *b) {
+  const char *owner = native_type_with(name_chars(vm, name));
+  bool is_instance = v_is(v, KIND_INSTANCE);
+  if (is_instance && *what == 'f' && !(as_class(vm, vm_class_of(vm, v))->flags & CLASS_BUILTIN))
+    buf_printf(b, " (fields are declared in the class: `%s = nil`)", name_chars(vm, name));
+  else if (owner && !is_instance && v != V_NIL && *what == 'm')
+    buf_printf(b, " (%s has one)", owner);
+}
+
 /* `what` is "field" or "method". */
 static Value no_member(ox_VM *vm, Value v, Value name, const char *what) {
   Buf b;
@@ -59,6 +69,7 @@ static Value no_member(ox_VM *vm, Value v, Value name, const char *what) {
     Value cls = vm_class_of(vm, v);
     if (cls != V_ERROR) suggest_keys(vm, &near, as_class(vm, cls)->fields);
     if (cls != V_ERROR) suggest_keys(vm, &near, as_class(vm, cls)->methods);
+    if (near.best_len == 0) add_whereabouts(vm, v, name, what, &b);
   }
   throw_with(vm, ERR_NAME, &b, &near);
   return V_ERROR;

@@ -27,6 +27,10 @@ static bool is_alias(const char *wanted, const char *name) {
       {"includes", "contains"}, {"has", "contains"},       {"has_key", "contains"},
       {"shift", "remove"},      {"delete", "remove"},      {"discard", "remove"},
       {"update", "merge"},      {"forEach", "each"},       {"concat", "extend"},
+      {"randint", "int"},       {"randrange", "int"},      {"uniform", "float"},
+      {"loads", "parse"},       {"dumps", "stringify"},    {"time", "now"},
+      {"perf_counter", "monotonic"}, {"strftime", "format"}, {"strptime", "parse"},
+      {"getenv", "env"},        {"environ", "env"},
       {"sys", "os"},            {"re", "regex"},           {"subprocess", "process"},
       {"datetime", "time"},     {"pathlib", "path"},       {"shutil", "fs"},
   };

@@ -154,8 +154,10 @@ static void command_time(Repl *r, const char *code) {
   evaluate_whole(r, code, strlen(code), "<time>");
   double seconds = seconds_now() - start;
   ox_stats(r->vm, &after);
+  uint64_t allocated = after.allocated_bytes > before.allocated_bytes /* an estimate: may shrink */
+                           ? after.allocated_bytes - before.allocated_bytes : 0;
   printf("%.6f s, %llu bytes allocated, %llu collections\n", seconds,
-         (unsigned long long)(after.allocated_bytes - before.allocated_bytes),
+         (unsigned long long)allocated,
          (unsigned long long)(after.collections - before.collections));
 }
 

@@ -33,8 +33,8 @@ Value native_from_def(ox_VM *vm, const NativeDef *def, uint32_t number) {
   Signature sig;
   signature_parse(def->signature, &sig);
   if (sig.malformed)
-    return vm_throw(vm, ERR_VALUE, "the signature \"%s\" of a function of the host cannot be read; it "
-                    "looks like \"move(x: int, y = 0, ...rest)\"", def->signature);
+    return vm_throw(vm, ERR_VALUE, "the signature \"%s\" of a function of the host cannot be read; "
+                    "it looks like \"move(x: int, y = 0, ...rest)\"", def->signature);
   Native *n = vm_alloc(vm, sizeof(Native) / 8, KIND_NATIVE, LAYOUT_VALUES, 0, number);
   if (!n) return V_ERROR;
   n->min = (uint16_t)sig.required;
@@ -78,6 +78,14 @@ const char *native_module_with(const char *name, size_t len) {
     found = m->name;
   }
   return found;
+}
+
+const char *native_type_with(const char *name) {
+  for (int t = 0; t < native_table_count; t++) {
+    const ModuleDef *m = native_tables[t];
+    if (m->type >= 0 && has_member(m, name, strlen(name))) return m->name;
+  }
+  return NULL;
 }
 
 static int table_number(const ModuleDef *def) {
