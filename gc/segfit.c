@@ -21,6 +21,8 @@
  */
 #include "segfit.h"
 
+#include <stdlib.h>
+
 #include "bits.h"
 #include "page.h"
 #include "snapshot.h"
@@ -358,4 +360,65 @@ uint64_t segfit_count_linked(Gc *gc) {
     }
   }
   return n;
+}
+
+/* ---- proof ----------------------------------------------------------------------------------- */
+
+/* Notes where the free blocks of a span begin, after its tags have been checked. */
+static const char *note_free(Gc *gc, uint32_t span, uint64_t *starts, uint64_t *where,
+                             uint64_t *free_blocks) {
+  const char *wrong = segfit_check_span(gc, span, where, free_blocks);
+  if (wrong) return wrong;
+  Granule g = blocks_start(gc, span), end = blocks_end(gc, span);
+  for (uint32_t size; g < end; g += size) {
+    size = size_of(gc, g);
+    if (!(get(gc, g) & 1) && size >= MIN_GRANULES) bits_set(starts, g);
+  }
+  return NULL;
+}
+
+/* Each element is a free block that no list had before. */
+static const char *check_list(Gc *gc, unsigned row, unsigned column, uint64_t *starts,
+                              uint64_t *where, uint64_t *listed) {
+  uint64_t end = gc->heap->cage_pages * PAGE_GRANULES;
+  Granule g = gc->heap->fit.head[row][column];
+  for (Granule before = 0; g; before = g, g = get(gc, g + 1)) {
+    *where = (uint64_t)g * GRANULE_WORDS;
+    if (g >= end || !bits_test(starts, g)) return "a free list leads to no free block";
+    bits_clear(starts, g);
+    Place at = place_of(size_of(gc, g));
+    if (at.row != row || at.column != column || get(gc, g + 2) != before)
+      return "a free block in a wrong list";
+    ++*listed;
+  }
+  return NULL;
+}
+
+static const char *check_lists(Gc *gc, uint64_t *starts, uint64_t *where, uint64_t free_blocks) {
+  const Fit *fit = &gc->heap->fit;
+  uint64_t listed = 0;
+  if (fit->rows >> FIT_ROWS) return "a row of free lists that there is not";
+  for (unsigned row = 0; row < FIT_ROWS; row++) {
+    if (!(fit->rows >> row & 1) != !fit->columns[row] || fit->columns[row] >> FIT_COLUMNS)
+      return "damaged bits of free lists";
+    for (unsigned column = 0; column < FIT_COLUMNS; column++) {
+      if (!(fit->columns[row] >> column & 1) != !fit->head[row][column])
+        return "damaged bits of free lists";
+      const char *wrong = check_list(gc, row, column, starts, where, &listed);
+      if (wrong) return wrong;
+    }
+  }
+  return listed == free_blocks ? NULL : "a free block is in no list";
+}
+
+const char *segfit_check_all(Gc *gc, uint64_t *where) {
+  uint64_t free_blocks = 0, *starts = calloc(gc->heap->cage_pages * PAGE_GRANULES / 64 + 1, 8);
+  const char *wrong = starts ? NULL : "there is no memory to check it";
+  uint32_t page = (uint32_t)gc->heap->first_page, span;
+  while (!wrong && (span = page_next_span(gc, &page)) != 0)
+    if (gc->table[span].kind == SPAN_MID)
+      wrong = note_free(gc, span, starts, where, &free_blocks);
+  if (!wrong) wrong = check_lists(gc, starts, where, free_blocks);
+  free(starts);
+  return wrong;
 }

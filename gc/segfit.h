@@ -17,6 +17,9 @@ void segfit_sweep(Gc *gc, uint32_t span);
 
 /* Proves a span and its free lists consistent: NULL, or what is wrong and the word concerned. */
 const char *segfit_check_span(Gc *gc, uint32_t span, uint64_t *where, uint64_t *linked);
+/* The same for all spans, whose descriptors are known to be right, and all free lists, where nothing
+ * else is known to be. */
+const char *segfit_check_all(Gc *gc, uint64_t *where);
 /* The number of blocks in all free lists, or UINT64_MAX where they are damaged. */
 uint64_t segfit_count_linked(Gc *gc);
 

@@ -101,19 +101,31 @@ const char *vm_type_name(ox_VM *vm, Value v) {
 
 static void touch(ox_VM *vm, const void *place) { gc_touch(vm->cage, gc_word(vm->cage, place)); }
 
-static void mark_fast(ox_VM *vm, Value native, Kind kind, const char *name) {
+/* FAST_* of a method of builtin values. */
+static uint16_t fast_method(Kind kind, const char *name) {
   static const struct { Kind kind; const char *name; uint16_t which; } fast[] = {
     {KIND_LIST, "push", FAST_LIST_PUSH},
     {KIND_MAP, "get", FAST_MAP_GET},
     {KIND_MAP, "has", FAST_MAP_HAS},
     {KIND_FIBER, "next", FAST_FIBER_NEXT},
   };
-  for (size_t i = 0; i < sizeof fast / sizeof *fast; i++) {
-    if (fast[i].kind != kind || strcmp(fast[i].name, name)) continue;
-    Native *n = (Native *)vm_deref(vm, native);
-    touch(vm, &n->reserved);
-    n->reserved = fast[i].which;
-  }
+  for (size_t i = 0; i < sizeof fast / sizeof *fast; i++)
+    if (fast[i].kind == kind && strcmp(fast[i].name, name) == 0) return fast[i].which;
+  return FAST_NONE;
+}
+
+uint16_t class_fast_method(uint32_t number) {
+  const ModuleDef *m = native_tables[number >> NATIVE_INDEX_BITS];
+  const NativeDef *def = &m->defs[number & ((1 << NATIVE_INDEX_BITS) - 1)];
+  return m->type < 0 ? FAST_NONE : fast_method((Kind)m->type, def->name);
+}
+
+static void mark_fast(ox_VM *vm, Value native, Kind kind, const char *name) {
+  uint16_t which = fast_method(kind, name);
+  if (!which) return;
+  Native *n = (Native *)vm_deref(vm, native);
+  touch(vm, &n->reserved);
+  n->reserved = which;
 }
 
 static bool add_natives(ox_VM *vm, Value methods, int table) {

@@ -1,6 +1,632 @@
-/* image_check.c */
+/* image_check.c - proof that the objects in a heap that nobody vouches for are such as the interpreter
+ * takes for granted. gc/image_check.c has shown before that each reference leads to the start of a
+ * block and each header fits its block. Then, one pass each:
+ *
+ *   shapes    each block is of a kind, has the one layout of that kind, and is long enough for it;
+ *             references name the kind that they lead to
+ *   objects   each field is of the kinds that code reads it as, counts are within their storage
+ *   the rest  code, closures against their code, fibers' frames, the VM's own words, the intern table
+ *
+ * A later pass may read whatever the ones before have shown to be there. Objects with a hidden state
+ * in bytes that cannot be proven here (buddy managers) are refused. */
 #include "image.h"
 
+#include "../lang/opcode.h"
+#include "../lang/utf8.h"
+#include "class.h"
+#include "image_code.h"
+#include "lib/lib.h"
+#include "list.h"
+#include "map.h"
+#include "native.h"
+#include "number.h"
+#include "signature.h"
+#include "str.h"
+
+#define TRY(check)                \
+  do {                            \
+    const char *wrong_ = (check); \
+    if (wrong_) return wrong_;    \
+  } while (0)
+#define REQUIRE(condition, what) \
+  do {                           \
+    if (!(condition)) return what; \
+  } while (0)
+
+typedef const char *Rule(ox_VM *vm, const Header *h, uint64_t words);
+
+typedef struct Pass {
+  ox_VM *vm;
+  Rule *rule;
+  const char *wrong;
+  uint64_t where;
+} Pass;
+
+static void apply(void *ctx, void *block, uint64_t words) {
+  Pass *p = ctx;
+  if (p->wrong) return;
+  p->wrong = p->rule(p->vm, block, words);
+  p->where = gc_word(p->vm->cage, block);
+}
+
+/* ---- shapes ----------------------------------------------------------------------------------- */
+
+/* n: how many values, -1: any number; bytes: at least so long. maybe: flags that may be set. */
+static const struct { int16_t n; uint8_t layout, maybe; uint16_t bytes; } shapes[KIND_COUNT] = {
+    [KIND_CLOSURE] = {-1, LAYOUT_VALUES | LAYOUT_AUX_REF | LAYOUT_PAIRS(1), 0, sizeof(Closure)},
+    [KIND_NATIVE] = {0, LAYOUT_VALUES, LAYOUT_FINAL, sizeof(Native)},
+    [KIND_BOUND] = {2, LAYOUT_VALUES, 0, sizeof(Bound)},
+    [KIND_CLASS] = {7, LAYOUT_VALUES, 0, sizeof(Class)},
+    [KIND_INSTANCE] = {-1, LAYOUT_VALUES | LAYOUT_AUX_REF, LAYOUT_WEAK, sizeof(Instance)},
+    [KIND_STRING] = {-1, LAYOUT_RAW, 0, sizeof(String)},
+    [KIND_ROPE] = {0, LAYOUT_VALUES | LAYOUT_PAIRS(1), 0, sizeof(Rope)},
+    [KIND_LIST] = {0, LAYOUT_VALUES | LAYOUT_AUX_REF, 0, sizeof(List)},
+    [KIND_MAP] = {0, LAYOUT_VALUES | LAYOUT_AUX_REF | LAYOUT_PAIRS(1), 0, sizeof(Map)},
+    [KIND_SET] = {0, LAYOUT_VALUES | LAYOUT_AUX_REF | LAYOUT_PAIRS(1), 0, sizeof(Map)},
+    [KIND_RANGE] = {2, LAYOUT_VALUES, 0, sizeof(Range)},
+    [KIND_WIDE_INT] = {0, LAYOUT_RAW, 0, sizeof(WideInt)},
+    [KIND_FIBER] = {6, LAYOUT_VALUES, 0, sizeof(Fiber)},
+    [KIND_ERROR] = {4, LAYOUT_VALUES, 0, sizeof(Error)},
+    [KIND_MODULE] = {7, LAYOUT_VALUES, 0, sizeof(Module)},
+    [KIND_FOREIGN] = {2, LAYOUT_VALUES | LAYOUT_FINAL, 0, sizeof(Foreign)},
+    [KIND_FRAME] = {-1, LAYOUT_VALUES | LAYOUT_AUX_REF, 0, sizeof(Frame)},
+    [KIND_PROTO] = {-1, LAYOUT_VALUES, 0, sizeof(Proto)},
+    [KIND_STORE] = {0, LAYOUT_WIDE, LAYOUT_KEYED, sizeof(Store)},
+    [KIND_BYTES] = {0, LAYOUT_RAW, 0, sizeof(Bytes)},
+    [KIND_STACK] = {0, LAYOUT_STACK, 0, sizeof(Stack)},
+};
+
+static const Header *header_of(ox_VM *vm, uint32_t ref) { return gc_ptr(vm->cage, (Ref){ref}); }
+
+/* A word that may lie where a value does: numbers, nil and its like, references that tell the truth. */
+static const char *check_value(ox_VM *vm, Value v) {
+  if (v_is_float(v) || v_is_int(v) || (v >= V_NIL && v <= V_ABSENT)) return NULL;
+  REQUIRE(v_is_ref(v) && v >> 40 == V_REF_BASE >> 40, "a word that is no value");
+  REQUIRE(v_ref(v).w && header_of(vm, v_ref(v).w)->kind == v_kind(v),
+          "a reference that names another kind than it leads to");
+  return NULL;
+}
+
+static const char *check_values(ox_VM *vm, const Value *v, uint64_t n) {
+  for (uint64_t i = 0; i < n; i++) TRY(check_value(vm, v[i]));
+  return NULL;
+}
+
+static const char *check_shape(ox_VM *vm, const Header *h, uint64_t words) {
+  REQUIRE(h->kind < KIND_COUNT, "an object of no kind");
+  uint8_t layout = h->layout & (uint8_t)~shapes[h->kind].maybe;
+  REQUIRE(layout == shapes[h->kind].layout, "an object with another kind's layout");
+  REQUIRE(shapes[h->kind].n < 0 || h->n == shapes[h->kind].n, "an object with a wrong count of values");
+  REQUIRE(words * 8 >= shapes[h->kind].bytes, "an object in too small a block");
+  const uint64_t *w = (const uint64_t *)h;
+  switch (layout & LAYOUT_MASK) {
+    case LAYOUT_VALUES: {
+      unsigned pairs = (layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
+      return check_values(vm, w + 1 + pairs, h->n);
+    }
+    case LAYOUT_WIDE: return check_values(vm, w + 1, h->aux);
+    case LAYOUT_STACK: return check_values(vm, w + 2, h->aux); /* what is unused is nil */
+    default: return NULL;
+  }
+}
+
+/* ---- objects ---------------------------------------------------------------------------------- */
+
+static bool ref_is(ox_VM *vm, uint32_t ref, Kind kind) { return ref && header_of(vm, ref)->kind == kind; }
+static bool ref_is_or_0(ox_VM *vm, uint32_t ref, Kind kind) { return !ref || ref_is(vm, ref, kind); }
+static bool is_or_nil(Value v, Kind kind) { return v == V_NIL || v_is(v, kind); }
+static bool is_function(Value v) {
+  return v_is(v, KIND_CLOSURE) || v_is(v, KIND_NATIVE) || v_is(v, KIND_BOUND) || v_is(v, KIND_CLASS);
+}
+static bool is_plain_store(ox_VM *vm, uint32_t ref) {
+  return ref_is(vm, ref, KIND_STORE) && header_of(vm, ref)->layout == LAYOUT_WIDE;
+}
+
+static const char *check_string(ox_VM *vm, const Header *h, uint64_t words) {
+  const String *s = (const String *)h;
+  REQUIRE(h->aux <= STRING_MAX && 16 + (uint64_t)h->aux + 1 <= words * 8, "a string longer than its block");
+  REQUIRE(s->chars[h->aux] == 0, "a string without its end");
+  REQUIRE(h->n <= (STRING_INTERNED | STRING_UTF8), "a string with unknown flags");
+  REQUIRE(h->aux > STRING_INTERN_MAX || (h->n & STRING_INTERNED), "a short string that is not interned");
+  REQUIRE(!(h->n & STRING_INTERNED) || s->hash, "an interned string without its hash");
+  REQUIRE(!s->hash || s->hash == string_hash_of(vm, s->chars, h->aux), "a string with a wrong hash");
+  for (uint32_t i = 0, n; (h->n & STRING_UTF8) && i < h->aux; i += n) {
+    uint32_t code;
+    n = utf8_decode(s->chars + i, h->aux - i, &code);
+    REQUIRE(n, "a string that is not the UTF-8 it is said to be");
+  }
+  return NULL;
+}
+
+/* Halves are shorter than the whole, so that no rope is part of itself. */
+static const char *check_rope(ox_VM *vm, const Header *h, uint64_t words) {
+  const Rope *r = (const Rope *)h;
+  (void)words;
+  REQUIRE(ref_is(vm, r->left.w, KIND_STRING) || ref_is(vm, r->left.w, KIND_ROPE), "a rope of no strings");
+  uint64_t left = header_of(vm, r->left.w)->aux;
+  if (!r->right.w) {
+    REQUIRE(ref_is(vm, r->left.w, KIND_STRING) && left == h->aux, "a rope of another length");
+    return NULL;
+  }
+  REQUIRE(ref_is(vm, r->right.w, KIND_STRING) || ref_is(vm, r->right.w, KIND_ROPE), "a rope of no strings");
+  uint64_t right = header_of(vm, r->right.w)->aux;
+  REQUIRE(left && right && left + right == h->aux, "a rope of another length");
+  return NULL;
+}
+
+static const char *check_list(ox_VM *vm, const Header *h, uint64_t words) {
+  const List *l = (const List *)h;
+  (void)words;
+  REQUIRE(!h->aux || is_plain_store(vm, h->aux), "a list without its store");
+  REQUIRE(l->len <= (h->aux ? header_of(vm, h->aux)->aux : 0), "a list longer than its store");
+  return NULL;
+}
+
+static const char *check_index(ox_VM *vm, const Map *m) {
+  REQUIRE(ref_is(vm, m->index.w, KIND_BYTES), "a map whose index is none");
+  const Bytes *b = (const Bytes *)header_of(vm, m->index.w);
+  uint64_t slots = (uint64_t)m->mask + 1, used = 0;
+  REQUIRE(slots >= 2 && (slots & m->mask) == 0 && 4 * (slots + slots / 2) <= b->h.aux &&
+              m->used <= slots / 2, "a map whose index has another size");
+  const uint32_t *slot = (const uint32_t *)b->data;
+  for (uint64_t i = 0; i < slots; i++) {
+    used += slot[i] != 0;
+    REQUIRE(!slot[i] || ((slot[i] & m->mask) && (slot[i] & m->mask) <= m->used),
+            "a map's index leads to no entry");
+  }
+  REQUIRE(used <= slots / 2, "a map's index is too full");
+  return NULL;
+}
+
+static const char *check_map(ox_VM *vm, const Header *h, uint64_t words) {
+  const Map *m = (const Map *)h;
+  (void)words;
+  REQUIRE(!h->aux || is_plain_store(vm, h->aux), "a map without its store");
+  REQUIRE(!m->reserved.w && m->used <= (h->aux ? header_of(vm, h->aux)->aux / 2 : 0),
+          "a map longer than its store");
+  const Value *items = h->aux ? ((const Store *)header_of(vm, h->aux))->items : NULL;
+  uint32_t live = 0;
+  for (uint32_t i = 0; i < m->used; i++) {
+    REQUIRE(!v_is(items[2 * i], KIND_ROPE), "a map with a key that is not flat");
+    live += items[2 * i] != V_ABSENT;
+  }
+  REQUIRE(live == m->live, "a map with a wrong count");
+  if (m->index.w) return check_index(vm, m);
+  REQUIRE(m->used <= MAP_LINEAR && m->mask <= 1, "a map without an index");
+  return NULL;
+}
+
+static const char *check_native(ox_VM *vm, const Header *h, uint64_t words) {
+  const Native *n = (const Native *)h;
+  Signature sig;
+  (void)words;
+  if (h->aux >= NATIVE_HOST) { /* the notes are compared when the host gives its functions */
+    REQUIRE(h->layout & LAYOUT_FINAL, "a function of the host without a finalizer");
+    return n->reserved ? "a function of the host that claims to be another" : NULL;
+  }
+  uint32_t table = h->aux >> NATIVE_INDEX_BITS, index = h->aux & ((1 << NATIVE_INDEX_BITS) - 1);
+  REQUIRE(table < (uint32_t)native_table_count && index < (uint32_t)native_tables[table]->ndefs,
+          "a native function that there is not");
+  const NativeDef *def = native_def(vm, h->aux);
+  REQUIRE(def->kind != DEF_NUMBER && h->layout == LAYOUT_VALUES, "a number as a function");
+  signature_parse(def->signature, &sig);
+  REQUIRE(n->min == sig.required && n->max == (sig.rest ? UINT16_MAX : sig.count) &&
+              n->flags == sig.named, "a native function with other parameters");
+  REQUIRE(!n->reserved || n->reserved == class_fast_method(h->aux),
+          "a native function that claims to be another");
+  return NULL;
+}
+
+static const char *check_class(ox_VM *vm, const Header *h, uint64_t words) {
+  const Class *c = (const Class *)h;
+  (void)words;
+  REQUIRE(v_is_string(c->name) && is_or_nil(c->super, KIND_CLASS) && v_is(c->methods, KIND_MAP) &&
+              v_is(c->fields, KIND_MAP) && is_or_nil(c->defaults, KIND_LIST) &&
+              is_or_nil(c->init_fields, KIND_LIST) && (c->init == V_NIL || is_function(c->init)),
+          "a class with a field of the wrong kind");
+  REQUIRE(c->nfields <= UINT16_MAX && c->flags < 16, "a class with impossible numbers");
+  const Map *fields = vm_deref(vm, c->fields);
+  const Value *items = fields->h.aux ? ((const Store *)header_of(vm, fields->h.aux))->items : NULL;
+  for (uint32_t i = 0; i < fields->used && 2 * i < (fields->h.aux ? header_of(vm, fields->h.aux)->aux : 0); i++)
+    REQUIRE(items[2 * i] == V_ABSENT || v_is(items[2 * i + 1], KIND_LIST) ||
+                v_index(items[2 * i + 1]) < c->nfields, "a class with a field beyond its last");
+  if (v_is(c->defaults, KIND_LIST))
+    REQUIRE(((List *)vm_deref(vm, c->defaults))->len >= c->nfields, "a class with too few defaults");
+  return NULL;
+}
+
+/* What C code expects in the hidden fields of objects of the standard modules. */
+static const struct { uint8_t spare, fields, slot, kind; uint16_t bytes; } hidden[] = {
+    {LIB_REGEX_CLASS, 3, 2, KIND_FOREIGN, 0}, {LIB_RANDOM_CLASS, 1, 0, KIND_BYTES, 32},
+    {LIB_FILE_CLASS, 4, 3, KIND_FOREIGN, 0},
+};
+
+static const char *check_hidden(ox_VM *vm, const Instance *o, Value cls) {
+  const VmState *st = vm->st;
+  for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
+    if (st->spare[hidden[i].spare] != cls) continue;
+    REQUIRE(o->h.n == hidden[i].fields && v_is(o->fields[hidden[i].slot], (Kind)hidden[i].kind) &&
+                header_of(vm, v_ref(o->fields[hidden[i].slot]).w)->aux >= hidden[i].bytes,
+            "an object of a standard module with a wrong inside");
+  }
+  REQUIRE(cls != st->spare[LIB_BUDDY_CLASS] && cls != st->spare[LIB_BLOCK_CLASS] &&
+              cls != st->spare[LIB_WEAK_MAP_CLASS],
+          "an object whose inside cannot be proven (a buddy manager or weak map)");
+  if (cls == st->spare[LIB_STREAM_CLASS])
+    REQUIRE(o->h.n == 2 && v_is_int(o->fields[1]), "a stream with a wrong inside");
+  if (cls == st->spare[LIB_WEAK_REF_CLASS])
+    REQUIRE(o->h.n == 1 && (o->h.layout & LAYOUT_WEAK), "a weak reference with a wrong inside");
+  else
+    REQUIRE(!(o->h.layout & LAYOUT_WEAK), "an object that is weak");
+  return NULL;
+}
+
+static const char *check_instance(ox_VM *vm, const Header *h, uint64_t words) {
+  const Instance *o = (const Instance *)h;
+  (void)words;
+  REQUIRE(ref_is(vm, h->aux, KIND_CLASS), "an object without a class");
+  REQUIRE(h->n >= ((const Class *)header_of(vm, h->aux))->nfields, "an object with too few fields");
+  return check_hidden(vm, o, v_from_ref(KIND_CLASS, (Ref){h->aux}));
+}
+
+static const char *check_closure(ox_VM *vm, const Header *h, uint64_t words) {
+  const Closure *c = (const Closure *)h;
+  (void)words;
+  REQUIRE(ref_is(vm, h->aux, KIND_PROTO) && ref_is_or_0(vm, c->frame.w, KIND_FRAME) && !c->reserved.w,
+          "a closure with a field of the wrong kind");
+  return NULL;
+}
+
+static const char *check_frame(ox_VM *vm, const Header *h, uint64_t words) {
+  (void)words;
+  return ref_is_or_0(vm, h->aux, KIND_FRAME) ? NULL : "a frame whose parent is none";
+}
+
+static const char *check_list_of(ox_VM *vm, Value list, Kind kind) {
+  const List *l = vm_deref(vm, list);
+  const Store *s = l->h.aux ? (const Store *)header_of(vm, l->h.aux) : NULL;
+  for (uint64_t i = 0; s && i < l->len && i < s->h.aux; i++)
+    REQUIRE(v_is(s->items[i], kind), "a list of the wrong kind");
+  return NULL;
+}
+
+static const char *check_proto(ox_VM *vm, const Header *h, uint64_t words) {
+  const Proto *p = (const Proto *)h;
+  REQUIRE(h->n >= 2 + PROTO_VALUES && p->code == (uint32_t)(1 + h->n) << 1 &&
+              1 + (uint64_t)h->n + ((uint64_t)p->ncode + 1) / 2 <= words,
+          "a function larger than its block");
+  REQUIRE(is_or_nil(p->module, KIND_MODULE) && v_is_string(p->name) && v_is(p->info, KIND_BYTES) &&
+              is_or_nil(p->children, KIND_STORE) && v_is(p->params, KIND_LIST) &&
+              (p->doc == V_NIL || v_is_string(p->doc)) && p->flags < 128,
+          "a function with a field of the wrong kind");
+  REQUIRE(header_of(vm, v_ref(p->info).w)->aux >= sizeof(ProtoInfo), "a function without its tables");
+  const Store *children = v_is(p->children, KIND_STORE) ? vm_deref(vm, p->children) : NULL;
+  for (uint32_t i = 0; children && i < children->h.aux; i++)
+    REQUIRE(v_is(children->items[i], KIND_PROTO), "what is inside a function is none");
+  REQUIRE(((List *)vm_deref(vm, p->params))->len == p->nparams + ((p->flags & FN_REST) != 0),
+          "a function with other parameters");
+  return check_list_of(vm, p->params, KIND_STRING);
+}
+
+static const char *check_trace(ox_VM *vm, Value trace) {
+  if (trace == V_NIL || trace == V_FALSE) return NULL;
+  REQUIRE(v_is(trace, KIND_STORE), "a trace that is none");
+  const Store *s = vm_deref(vm, trace);
+  REQUIRE(s->h.aux % 2 == 1 && s->items[0] <= UINT32_MAX, "a trace that is none");
+  for (uint32_t i = 1; i < s->h.aux; i += 2)
+    REQUIRE(v_is(s->items[i], KIND_PROTO) && s->items[i + 1] <= UINT32_MAX, "a trace that is none");
+  return NULL;
+}
+
+static const char *check_error(ox_VM *vm, const Header *h, uint64_t words) {
+  const Error *e = (const Error *)h;
+  (void)words;
+  REQUIRE(v_is_string(e->message) && v_is_string(e->kind), "an error with a field of the wrong kind");
+  return check_trace(vm, e->trace);
+}
+
+static const char *check_module(ox_VM *vm, const Header *h, uint64_t words) {
+  const Module *m = (const Module *)h;
+  (void)words;
+  REQUIRE(v_is_string(m->name) && (m->path == V_NIL || v_is_string(m->path)) &&
+              is_or_nil(m->exports, KIND_MAP) && is_or_nil(m->frame, KIND_FRAME) &&
+              is_or_nil(m->imports, KIND_LIST) && is_or_nil(m->main, KIND_CLOSURE) &&
+              (m->source == V_NIL || v_is_string(m->source)) && m->state <= MODULE_FAILED,
+          "a module with a field of the wrong kind");
+  if (v_is(m->imports, KIND_LIST)) TRY(check_list_of(vm, m->imports, KIND_MODULE));
+  const Map *exports = v_is(m->exports, KIND_MAP) ? vm_deref(vm, m->exports) : NULL;
+  const Header *frame = v_is(m->frame, KIND_FRAME) ? vm_deref(vm, m->frame) : NULL;
+  const Store *s = exports && exports->h.aux ? (const Store *)header_of(vm, exports->h.aux) : NULL;
+  for (uint32_t i = 0; s && i < exports->used && 2 * i + 1 < s->h.aux; i++)
+    REQUIRE(s->items[2 * i] == V_ABSENT ||
+                (v_is_int(s->items[2 * i + 1]) &&
+                 (!frame || v_index(s->items[2 * i + 1]) < frame->n)), "a module that exports what is not there");
+  return NULL;
+}
+
+static const char *check_fiber(ox_VM *vm, const Header *h, uint64_t words) {
+  const Fiber *f = (const Fiber *)h;
+  (void)vm, (void)words;
+  REQUIRE(is_or_nil(f->stack, KIND_STACK) && is_or_nil(f->parent, KIND_FIBER) && f->state <= FIBER_DONE,
+          "a fiber with a field of the wrong kind");
+  bool stands = f->state != FIBER_NEW && f->state != FIBER_DONE;
+  REQUIRE(!stands || v_is(f->stack, KIND_STACK), "a fiber without a stack");
+  return NULL;
+}
+
+static bool is_int(ox_VM *vm, Value v) { return (void)vm, v_is_int(v) || v_is(v, KIND_WIDE_INT); }
+
+static const char *check_object(ox_VM *vm, const Header *h, uint64_t words) {
+  switch ((Kind)h->kind) {
+    case KIND_STRING: return check_string(vm, h, words);
+    case KIND_ROPE: return check_rope(vm, h, words);
+    case KIND_LIST: return check_list(vm, h, words);
+    case KIND_MAP: case KIND_SET: return check_map(vm, h, words);
+    case KIND_NATIVE: return check_native(vm, h, words);
+    case KIND_CLASS: return check_class(vm, h, words);
+    case KIND_INSTANCE: return check_instance(vm, h, words);
+    case KIND_CLOSURE: return check_closure(vm, h, words);
+    case KIND_FRAME: return check_frame(vm, h, words);
+    case KIND_PROTO: return check_proto(vm, h, words);
+    case KIND_ERROR: return check_error(vm, h, words);
+    case KIND_MODULE: return check_module(vm, h, words);
+    case KIND_FIBER: return check_fiber(vm, h, words);
+    case KIND_BYTES: return 8 + (uint64_t)h->aux <= words * 8 ? NULL : "bytes longer than their block";
+    case KIND_BOUND: return is_function(((const Bound *)h)->method) ? NULL : "a bound method that is none";
+    case KIND_WIDE_INT:
+      return v_int_fits(((const WideInt *)h)->i) ? "a wide number that is not" : NULL;
+    case KIND_RANGE: {
+      const Range *r = (const Range *)h;
+      return is_int(vm, r->start) && is_int(vm, r->end) && h->aux <= 1 ? NULL : "a range of no numbers";
+    }
+    case KIND_FOREIGN: {
+      const Foreign *f = (const Foreign *)h;
+      return v_is(f->cls, KIND_CLASS) && is_or_nil(f->slots, KIND_LIST) ? NULL : "a foreign object of no class";
+    }
+    case KIND_STORE:
+      return h->layout & LAYOUT_KEYED ? "an object whose inside cannot be proven (a weak map)" : NULL;
+    default: return NULL;
+  }
+}
+
+/* ---- code, closures, frames of fibers ---------------------------------------------------------- */
+
+static uint32_t imports_of(ox_VM *vm, const Proto *p) {
+  if (!v_is(p->module, KIND_MODULE)) return 0;
+  const Module *m = vm_deref(vm, p->module);
+  return v_is(m->imports, KIND_LIST) ? (uint32_t)((List *)vm_deref(vm, m->imports))->len : 0;
+}
+
+/* Where an instruction that was left begins is not known, only where one behind it does. */
+static const char *check_place(ox_VM *vm, Value closure, uint64_t pc) {
+  REQUIRE(v_is(closure, KIND_CLOSURE), "a frame of no function");
+  Proto *p = proto_of(vm, closure);
+  uint64_t code = proto_code(vm, p);
+  REQUIRE(pc > code && pc - code <= p->ncode, "a saved position outside of its function");
+  REQUIRE(pc - code == p->ncode || code_starts_at(p, (uint32_t)(pc - code)),
+          "a saved position within an instruction");
+  return NULL;
+}
+
+/* From the innermost frame down to the first: each lies within the stack and returns into the code
+ * of the one below. */
+static const char *check_frames(ox_VM *vm, const Stack *s, uint64_t base, uint64_t pc) {
+  for (;;) {
+    REQUIRE(base >= 2 && base <= s->used && base < s->h.aux, "a frame outside of its stack");
+    TRY(check_place(vm, s->slots[base - 2], pc));
+    Proto *p = proto_of(vm, s->slots[base - 2]);
+    REQUIRE(base + p->nregs <= s->h.aux, "a frame longer than its stack");
+    uint64_t link = s->slots[base - 1];
+    REQUIRE(link >> 63 == 0 && link_mode(link) <= RET_C, "a link that is none");
+    if (base == 2) return NULL;
+    REQUIRE(link_delta(link) >= 2 && link_delta(link) <= base - 2, "a link out of its stack");
+    REQUIRE(link_mode(link) == RET_STORE || link_mode(link) == RET_DROP || link_mode(link) == RET_NEXT ||
+                link_mode(link) == RET_ITER || link_mode(link) == RET_BOOL || link_mode(link) == RET_NOT ||
+                link_mode(link) == RET_JUMP || link_mode(link) == RET_LEN || link_mode(link) == RET_FIBER,
+            "a fiber that was left in a call that cannot be proven");
+    base -= link_delta(link);
+    pc = link_pc(link);
+  }
+}
+
+static const char *check_later(ox_VM *vm, const Header *h, uint64_t words) {
+  (void)words;
+  if (h->kind == KIND_PROTO) {
+    Proto *p = (Proto *)h;
+    const List *globals = vm_deref(vm, vm->st->globals);
+    CodeLimits limits = {header_of(vm, v_ref(vm->st->core).w)->aux, (uint32_t)globals->len,
+                         imports_of(vm, p), p == proto_of(vm, vm->st->stub)};
+    return code_check(vm, p, &limits);
+  }
+  if (h->kind == KIND_CLOSURE) {
+    const Closure *c = (const Closure *)h;
+    const Proto *p = (const Proto *)header_of(vm, h->aux);
+    REQUIRE(h->n >= code_captures(p), "a closure with too few captured values");
+    REQUIRE(code_fits_frame(vm, p, c->frame), "a closure whose frame lacks what its code uses");
+  }
+  if (h->kind == KIND_FIBER) {
+    const Fiber *f = (const Fiber *)h;
+    if (f->state == FIBER_SUSPENDED) return check_frames(vm, vm_deref(vm, f->stack), f->base, f->pc);
+    REQUIRE(f->state != FIBER_WAITING, "a fiber that waits for another, where none runs");
+    REQUIRE(f->state != FIBER_RUNNING || gc_word(vm->cage, f) == v_ref(vm->st->fiber).w,
+            "a fiber that runs, but is not the one");
+  }
+  return NULL;
+}
+
+/* ---- the VM's own words ------------------------------------------------------------------------- */
+
+static bool is_text(ox_VM *vm, Value v, const char *text, size_t n) {
+  if (!v_is(v, KIND_STRING)) return false;
+  const String *s = vm_deref(vm, v);
+  return s->h.aux == n && memcmp(s->chars, text, n) == 0;
+}
+
+static const char *check_names(ox_VM *vm) {
+  static const char *const ops[] = {
+#define OPM(e, s) s,
+      OP_METHODS(OPM)
+#undef OPM
+  };
+  static const char *const props[] = {
+#define X(e, s) s,
+      BUILTIN_FIELDS(X)
+#undef X
+  };
+  const VmState *st = vm->st;
+  for (int i = 0; i < OPM_COUNT; i++)
+    REQUIRE(is_text(vm, st->op_names[i], ops[i], strlen(ops[i])), "a wrong name of an operator");
+  for (int i = 0; i < PROP_COUNT; i++)
+    REQUIRE(is_text(vm, st->props[i], props[i], strlen(props[i])), "a wrong name of a field");
+  for (int i = 0; i < 256; i++)
+    REQUIRE(is_text(vm, st->bytes1[i], &(char){(char)i}, 1), "a wrong string of one byte");
+  REQUIRE(is_text(vm, st->empty_string, "", 0), "a wrong empty string");
+  return NULL;
+}
+
+/* Each interned string is in the table once, where a search finds it. */
+static const char *check_intern_table(ox_VM *vm) {
+  const VmState *st = vm->st;
+  uint64_t cap = st->strings_cap, used = 0;
+  REQUIRE(v_is(st->strings, KIND_BYTES) && cap >= 2 && (cap & (cap - 1)) == 0 &&
+              cap <= header_of(vm, v_ref(st->strings).w)->aux / 8, "an intern table of impossible size");
+  const uint64_t *slots = (const uint64_t *)((Bytes *)vm_deref(vm, st->strings))->data;
+  for (uint64_t i = 0; i < cap; i++) {
+    if (!slots[i]) continue;
+    used++;
+    uint32_t ref = (uint32_t)slots[i];
+    REQUIRE(gc_holds(vm->gc, (Ref){ref}) && ref_is(vm, ref, KIND_STRING), "an intern table of no strings");
+    const String *s = (const String *)header_of(vm, ref);
+    REQUIRE((s->h.n & STRING_INTERNED) && s->hash == slots[i] >> 32, "a wrong entry of the intern table");
+  }
+  REQUIRE(used == st->strings_used && used < cap, "an intern table with a wrong count");
+  return NULL;
+}
+
+static const char *check_interned(ox_VM *vm, const Header *h, uint64_t words) {
+  (void)words;
+  if (h->kind != KIND_STRING || !(h->n & STRING_INTERNED)) return NULL;
+  const String *s = (const String *)h;
+  uint32_t ref = gc_ref(vm->cage, s).w;
+  if (h->aux == 0) return ref == v_ref(vm->st->empty_string).w ? NULL : "two empty strings";
+  if (h->aux == 1)
+    return ref == v_ref(vm->st->bytes1[(uint8_t)s->chars[0]]).w ? NULL : "two strings of one byte";
+  return string_is_interned(vm, s) ? NULL : "an interned string that its table has not";
+}
+
+/* The main fiber stands in the stub, where each call of the host begins. */
+static const char *check_machine(ox_VM *vm) {
+  const VmState *st = vm->st;
+  const Fiber *f = vm_deref(vm, st->fiber);
+  REQUIRE(f->state == FIBER_RUNNING && v_is(f->stack, KIND_STACK) && !st->extra, "a VM that stands nowhere");
+  const Stack *s = vm_deref(vm, f->stack);
+  uint64_t first = gc_word(vm->cage, s->slots);
+  REQUIRE(st->base == first + 2 && s->h.aux >= STACK_MARGIN + 2 && s->slots[0] == st->stub &&
+              st->stack_end <= (first + s->h.aux - STACK_MARGIN) * sizeof(Value) &&
+              st->stack_end >= st->base * sizeof(Value), "a VM that stands outside of its stack");
+  Proto *stub = proto_of(vm, st->stub);
+  uint64_t code = proto_code(vm, stub);
+  REQUIRE(st->pc >= code && st->pc <= code + STUB_CODE, "a VM that stands outside of the stub");
+  REQUIRE(stub->ncode == STUB_CODE && s->h.aux >= stub->nregs + 2u + STACK_MARGIN, "a stub of another size");
+  const uint32_t *c = (const uint32_t *)stub + stub->code;
+  REQUIRE(c[0] == op_make_abc(OP_EXIT, 0, 0, 0), "a damaged stub");
+  for (unsigned i = 0; i < 256; i++)
+    REQUIRE(c[1 + i] == op_make_abc(OP_RET, i, 0, 0), "a damaged stub");
+  return NULL;
+}
+
+static const char *check_globals(ox_VM *vm) {
+  const Map *names = vm_deref(vm, vm->st->global_names);
+  const List *globals = vm_deref(vm, vm->st->globals);
+  const Store *s = names->h.aux ? (const Store *)header_of(vm, names->h.aux) : NULL;
+  for (uint32_t i = 0; s && i < names->used; i++) {
+    Value key = s->items[2 * i], index = s->items[2 * i + 1];
+    if (key == V_ABSENT) continue;
+    REQUIRE(v_is(key, KIND_STRING) && v_is_int(index), "a global without a name or a place");
+    int64_t at = v_int(index) < 0 ? -v_int(index) - 1 : v_int(index);
+    REQUIRE((uint64_t)at < globals->len, "a global that there is not");
+  }
+  return NULL;
+}
+
+/* Kinds of the words; what they refer to is checked by the other passes. */
+static const char *check_roots(ox_VM *vm) {
+  const VmState *st = vm->st;
+  REQUIRE(v_is(st->fiber, KIND_FIBER) && v_is(st->core, KIND_STORE) && v_is(st->globals, KIND_LIST) &&
+              v_is(st->global_names, KIND_MAP) && v_is(st->modules, KIND_MAP) &&
+              v_is(st->oom_error, KIND_ERROR) && v_is(st->stub, KIND_CLOSURE) &&
+              is_or_nil(st->prelude, KIND_MODULE) && st->error == V_ABSENT,
+          "a root of the wrong kind");
+  REQUIRE(st->next_cache >= LOOKUP_CACHES && st->next_cache <= GC_CACHE_BYTES / sizeof(InlineCache),
+          "a wrong count of inline caches");
+  for (int i = 0; i < 32; i++)
+    REQUIRE(is_or_nil(st->kind_class[i], KIND_CLASS), "a class of builtin values that is none");
+  TRY(check_values(vm, st->kind_class, 32));
+  TRY(check_values(vm, st->op_names, OPM_COUNT));
+  TRY(check_values(vm, st->bytes1, 256));
+  TRY(check_values(vm, st->props, PROP_COUNT));
+  TRY(check_values(vm, st->spare, 64));
+  const Value others[] = {st->fiber, st->core, st->globals, st->global_names, st->modules, st->strings,
+                          st->oom_error, st->stub, st->empty_string, st->exit_value, st->thrown_trace,
+                          st->prelude, st->yielded, st->then};
+  return check_values(vm, others, sizeof others / sizeof *others);
+}
+
+static bool spare_is(ox_VM *vm, int place, Kind kind) {
+  Value v = vm->st->spare[place];
+  return !v_is_ref(v) || v_is(v, kind);
+}
+
+static const char *check_spares(ox_VM *vm) {
+  static const uint8_t classes[] = {LIB_REGEX_CLASS, LIB_RANDOM_CLASS, LIB_FILE_CLASS, LIB_STREAM_CLASS,
+                                    LIB_BUDDY_CLASS, LIB_BLOCK_CLASS, LIB_SNAPSHOT_CLASS,
+                                    LIB_WEAK_REF_CLASS, LIB_WEAK_MAP_CLASS};
+  for (size_t i = 0; i < sizeof classes; i++)
+    REQUIRE(spare_is(vm, classes[i], KIND_CLASS), "a class of a standard module that is none");
+  REQUIRE(spare_is(vm, 0, KIND_MAP) && spare_is(vm, LIB_REGEX_CACHE, KIND_MAP) &&
+              spare_is(vm, LIB_MATCH_NAMES, KIND_LIST) && spare_is(vm, LIB_STAT_NAMES, KIND_LIST) &&
+              spare_is(vm, LIB_TIME_NAMES, KIND_LIST) && spare_is(vm, LIB_STDIN, KIND_INSTANCE),
+          "a root of a standard module of the wrong kind");
+  const Header *core = vm_deref(vm, vm->st->core);
+  REQUIRE(core->aux == (uint32_t)native_tables[0]->ndefs, "another number of core names");
+  return check_trace(vm, vm->st->thrown_trace);
+}
+
+/* No class is its own ancestor. Classes are few. */
+static const char *check_ancestors(ox_VM *vm, const Header *h, uint64_t words) {
+  enum { MOST_ANCESTORS = 10000 };
+  (void)words;
+  if (h->kind != KIND_CLASS) return NULL;
+  Value super = ((const Class *)h)->super;
+  for (int i = 0; v_is(super, KIND_CLASS); i++) {
+    REQUIRE(i < MOST_ANCESTORS, "a class that is its own ancestor");
+    super = ((const Class *)vm_deref(vm, super))->super;
+  }
+  return NULL;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------- */
+
+static const char *run_pass(ox_VM *vm, Rule *rule, uint64_t *where) {
+  Pass pass = {vm, rule, NULL, 0};
+  gc_each(vm->gc, apply, &pass);
+  if (pass.wrong) *where = pass.where;
+  return pass.wrong;
+}
+
 const char *vm_image_check(ox_VM *vm, const Image *image, uint64_t *where) {
-  return (void)image, gc_verify(vm->gc, where);
+  TRY(image_check_heap(vm->gc, image, where));
+  TRY(run_pass(vm, check_shape, where));
+  *where = GC_ROOT_OFF / 8;
+  TRY(check_roots(vm));
+  TRY(run_pass(vm, check_object, where));
+  *where = GC_ROOT_OFF / 8;
+  TRY(check_spares(vm));
+  TRY(check_names(vm));
+  TRY(check_intern_table(vm));
+  TRY(check_globals(vm));
+  TRY(check_machine(vm));
+  TRY(run_pass(vm, check_interned, where));
+  TRY(run_pass(vm, check_ancestors, where));
+  return run_pass(vm, check_later, where);
 }

@@ -72,6 +72,10 @@ uint32_t string_hash(ox_VM *vm, String *s) {
   return s->hash;
 }
 
+uint32_t string_hash_of(ox_VM *vm, const char *bytes, uint64_t n) {
+  return hash_bytes(vm->st->hash_seed, bytes, n);
+}
+
 /* ---- flat strings ---------------------------------------------------------------------------- */
 
 static inline uint64_t string_words(uint64_t n) { return 2 + n / 8 + 1; } /* with its NUL */
@@ -215,6 +219,14 @@ void string_sweep_table(ox_VM *vm) {
     if (live) table_place(vm, slots, mask, slot);
     else vm->st->strings_used--;
   }
+}
+
+bool string_is_interned(ox_VM *vm, const String *s) {
+  const uint64_t *slots = table_slots(vm), mask = vm->st->strings_cap - 1;
+  uint64_t want = (uint64_t)s->hash << 32 | gc_ref(vm->cage, s).w;
+  for (uint64_t i = s->hash & mask; slots[i]; i = (i + 1) & mask)
+    if (slots[i] == want) return true;
+  return false;
 }
 
 static Value one_byte_string(ox_VM *vm, int b) {

@@ -25,6 +25,9 @@ Value string_slice(ox_VM *vm, Value v, uint64_t from, uint64_t to); /* bytes, in
 bool string_equal(ox_VM *vm, Value a, Value b);         /* both string values; false on OOM */
 int string_compare(ox_VM *vm, Value a, Value b);        /* bytewise <0 0 >0 */
 uint32_t string_hash(ox_VM *vm, String *s);
+/* For checks: the hash of bytes; whether the intern table has this very string. */
+uint32_t string_hash_of(ox_VM *vm, const char *bytes, uint64_t n);
+bool string_is_interned(ox_VM *vm, const String *s);
 void string_sweep_table(ox_VM *vm);                     /* after_mark: drop dead interned strings */
 bool string_init(ox_VM *vm);                            /* table, one-byte strings */
 

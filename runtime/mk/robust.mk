@@ -42,7 +42,7 @@ fuzz-targets: $(FUZZ_TARGETS)
 # Targets guided by coverage, for long runs by hand; tests/fuzz/run.sh starts them.
 fuzz:
 	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-targets
-	@echo 'now: sh tests/fuzz/run.sh compile|run|api [MINUTES [CORPUS]]'
+	@echo 'now: sh tests/fuzz/run.sh compile|run|api|image [MINUTES [CORPUS]]'
 
 # Which lines and branches the tests reach. COVERAGE_LIST=1 also names the lines that they do not.
 COVERAGE_PARTS := unit api lang spec examples embed docs cli faults

@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh compile|run|api [MINUTES [FOLDER]]: fuzzes one target, guided by coverage, at idle priority.
+# run.sh compile|run|api|image [MINUTES [FOLDER]]: fuzzes one target, guided by coverage, at idle priority.
 #
 # `make fuzz` builds the targets. The corpus grows in FOLDER/corpus-TARGET (default: build/fuzz), on top
 # of the seeds that the tests have; what is found lies in FOLDER/found-TARGET, and does not end the run.
@@ -8,11 +8,12 @@
 target=$1 minutes=${2:-60} folder=${3:-build/fuzz}
 binary=build/fuzz/tests/fuzz/fuzz_$target
 corpus=$folder/corpus-$target found=$folder/found-$target
-[ -x "$binary" ] || { echo "usage: run.sh compile|run|api [MINUTES [FOLDER]], after make fuzz" >&2; exit 2; }
+[ -x "$binary" ] || { echo "usage: run.sh compile|run|api|image [MINUTES [FOLDER]], after make fuzz" >&2; exit 2; }
 mkdir -p "$corpus" "$found"
 sh tests/fuzz/dict.sh > "$folder/oxbow.dict"
 seeds=tests/fuzz/corpus/$target
 if [ "$target" != api ]; then seeds="$seeds tests/lang examples"; fi
+if [ "$target" = image ]; then seeds=; fi
 idle="nice -n 19"
 chrt -i 0 true 2>/dev/null && idle="chrt -i 0 nice -n 19"
 

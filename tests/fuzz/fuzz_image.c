@@ -1,0 +1,174 @@
+// fuzz_image.c - images that lie with right checksums.
+//
+// A small image is made once. The input is a list of edits of 8 bytes each; afterwards all checksums
+// are made right again, so that the checks behind them are reached. Whatever comes out, opening and
+// verifying must end with an answer. An image that passes as proven must survive collections, the
+// checker of running heaps, and a program that looks at all its data.
+#define _GNU_SOURCE
+#include "fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gc/image.h"
+#include "gc/xxh64.h"
+
+static const char program[] =
+    "import regex, random, math\n"
+    "let numbers = [1, 2.5, 1 << 60, -7, nil, true]\n"
+    "let text = \"a string of more than thirty-two bytes, which is not interned by itself\"\n"
+    "let rope = text + text + text; let table = {}; let odd = {1.5: 2, [1]: 3}\n"
+    "for i in 0..60 { table[\"key\" + str(i)] = [i, {n: i}] }\n"
+    "class Animal { name = \"?\"; legs = 4; fn init(name) { self.name = name }; fn feet() => self.legs * 2 }\n"
+    "class Bird : Animal { legs = 2; fn +(other) => self.legs + other.legs }\n"
+    "let zoo = [Animal(\"cow\"), Bird(\"owl\")]; let method = zoo[0].feet\n"
+    "fn counter() { let n = 0; return fn() { n += 1; return n } }\n"
+    "let count = counter(); count()\n"
+    "fn walk(xs) { for x in xs { let got = yield x; if got { return got } } }\n"
+    "let fib = fiber(fn() { walk([1, 2, 3]) }); fib.next()\n"
+    "let word = regex.compile(\"[a-z]+\"); let dice = random.new(5)\n"
+    "let caught = nil; try { throw error(\"x\", [1]) } catch e { caught = e }\n"
+    "let r = 0..10; let inner = fn(x) => fn(y) => x + y; let add3 = inner(3)\n"
+    "fn many(a, b = 2, ...rest) { return match a { [x, y] => x + y, {k: v} => v, _ => b } }\n";
+static const char look[] =
+    "let all = [numbers, text, len(rope), table, odd, zoo[0].name, zoo[1].legs, str(method), caught.message,"
+    " r, str(word), str(fib), str(dice)]\nlen(str(all))";
+
+enum { EDIT = 8 };
+static struct { uint8_t *bytes; size_t size; int fd; char path[64]; } base;
+
+static void make_base(void) {
+  ox_Config config = ox_config();
+  config.address_space = 32 << 20;
+  ox_VM *vm = ox_new(&config);
+  char path[] = "/tmp/oxbow-fuzz-XXXXXX";
+  int fd = mkstemp(path);
+  if (!vm || fd < 0) fuzz_fail("no VM or no file");
+  ox_Value value;
+  if (ox_eval(vm, program, sizeof program - 1, "fuzz", &value) != OX_OK) fuzz_fail(ox_error(vm)->report);
+  if (ox_image_save(vm, path, NULL) != OX_OK) fuzz_fail(ox_error(vm)->report);
+  ox_free(vm);
+  close(fd);
+  FILE *f = fopen(path, "rb");
+  base.bytes = malloc(4 << 20);
+  base.size = f && base.bytes ? fread(base.bytes, 1, 4 << 20, f) : 0;
+  if (f) fclose(f);
+  unlink(path);
+  base.fd = memfd_create("image", 0);
+  if (!base.size || base.fd < 0) fuzz_fail("the image cannot be made");
+  snprintf(base.path, sizeof base.path, "/proc/self/fd/%d", base.fd);
+}
+
+static const uint64_t interesting[] = {0, 1, ~0ull, 0xFFF9ull << 48, 0xFFFAull << 48, 1ull << 31,
+                                       0xFFFFFFFFull, 0xFFFFull << 48, 0x8000, 0x7FFFFFFFFFFFFFFF};
+
+// Where an edit goes: the header, the tables, the head of the heap and its roots, or any page.
+static size_t place_of(unsigned kind, uint32_t at, const ImageHeader *h, size_t size) {
+  size_t tables = h->first_page * (size_t)GC_PAGE;
+  switch (kind % 8) {
+    case 0: return at % sizeof *h;
+    case 1: return GC_PAGE + at % (tables - GC_PAGE);
+    case 2: return tables + at % (8 * GC_PAGE);
+    default: return tables + at % (size - tables);
+  }
+}
+
+static void edit(uint8_t *image, size_t size, const uint8_t *e) {
+  ImageHeader head;
+  memcpy(&head, base.bytes, sizeof head);
+  uint32_t at = (uint32_t)e[2] | (uint32_t)e[3] << 8 | (uint32_t)e[4] << 16;
+  size_t place = place_of(e[0], at, &head, size), word = place & ~(size_t)7;
+  uint64_t w;
+  memcpy(&w, image + word, 8);
+  switch (e[1] % 7) {
+    case 0: image[place] = e[5]; return;
+    case 1: image[place] ^= (uint8_t)(1u << (e[5] & 7)); return;
+    case 2: w = interesting[e[5] % (sizeof interesting / sizeof *interesting)]; break;
+    case 3: w += (uint64_t)(int8_t)e[5]; break;
+    case 4: w += (uint64_t)(int64_t)(int8_t)e[5] << 32; break;
+    case 5: memcpy(&w, image + (place_of(3, at * 31 + e[5] * 8u + e[6] * 2048u, &head, size) & ~(size_t)7), 8); break;
+    default: w = (w & ~0xFFFFFFFFull) | (uint64_t)e[5] << 8 | e[6]; break;
+  }
+  memcpy(image + word, &w, 8);
+}
+
+// Sums of what the file has now; where it is too short or its tables lie elsewhere, what fits.
+static void fix_sums(uint8_t *image, size_t size) {
+  ImageHeader h;
+  memcpy(&h, image, sizeof h);
+  ImageSpan *sums = &h.sections[IMAGE_SUMS];
+  size_t first = h.first_page * (size_t)GC_PAGE;
+  for (size_t page = 0; page < h.pages && first + (page + 1) * GC_PAGE <= size; page++) {
+    size_t chunk = page / IMAGE_CHUNK;
+    uint64_t at = sums->offset + chunk * 8, sum = chunk;
+    if (at > size - 8 || sums->offset >= size) break;
+    if (page % IMAGE_CHUNK) memcpy(&sum, image + at, 8);
+    sum = xxh64(image + first + page * GC_PAGE, GC_PAGE, sum);
+    memcpy(image + at, &sum, 8);
+  }
+  for (int i = 0; i < IMAGE_SECTIONS; i++) {
+    ImageSpan *s = &h.sections[i];
+    if (s->offset <= size && s->bytes <= size - s->offset) s->sum = xxh64(image + s->offset, s->bytes, 0);
+  }
+  h.sum = 0;
+  h.sum = xxh64(&h, sizeof h, 0);
+  memcpy(image, &h, sizeof h);
+}
+
+static void use(ox_VM *vm) {
+  ox_Value value;
+  ox_set_fuel(vm, 100000);
+  ox_collect(vm);
+  const char *damage = ox_verify(vm);
+  if (damage) fuzz_fail(damage);
+  ox_eval(vm, look, sizeof look - 1, "look", &value);
+  fuzz_read_error(vm);
+  ox_collect(vm);
+  damage = ox_verify(vm);
+  if (damage) fuzz_fail(damage);
+  ox_free(vm);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  static uint8_t *image;
+  char message[1024];
+  if (!base.bytes) make_base();
+  if (!image && !(image = malloc(base.size))) return 0;
+  memcpy(image, base.bytes, base.size);
+  size_t n = base.size;
+  for (; size >= EDIT; data += EDIT, size -= EDIT) edit(image, base.size, data);
+  fix_sums(image, n);
+  if (size == 3 && data[0] & 1) n = (data[1] | (size_t)data[2] << 8) * 7 % n; // cut off
+  if (ftruncate(base.fd, 0) || pwrite(base.fd, image, n, 0) != (ssize_t)n) fuzz_fail("no room");
+  bool ok = ox_image_verify(base.path, NULL, message, sizeof message);
+  if (getenv("FUZZ_SHOW")) fprintf(stderr, "%s\n", ok ? "proven" : message);
+  if (!ok) return 0;
+  ox_Config config = ox_config();
+  config.memory_limit = 16 << 20;
+  ox_ImageConfig how = {.size = sizeof how, .config = &config, .check = OX_IMAGE_CHECK_ALL};
+  ox_VM *vm = ox_image_open(base.path, &how, NULL, message, sizeof message);
+  if (vm) use(vm);
+  return 0;
+}
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+
+// One to three edits, and now and then bytes as they come.
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
+  uint64_t rng = seed * 0x9E3779B97F4A7C15ull + 1;
+  unsigned edits = 1 + seed % 3;
+  if (seed % 16 == 0) size = LLVMFuzzerMutate(data, size, max_size);
+  if (size > 4 * EDIT) size = 0;
+  size = size / EDIT * EDIT;
+  for (; edits > 0 && size + EDIT <= max_size; edits--, size += EDIT)
+    for (int i = 0; i < EDIT; i++) {
+      rng ^= rng << 13, rng ^= rng >> 7, rng ^= rng << 17;
+      data[size + (size_t)i] = (uint8_t)(rng >> 24);
+    }
+  if (seed % 32 == 1 && size + 3 <= max_size) data[size] = 1, data[size + 1] = (uint8_t)rng, data[size + 2] = (uint8_t)(rng >> 8), size += 3;
+  return size;
+}
