@@ -129,8 +129,8 @@ static void run_cut(const char *path, const char *text, const Answer *want) {
 // Programs
 
 static const char *const avoided[] = {
-    "import time", "import os", "import process", "import fs", "import io", "import memory", "import weak",
-    "import random", "import test", "from random", "from time", "from os", "from memory", "from io",
+    "import time", "import os", "import process", "import fs", "import io", "import memory",
+    "import weak", "import random", "import test", "from random", "from time", "from os", "from memory", "from io",
     "#options", "#args", "#stdin", "#env", "import gc",
 };
 
