@@ -97,13 +97,15 @@ static uint8_t byte_of_split(uint8_t left, uint8_t right, unsigned order) {
   return (uint8_t)(order + 1 - (l > r ? l : r));
 }
 
-/* Recomputes the ancestors of a node that changed, as far up as something changes. */
+/* Recomputes the ancestors of a node that changed, as far up as something changes. Halves of a node
+ * are neighbours in the tree's storage. */
 static void repair(Buddy b, uint32_t node) {
   unsigned order = order_of(b, node);
   while (node > 1) {
     node >>= 1;
     order++;
-    uint8_t byte = byte_of_split(get(b, 2 * node), get(b, 2 * node + 1), order);
+    const uint8_t *halves = slot(b, 2 * node);
+    uint8_t byte = byte_of_split(halves[0], halves[1], order);
     if (byte == get(b, node)) return;
     put(b, node, byte);
   }

@@ -44,8 +44,9 @@ enum {
   STEP_LEAST_WORDS = 4096,
   STEP_MOST_WORDS = 192 << 10,
   FINAL_WORDS = 256 << 10,  /* what the last round of a major one may still have to mark */
-  ROUND_WORDS = 256 << 10,  /* a round of a minor one, or a step between two rounds */
-  FINAL_DIRTY = 2048,       /* pages that the last round may have to look at */
+  ROUND_WORDS = 256 << 10,  /* a round of a minor one */
+  BETWEEN_SHARE = 4,        /* a step between two rounds: a quarter of that */
+  FINAL_DIRTY = 512,        /* pages that the last round may have to look at */
   MOST_STEPS = 1 << 12,     /* of a minor collection: more mean that the program is faster */
   STRESS_WORDS = 200,       /* a round under stress */
   STRESS_GAP = 24,          /* allocations between two collections at random, on average */
@@ -305,7 +306,7 @@ static void minor_step(Gc *gc, uint64_t budget) {
     gc->round_due = false;
     if (minor_round(gc, budget)) minor_finish(gc);
   } else {
-    gc->round_due = minor_between(gc, budget);
+    gc->round_due = minor_between(gc, budget / BETWEEN_SHARE);
   }
   settle_promoted(gc);
   gc->collecting = gc->minor = false;

@@ -51,7 +51,7 @@ static bool all_zero(const void *bytes, size_t n) {
 }
 
 static const char *check_policy(const Policy *p) {
-  const uint64_t bytes[] = {p->budget, p->debt, p->total, p->live, p->old, p->work, p->nursery, p->poor};
+  const uint64_t bytes[] = {p->budget, p->debt, p->live, p->old, p->work, p->nursery, p->poor};
   for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++)
     if (bytes[i] >= POSSIBLE_BYTES) return "an impossible number in the collector's policy";
   return p->survival > 256 ? "an impossible share in the collector's policy" : NULL;
@@ -61,7 +61,7 @@ static const char *check_head(Check *c) {
   const Heap *h = c->gc->heap;
   *c->where = GC_HEAP_OFF / 8;
   if (!all_zero(h->runs, sizeof h->runs) || !all_zero(h->run_start, sizeof h->run_start) ||
-      !all_zero(h->run_span, sizeof h->run_span))
+      !all_zero(h->run_span, sizeof h->run_span) || !all_zero(h->run_fresh, sizeof h->run_fresh))
     return "an allocation run is open";
   if (h->young || h->young_large || h->late) return "there are young blocks";
   if (h->allocated_bytes >= POSSIBLE_BYTES || h->allocated_before > h->allocated_bytes ||

@@ -53,6 +53,7 @@
 #include "segfit.h"
 #include "weak.h"
 
+#define NO_PAGE UINT32_MAX
 enum { WINDOW = 8, EDGES = 16, CHUNK_WORDS = 8704, DENSE = 24 };
 /* What a visit to a page costs, and a ref whose mark is not at hand, in words to look at. */
 enum { PAGE_WORK = 64, EDGE_WORK = 8, DIRTY_WORK = GC_PAGE_WORDS / 4 };
@@ -70,7 +71,7 @@ typedef struct Trace {
   uint64_t *marks, *next, *pending;
   PageQueue grey, slow;
   uint32_t near, last; /* the page being scanned, and that of the last block marked: their bits are
-                          at hand */
+                          at hand. NO_PAGE under stress, where all refs are looked at */
   bool stress;
   bool arm; /* pages are to be armed as they are scanned */
   bool black; /* what is promoted is marked in `next`, too */
@@ -87,7 +88,7 @@ static Trace trace_open(Gc *gc, Mode mode) {
   const Marker *m = &gc->marker;
   return (Trace){.gc = gc, .cage = (Value *)gc->base, .marks = gc->marks, .next = gc->next,
                  .pending = mode == MAJOR ? gc->slow_pending : gc->pending, .grey = m->grey, .slow = m->slow,
-                 .stress = gc->config.stress, .arm = gc->rounds != 0,
+                 .near = NO_PAGE, .last = NO_PAGE, .stress = gc->config.stress, .arm = gc->rounds != 0,
                  .black = gc->phase == PHASE_MARK};
 }
 
@@ -172,26 +173,6 @@ INLINE void flush_edges(Trace *t, Edges *e, Mode mode) {
   while (e->count) mark_now(t, oldest_edge(e), mode);
 }
 
-/* A ref whose mark word is at hand does not wait. */
-INLINE void found(Trace *t, Edges *e, uint32_t ref, Mode mode) {
-  uint32_t page = page_of_word(ref);
-  if (mode == DIRTY && !bits_test(t->gc->young_pages, page)) return;
-  if (page == t->near || page == t->last) {
-    mark_now(t, ref, mode);
-    return;
-  }
-  __builtin_prefetch((mode == MAJOR ? t->next : t->marks) + (ref >> 6), 1);
-  __builtin_prefetch(t->pending + (ref >> 6), 1);
-  if (e->count == EDGES) {
-    uint32_t oldest = oldest_edge(e);
-    t->last = page_of_word(oldest);
-    mark_now(t, oldest, mode);
-  }
-  e->ref[e->at++ % EDGES] = ref;
-  e->count++;
-  e->found++;
-}
-
 /* Under stress every ref is checked as it is found, so that a missing root or barrier shows. */
 static void check_ref(Gc *gc, uint32_t ref, uint64_t holder) {
   uint64_t page = page_of_word(ref);
@@ -203,11 +184,31 @@ static void check_ref(Gc *gc, uint32_t ref, uint64_t holder) {
   abort();
 }
 
-/* A ref found in the block `holder`. */
+/* Its mark word is being fetched; the oldest of the others is there. */
+INLINE void wait_for(Trace *t, Edges *e, uint32_t ref, Mode mode) {
+  __builtin_prefetch((mode == MAJOR ? t->next : t->marks) + (ref >> 6), 1);
+  __builtin_prefetch(t->pending + (ref >> 6), 1);
+  if (e->count == EDGES) {
+    uint32_t oldest = oldest_edge(e);
+    t->last = t->stress ? NO_PAGE : page_of_word(oldest);
+    mark_now(t, oldest, mode);
+  }
+  e->ref[e->at++ % EDGES] = ref;
+  e->count++;
+  e->found++;
+}
+
+/* A ref found in the block `holder`. If its mark word is at hand, it does not wait. */
 INLINE void found_in(Trace *t, Edges *e, uint32_t ref, uint64_t holder, Mode mode) {
+  uint32_t page = page_of_word(ref);
   if (!ref) return;
+  if (page == t->near || page == t->last) {
+    mark_now(t, ref, mode);
+    return;
+  }
   if (__builtin_expect(t->stress, 0)) check_ref(t->gc, ref, holder);
-  found(t, e, ref, mode);
+  if (mode == DIRTY && !bits_test(t->gc->young_pages, page)) return;
+  wait_for(t, e, ref, mode);
 }
 
 /* ---- scanning -------------------------------------------------------------------------------- */
@@ -216,12 +217,28 @@ INLINE void found_in(Trace *t, Edges *e, uint32_t ref, uint64_t holder, Mode mod
 typedef struct Part { uint64_t from, to; } Part;
 #define WHOLE ((Part){0, UINT64_MAX})
 
+/* Is any of p[1] .. p[n] a reference? Most small blocks hold none: a jump into a row of tests takes half
+ * the instructions of a loop. */
+INLINE bool holds_refs(const Value *p, unsigned n) {
+  switch (n) {
+    default: return true; /* may be */
+    case 6: if (holds_ref(p + 6)) return true; /* fall through */
+    case 5: if (holds_ref(p + 5)) return true; /* fall through */
+    case 4: if (holds_ref(p + 4)) return true; /* fall through */
+    case 3: if (holds_ref(p + 3)) return true; /* fall through */
+    case 2: if (holds_ref(p + 2)) return true; /* fall through */
+    case 1: return holds_ref(p + 1);
+    case 0: return false;
+  }
+}
+
 INLINE void scan_values(Trace *t, Edges *e, uint64_t holder, uint64_t from, uint64_t to, Part part,
                         Mode mode) {
   if (from < part.from) from = part.from;
   if (to > part.to) to = part.to;
+  const Value *p = t->cage + holder + from, *end = t->cage + holder + to;
   if (from >= to) return;
-  for (const Value *p = t->cage + holder + from, *end = t->cage + holder + to; p < end; p++)
+  for (; p < end; p++)
     if (holds_ref(p)) found_in(t, e, (uint32_t)*p, holder, mode);
 }
 
@@ -323,6 +340,7 @@ INLINE void scan_block(Trace *t, Edges *e, uint64_t at, Mode mode) {
     return;
   }
   if (h.layout) found_in(t, e, h.aux, at, mode);
+  if (!holds_refs(p, h.n)) return;
   for (const Value *v = p + h.n; v > p; v--)
     if (holds_ref(v)) found_in(t, e, (uint32_t)*v, at, mode);
 }
@@ -373,35 +391,61 @@ INLINE void arm_slots(Gc *gc, const PageDesc *d, uint32_t page) {
   if (next->kind == SPAN_SLAB && next->back == d->back + 1) arm_page(gc, (uint64_t)page + 1);
 }
 
-INLINE void scan_page(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode, bool watch) {
-  uint64_t *pending = t->pending + bitword_of_page(page), first = word_of_page(page);
-  uint64_t words = 0, blocks = 0, work = PAGE_WORK;
-  const PageDesc *d = t->gc->table + page;
-  uint64_t slot = d->kind == SPAN_SLAB ? gc_class_words[d->run % GC_CLASSES] : 0;
-  q->link[page] = 0;
-  t->near = page;
-  if (t->arm && slot) arm_slots(t->gc, d, page);
+/* The pending blocks of a page of a slab, and how many. Those that turn up meanwhile on the words
+ * scanned already wait until the page is visited again. */
+INLINE uint64_t scan_slots(Trace *t, Edges *e, uint32_t page, Mode mode, bool watch) {
+  uint64_t *pending = t->pending + bitword_of_page(page), first = word_of_page(page), blocks = 0;
+  for (unsigned i = 0; i < PAGE_BITWORDS; i++, first += 64) {
+    for (uint64_t bits; (bits = pending[i]) != 0;) {
+      pending[i] = 0;
+      for (; bits; bits &= bits - 1, blocks++) {
+        uint64_t at = first + (unsigned)__builtin_ctzll(bits);
+        if (watch) weak_key_found(t->gc, (uint32_t)at);
+        scan_block(t, e, at, mode);
+      }
+    }
+  }
+  return blocks;
+}
+
+/* The same of another page; gives their words. */
+INLINE uint64_t scan_others(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode,
+                            bool watch) {
+  uint64_t *pending = t->pending + bitword_of_page(page), first = word_of_page(page), words = 0;
   for (unsigned i = 0; i < PAGE_BITWORDS; i++, first += 64) {
     for (uint64_t bits; (bits = pending[i]) != 0;) {
       uint64_t at = first + (unsigned)__builtin_ctzll(bits);
+      uint64_t size = block_words(t->gc, t->gc->table + page, at);
       pending[i] = bits & (bits - 1);
-      if (!slot) {
-        uint64_t size = block_words(t->gc, d, at);
-        words += size;
-        if (t->arm) arm_words(t->gc, at, size);
-        work += work_of((const Header *)(t->cage + at), size);
-      }
-      blocks++;
+      words += size;
+      q->blocks++;
+      if (t->arm) arm_words(t->gc, at, size);
+      t->gc->marker.work += work_of((const Header *)(t->cage + at), size);
       if (watch) weak_key_found(t->gc, (uint32_t)at);
       scan_block(t, e, at, mode);
     }
   }
-  words += blocks * slot;
-  q->blocks += (uint32_t)blocks;
-  t->gc->marker.work += work + blocks * slot + edge_work(e);
+  return words;
+}
+
+INLINE void scan_page(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode, bool watch) {
+  Marker *m = &t->gc->marker;
+  uint64_t words;
+  const PageDesc *d = t->gc->table + page;
+  q->link[page] = 0;
+  t->near = t->stress ? NO_PAGE : page;
+  if (d->kind == SPAN_SLAB) {
+    if (t->arm) arm_slots(t->gc, d, page);
+    uint64_t blocks = scan_slots(t, e, page, mode, watch);
+    words = blocks * gc_class_words[d->run % GC_CLASSES];
+    q->blocks += (uint32_t)blocks;
+    m->work += words;
+  } else {
+    words = scan_others(t, e, q, page, mode, watch);
+  }
+  m->work += PAGE_WORK + edge_work(e);
   if (++q->visits == stage_visits[q->stage]) next_stage(q);
-  if (mode == MAJOR) t->gc->marker.slow_words += words;
-  else t->gc->marker.words += words;
+  *(mode == MAJOR ? &m->slow_words : &m->words) += words;
 }
 
 /* Fetches the pending blocks of a page, but for those that the processor will by itself. */

@@ -78,13 +78,15 @@ uint32_t page_take_some(Gc *gc, uint64_t *count, uint64_t least, uint8_t kind, u
   return 0;
 }
 
-/* Alloc bits of a page, cleared only where something is set: a clean page stays clean. */
+/* Alloc bits of pages, cleared only where something is set: a clean page stays clean. */
 static void clear_bits(Gc *gc, uint32_t first, uint64_t count) {
   uint64_t *at = gc->bits + bitword_of_page(first), *end = at + count * PAGE_BITWORDS;
-  for (; at < end; at++) {
-    if (!*at) continue;
+  for (; at < end; at += PAGE_BITWORDS) {
+    uint64_t any = 0;
+    for (unsigned i = 0; i < PAGE_BITWORDS; i++) any |= at[i];
+    if (!any) continue;
     meta_touch(gc, at);
-    *at = 0;
+    memset(at, 0, PAGE_BITWORDS * sizeof *at);
   }
 }
 

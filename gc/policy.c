@@ -9,16 +9,23 @@ static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
 static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static uint64_t least_budget(const Policy *p) {
-  if (p->percent) return POLICY_LEAST_BUDGET;
-  uint64_t share = p->total / POLICY_SETTLE_SHARE;
-  return most(POLICY_FIRST_BUDGET, least(share, POLICY_SETTLED_BUDGET));
+  return p->percent ? POLICY_LEAST_BUDGET : POLICY_FIRST_BUDGET;
 }
 
 /* ---- the room -------------------------------------------------------------------------------- */
 
+/* The whole part of the square root. */
+static uint64_t root(uint64_t n) {
+  uint64_t r = 0;
+  for (uint64_t bit = (uint64_t)1 << 31; bit; bit >>= 1)
+    if ((r + bit) * (r + bit) <= n) r += bit;
+  return r;
+}
+
 static uint64_t free_room(const Policy *p) {
   if (p->percent) return p->percent > 100 ? p->live / 100 * (p->percent - 100) : 0;
-  return most(p->live / 2, least(2 * p->live, POLICY_EASY_ROOM));
+  uint64_t easy = root(POLICY_EASY_LIVE) * root(p->live) * 2;
+  return most(p->live / 2, least(2 * p->live, easy));
 }
 
 /* Bytes by which the heap may grow above what survived. */
@@ -60,10 +67,21 @@ bool policy_is_behind(const Policy *p) {
   return wants_minors(p) && p->old + p->debt > p->live + 2 * room(p);
 }
 
+/* Is a minor collection to be tried, though they did not pay so far? */
+static bool looks_again(const Policy *p) {
+  return p->kinds == POLICY_ADAPTS && !wants_minors(p) && p->fulls >= p->look_after;
+}
+
+/* What the last minor collection promoted is in the room already. */
+static uint64_t rest_of_room(const Policy *p) {
+  uint64_t promoted = p->old > p->live ? p->old - p->live : 0, all = room(p);
+  return promoted < all / 2 ? all - promoted : all / 2;
+}
+
 static void set_budget(Policy *p) {
-  p->total += p->debt;
   p->debt = 0;
-  if (!wants_minors(p)) p->budget = room(p);
+  if (looks_again(p)) p->budget = least(least_budget(p), room(p) / 2);
+  else if (!wants_minors(p)) p->budget = rest_of_room(p);
   else if (!is_small(p)) p->budget = p->nursery = least(p->nursery, most_nursery(p));
   else if (p->percent || p->goal) p->budget = most(room(p) / 2, POLICY_LEAST_BUDGET);
   else p->budget = least_budget(p);
@@ -72,8 +90,9 @@ static void set_budget(Policy *p) {
 /* ---------------------------------------------------------------------------------------------- */
 
 void policy_init(Policy *p, uint32_t percent, uint64_t goal) {
-  *p = (Policy){.budget = POLICY_FIRST_BUDGET, .nursery = POLICY_SETTLED_BUDGET,
-                .old_limit = POLICY_FIRST_BUDGET, .percent = percent, .goal = goal};
+  *p = (Policy){.budget = POLICY_FIRST_BUDGET, .nursery = POLICY_LEAST_NURSERY,
+                .old_limit = POLICY_FIRST_BUDGET, .look_after = POLICY_LOOK_AGAIN,
+                .percent = percent, .goal = goal};
 }
 
 void policy_set_kinds(Policy *p, PolicyKinds kinds) { p->kinds = kinds; }
@@ -89,8 +108,7 @@ PolicyChoice policy_choose(const Policy *p) {
   /* Large blocks may have made the debt so large that to promote them would use up the room. */
   if (p->kinds == POLICY_ADAPTS && is_small(p) && p->old + p->debt > p->live + room(p))
     return POLICY_MAJOR;
-  if (wants_minors(p)) return POLICY_MINOR;
-  return p->fulls >= POLICY_LOOK_AGAIN ? POLICY_MINOR : POLICY_MAJOR;
+  return wants_minors(p) || looks_again(p) ? POLICY_MINOR : POLICY_MAJOR;
 }
 
 void policy_major(Policy *p, uint64_t live, uint64_t work, bool full) {
@@ -103,7 +121,13 @@ void policy_major(Policy *p, uint64_t live, uint64_t work, bool full) {
 
 void policy_minor(Policy *p, const PolicyMinor *minor) {
   uint64_t share = p->debt ? least(minor->promoted * 256 / p->debt, 256) : 0;
-  p->survival = (uint32_t)((p->survival + share + 1) / 2);
+  if (looks_again(p)) {
+    p->survival = (uint32_t)share;
+    p->look_after = share < POLICY_FEW ? POLICY_LOOK_AGAIN
+                                       : (uint32_t)least(2 * p->look_after, POLICY_LOOK_SELDOM);
+  } else {
+    p->survival = (uint32_t)((p->survival + share + 1) / 2);
+  }
   uint64_t young = minor->work - minor->fixed;
   p->old = minor->old;
   p->work += young;

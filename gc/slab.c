@@ -33,7 +33,7 @@
 #include "snapshot.h"
 #include "sweep.h"
 
-enum { SLAB_MAX_PAGES = 8, SWEEP_TRIES = 8 };
+enum { SLAB_PAGES = 8, SLAB_MAX_PAGES = 16, SLAB_SHARE = 32, SWEEP_TRIES = 8 };
 
 static unsigned slot_words(unsigned run) { return gc_class_words[run % GC_CLASSES]; }
 
@@ -58,7 +58,8 @@ static uint64_t used_slots(Gc *gc, uint32_t span) {
  * is left when its runs are closed is taken back. */
 static void count_free(Gc *gc, unsigned r, int sign) {
   Heap *h = gc->heap;
-  uint64_t slots = slab_slots(gc, h->run_span[r]) - used_slots(gc, h->run_span[r]);
+  uint64_t slots = slab_slots(gc, h->run_span[r]);
+  if (!h->run_fresh[r]) slots -= used_slots(gc, h->run_span[r]);
   uint64_t bytes = slots * slot_words(r) * 8;
   h->allocated_bytes += sign > 0 ? bytes : 0 - bytes;
   h->policy.debt += sign > 0 ? bytes : 0 - bytes;
@@ -81,6 +82,7 @@ static void close_range(Gc *gc, unsigned r) {
 
 void slab_close_runs(Gc *gc) {
   for (unsigned r = 0; r < GC_RUNS; r++) {
+    gc->heap->run_fresh[r] = 0;
     if (!gc->heap->run_start[r]) continue;
     close_range(gc, r);
     count_free(gc, r, -1);
@@ -97,7 +99,8 @@ static bool find_run(Gc *gc, uint32_t span, uint64_t from, GcRun *out) {
   return true;
 }
 
-/* Pages of a run are copied into the log of a snapshot when it is opened: page by page, then. */
+/* Pages of a run are copied into the log of a snapshot when it is opened: page by page, then. Likewise
+ * when a collection is under way, which goes on a step with each run. */
 static uint32_t end_on_page(GcRun run, unsigned words) {
   uint32_t left = GC_PAGE_WORDS - run.cur % GC_PAGE_WORDS;
   uint32_t slots = (left + words - 1) / words, end = run.cur + slots * words;
@@ -107,7 +110,7 @@ static uint32_t end_on_page(GcRun run, unsigned words) {
 static void open_run(Gc *gc, unsigned r, GcRun run, bool single) {
   Heap *h = gc->heap;
   if (single) run.end = run.cur + slot_words(r);
-  else if (gc_has_snapshots(gc)) run.end = end_on_page(run, slot_words(r));
+  else if (gc_has_snapshots(gc) || gc->rounds) run.end = end_on_page(run, slot_words(r));
   barrier_fresh(gc, run.cur, run.end - run.cur);
   h->runs[r] = run;
   if (!h->run_start[r]) h->run_start[r] = run.cur;
@@ -115,17 +118,21 @@ static void open_run(Gc *gc, unsigned r, GcRun run, bool single) {
 
 /* ---- spans ----------------------------------------------------------------------------------- */
 
+static void drop_dead(Gc *gc, uint32_t page) {
+  uint64_t at = bitword_of_page(page), *bits = gc->bits + at, *marks = gc->marks + at, dead = 0;
+  for (unsigned i = 0; i < PAGE_BITWORDS; i++) dead |= bits[i] & ~marks[i];
+  if (!dead) return; /* a clean page of the bitmap stays clean */
+  for (unsigned i = 0; snapshot_any(gc) && i < PAGE_BITWORDS; i++)
+    if (bits[i] & ~marks[i]) snapshot_freed(gc, at + i, bits[i] & ~marks[i]);
+  meta_touch(gc, bits);
+  for (unsigned i = 0; i < PAGE_BITWORDS; i++) bits[i] &= marks[i];
+}
+
 /* Drops dead blocks from the alloc bits of a page and says which pages hold old ones. Gives how
  * many are alive. The block before may reach into the page. */
 static unsigned sweep_page(Gc *gc, uint32_t page, bool reached) {
-  uint64_t *bits = gc->bits + bitword_of_page(page), *marks = gc->marks + bitword_of_page(page);
-  for (unsigned i = 0; i < PAGE_BITWORDS; i++) {
-    if (!(bits[i] & ~marks[i])) continue;
-    meta_touch(gc, bits + i);
-    snapshot_freed(gc, bitword_of_page(page) + i, bits[i] & ~marks[i]);
-    bits[i] &= marks[i];
-  }
-  unsigned live = (unsigned)bits_count(bits, PAGE_BITWORDS);
+  drop_dead(gc, page);
+  unsigned live = (unsigned)bits_count(gc->bits + bitword_of_page(page), PAGE_BITWORDS);
   if (!live && !reached) gc->states[page] &= (uint8_t)~PAGE_OLD;
   else if (!bits_test(gc->dirty, page)) gc->states[page] |= PAGE_OLD;
   return live;
@@ -172,9 +179,20 @@ static void give_span(Gc *gc, uint32_t span) {
   page_give(gc, span);
 }
 
+static bool any_marked(Gc *gc, uint32_t span) {
+  const uint64_t *at = gc->marks + bitword_of_page(span);
+  for (uint64_t n = gc->table[span].pages * PAGE_BITWORDS; n; n--)
+    if (*at++) return true;
+  return false;
+}
+
 void slab_sweep(Gc *gc, uint32_t span) {
   const PageDesc *d = gc->table + span;
   unsigned live = 0, before = 0;
+  if (!snapshot_any(gc) && !any_marked(gc, span)) {
+    give_span(gc, span);
+    return;
+  }
   for (uint32_t i = 0; i < d->pages; i++) {
     before = sweep_page(gc, span + i, before != 0);
     live += before;
@@ -185,10 +203,17 @@ void slab_sweep(Gc *gc, uint32_t span) {
   else give_span(gc, span);
 }
 
+/* Small spans for a small class, for the sake of memory; large ones for one that has much. */
+static uint64_t span_pages(const Heap *h, unsigned r) {
+  uint64_t pages = SLAB_MAX_PAGES, has = h->class_pages[r];
+  while (pages > SLAB_PAGES && pages > has / SLAB_SHARE) pages /= 2;
+  while (pages > SPAN_LEAST_PAGES && pages > has) pages /= 2;
+  return pages;
+}
+
 static uint32_t take_span(Gc *gc, unsigned r) {
   Heap *h = gc->heap;
-  uint64_t pages = SLAB_MAX_PAGES;
-  while (pages > SPAN_LEAST_PAGES && pages > h->class_pages[r]) pages /= 2;
+  uint64_t pages = span_pages(h, r);
   uint32_t span = page_take_some(gc, &pages, SPAN_LEAST_PAGES, SPAN_SLAB, (uint8_t)r);
   if (span) h->class_pages[r] += (uint32_t)pages;
   return span;
@@ -207,10 +232,10 @@ static uint32_t pop_ready(Gc *gc, unsigned r) {
 
 /* The slot at which allocation starts in a fresh span. Fibonacci hashing spreads successive spans
  * as far apart as can be. */
-static uint64_t start_slot(Gc *gc, uint32_t span) {
+static uint32_t start_slot(Gc *gc, uint32_t span) {
   uint32_t spread = gc->heap->colour++ * 0x9E3779B9u;
   uint64_t slot = (uint64_t)spread * slab_slots(gc, span) >> 32;
-  return word_of_page(span) + slot * slot_words(gc->table[span].run);
+  return (uint32_t)(word_of_page(span) + slot * slot_words(gc->table[span].run));
 }
 
 /* Makes another span the class's current one, with the place to look for free slots first. */
@@ -222,12 +247,15 @@ static bool next_span(Gc *gc, unsigned r, uint64_t *from) {
     span = pop_ready(gc, r);
     if (!more) break;
   }
-  bool fresh = !span;
-  if (fresh) span = take_span(gc, r);
+  h->run_wrapped[r] = span != 0;
+  h->run_fresh[r] = 0;
+  *from = word_of_page(span);
+  if (!span) {
+    span = take_span(gc, r);
+    if (span) *from = h->run_fresh[r] = start_slot(gc, span);
+  }
   h->run_span[r] = span;
-  h->run_wrapped[r] = !fresh;
   if (!span) return false;
-  *from = fresh ? start_slot(gc, span) : word_of_page(span);
   page_list_young(gc, span);
   return true;
 }
@@ -238,19 +266,28 @@ static void leave_span(Gc *gc, unsigned r) {
   close_range(gc, r);
   if (!span) return;
   gc->heap->run_span[r] = 0;
-  page_edit(gc, span)->used = (uint16_t)used_slots(gc, span);
+  uint64_t used = gc->heap->run_fresh[r] ? slab_slots(gc, span) : used_slots(gc, span);
+  page_edit(gc, span)->used = (uint16_t)used;
   list_ready(gc, span);
 }
 
-/* Goes on in the current span: a run at `from` or behind it, or from the start of the span once. */
+/* Goes on in the current span: a run at `from` or behind it, or from the start of the span once. The
+ * bitmap of a span that was all free, which is not in the cache, is not looked at. */
 static bool next_run(Gc *gc, unsigned r, uint64_t from, GcRun *run) {
   Heap *h = gc->heap;
-  uint32_t span = h->run_span[r];
+  uint32_t span = h->run_span[r], fresh = h->run_fresh[r];
+  if (fresh && !h->run_start[r] && !h->run_wrapped[r]) {
+    *run = (GcRun){fresh, (uint32_t)slots_end(gc, span)};
+    return true;
+  }
+  if (fresh && h->run_wrapped[r] && from == fresh) return false; /* once round */
   if (find_run(gc, span, from, run)) return true;
   if (h->run_wrapped[r]) return false;
   close_range(gc, r);
   h->run_wrapped[r] = true;
-  return find_run(gc, span, word_of_page(span), run);
+  if (!fresh) return find_run(gc, span, word_of_page(span), run);
+  *run = (GcRun){(uint32_t)word_of_page(span), fresh};
+  return run->cur < run->end;
 }
 
 bool slab_refill_here(Gc *gc, unsigned r) {
@@ -295,6 +332,7 @@ static void clear_bit(Gc *gc, uint64_t word) {
  * so that one of them can be cleared. */
 static void free_in_current(Gc *gc, unsigned r, uint64_t word) {
   Heap *h = gc->heap;
+  h->run_fresh[r] = 0;
   uint32_t start = h->run_start[r], *cur = &h->runs[r].cur;
   if (start && word >= start && word < *cur) {
     if (word + slot_words(r) == *cur) {

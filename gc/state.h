@@ -68,6 +68,7 @@ typedef struct Heap {
   GcRun runs[GC_RUNS]; /* first: gc_runs */
   uint32_t run_start[GC_RUNS];   /* from here to the run's `cur` all slots are taken, 0: not open */
   uint32_t run_span[GC_RUNS];    /* the span a class allocates from, 0: none */
+  uint32_t run_fresh[GC_RUNS];   /* all of it was free: where allocation began, 0: who knows */
   uint8_t run_wrapped[GC_RUNS];  /* the current span has no free slots before the run */
   uint32_t class_pages[GC_RUNS]; /* pages of all its spans: young classes get small spans */
   uint32_t ready[GC_RUNS][SLAB_BUCKETS];

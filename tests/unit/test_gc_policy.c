@@ -22,10 +22,9 @@ static void minor(Policy *p, uint64_t old, uint64_t promoted, uint64_t fixed, ui
 Test(gc_policy, room) {
   static const struct { uint64_t total, live, work; uint32_t percent; uint64_t goal, budget; } cases[] = {
       {0, 0, 0, 0, 0, 1 << 20},
-      {16 << 20, 0, 0, 0, 0, 2 << 20},
-      {(uint64_t)1 << 40, 0, 0, 0, 0, 4 << 20},
+      {(uint64_t)1 << 40, 0, 0, 0, 0, 1 << 20},
       {0, 3 << 20, 0, 0, 0, 6 << 20},
-      {0, 8 << 20, 0, 0, 0, 8 << 20},
+      {0, 16 << 20, 0, 0, 0, 16 << 20},                 /* by the root */
       {0, 64 << 20, 0, 0, 0, 32 << 20},
       {0, (uint64_t)1 << 30, 0, 0, 0, 512 << 20},
       {0, 64 << 20, 0, 300, 0, (128 << 20) - 128 + 64}, /* percent of whole hundreds of bytes */
@@ -67,6 +66,24 @@ Test(gc_policy, chooses) {
   cr_assert(policy_choose(&p) == POLICY_MAJOR);
   policy_major(&p, 100 * MB, 1000, true); /* 100 MB of text */
   cr_assert(!policy_wants_steps(&p));
+}
+
+/* While full collections are due, each in its room, a minor one is tried now and then: soon, if they have
+ * just begun, and ever more seldom in vain. */
+Test(gc_policy, looks_again) {
+  Policy p = new_policy(POLICY_ADAPTS, 0, 0);
+  for (int i = 0; i < 10; i++) minor(&p, 16 * MB, 1000 << 10, 10, 1000);
+  for (int look = 0, fulls = POLICY_LOOK_AGAIN; look < 3; look++, fulls *= 2) {
+    for (int i = 0; i < fulls; i++) {
+      p.debt = p.budget;
+      cr_assert(policy_choose(&p) == POLICY_MAJOR, "look %d, full one %d", look, i);
+      policy_major(&p, 16 * MB, 1000, true);
+    }
+    p.debt = p.budget;
+    cr_assert(policy_choose(&p) == POLICY_MINOR, "look %d", look);
+    PolicyMinor all = {16 * MB + p.debt, p.debt, 10, 1000};
+    policy_minor(&p, &all);
+  }
 }
 
 /* In the kinds that were asked for alone. */
