@@ -57,7 +57,7 @@ static uint64_t avalanche(uint64_t h) {
 }
 
 uint64_t xxh64(const void *bytes, size_t n, uint64_t seed) {
-  const uint8_t *p = bytes, *end = p + n;
+  const uint8_t *p = n ? bytes : (const uint8_t *)"", *end = p + n; /* NULL is allowed then */
   uint64_t h = n >= 32 ? stripes(p, end, seed) : seed + PRIME_5;
   return avalanche(rest(h + n, p + n / 32 * 32, end));
 }

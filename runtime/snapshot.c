@@ -112,7 +112,7 @@ static bool refuse_status(ox_VM *vm, GcSnapshotStatus status) {
              "release snapshots earlier or raise the memory limit");
   else if (status == GC_SNAPSHOT_MEMORY) vm_throw_oom(vm);
   else if (status == GC_SNAPSHOT_ELSEWHERE)
-    vm_throw(vm, ERR_VALUE, "this is a snapshot of another interpreter: the one that was forked");
+    vm_throw(vm, ERR_VALUE, "this is a snapshot of another interpreter: the one that was forked or saved");
   else vm_throw(vm, ERR_VALUE, "this snapshot has been released");
   return false;
 }
