@@ -47,11 +47,19 @@ static Value no_key(ox_VM *vm, Value map, Value key) {
 /* Nothing was near: perhaps another type has it, or the program's class did not declare it. */
 static void add_whereabouts(ox_VM *vm, Value v, Value name, const char *what, Buf *b) {
   const char *owner = native_type_with(name_chars(vm, name));
-  bool is_instance = v_is(v, KIND_INSTANCE);
-  if (is_instance && *what == 'f' && !(as_class(vm, vm_class_of(vm, v))->flags & CLASS_BUILTIN))
+  bool is_instance = v_is(v, KIND_INSTANCE), is_class = v_is(v, KIND_CLASS);
+  if (is_class && map_get_str(vm, as_map(vm, as_class(vm, v)->methods), name) != V_ABSENT)
+    buf_puts(b, " (its instances have)");
+  else if (is_instance && *what == 'f' && !(as_class(vm, vm_class_of(vm, v))->flags & CLASS_BUILTIN))
     buf_printf(b, " (fields are declared in the class: `%s = nil`)", name_chars(vm, name));
-  else if (owner && !is_instance && v != V_NIL && *what == 'm')
+  else if (owner && !is_instance && !is_class && v != V_NIL && *what == 'm')
     buf_printf(b, " (%s has one)", owner);
+}
+
+/* "list", "class Point": what `v` is. */
+static void put_what(ox_VM *vm, Value v, Buf *b) {
+  if (v_is(v, KIND_CLASS)) buf_printf(b, "class %s", name_chars(vm, as_class(vm, v)->name));
+  else buf_puts(b, vm_type_name(vm, v));
 }
 
 /* `what` is "field" or "method". */
@@ -65,7 +73,8 @@ static Value no_member(ox_VM *vm, Value v, Value name, const char *what) {
                name_chars(vm, name));
     suggest_keys(vm, &near, ((Module *)vm_deref(vm, v))->exports);
   } else {
-    buf_printf(&b, "%s has no %s `%s`", vm_type_name(vm, v), what, name_chars(vm, name));
+    put_what(vm, v, &b);
+    buf_printf(&b, " has no %s `%s`", what, name_chars(vm, name));
     Value cls = vm_class_of(vm, v);
     if (cls != V_ERROR) suggest_keys(vm, &near, as_class(vm, cls)->fields);
     if (cls != V_ERROR) suggest_keys(vm, &near, as_class(vm, cls)->methods);

@@ -232,6 +232,8 @@ bool arity_unknown_name(ox_VM *vm, Value f, Value name) {
     if (p != V_ABSENT) suggest_try(&near, string_flat(vm, p));
   }
   suggest_add(&near, &b);
+  if (near.best_len == 0 && n != NULL && strcmp(n->chars, "reverse") == 0)
+    buf_puts(&b, " (x.reversed() turns a list round)");
   return throw_text(vm, &b);
 }
 

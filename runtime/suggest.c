@@ -26,6 +26,7 @@ static bool is_alias(const char *wanted, const char *name) {
       {"indexOf", "index_of"},  {"index", "index_of"},     {"find", "index_of"},
       {"includes", "contains"}, {"has", "contains"},       {"has_key", "contains"},
       {"shift", "remove"},      {"delete", "remove"},      {"discard", "remove"},
+      {"pop", "remove"},
       {"update", "merge"},      {"forEach", "each"},       {"concat", "extend"},
       {"randint", "int"},       {"randrange", "int"},      {"uniform", "float"},
       {"loads", "parse"},       {"dumps", "stringify"},    {"time", "now"},
