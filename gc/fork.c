@@ -270,7 +270,7 @@ static void begin_life(Gc *gc, Gc *child, void *embedder) {
   c->lost = c->cold = false;
   c->step = log_end(gc->forks);
   c->stats = (GcForkStats){0};
-  child->first_serial = snapshot_last_serial(gc);
+  child->first_serial = snapshot_serial_after(child, snapshot_last_serial(gc));
   child->config = gc->config;
   child->config.embedder = embedder;
   *gc_host(child->base) = (HostPage){child, embedder};

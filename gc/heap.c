@@ -50,6 +50,7 @@ Gc *gc_new_on(const GcConfig *config, const Os *os) {
   gc_set_mode(gc, config->mode);
   gc->heap->meta_pages = buddy_units(gc->buddy) - gc->buddy.state->free_units;
   gc_set_limit(gc, config->limit_bytes);
+  gc->first_serial = snapshot_serial_after(gc, 0);
   *gc_host(gc->base) = (HostPage){gc, config->embedder};
   return gc;
 }

@@ -218,9 +218,9 @@ typedef uint64_t GcSnapshot;
 
 typedef enum GcSnapshotStatus {
   GC_SNAPSHOT_OK,
-  GC_SNAPSHOT_RELEASED, /* it is not known: released, or of another heap */
+  GC_SNAPSHOT_RELEASED, /* it was released */
   GC_SNAPSHOT_LOST,     /* given up: there was no memory to log a changed page */
-  GC_SNAPSHOT_ELSEWHERE, /* it is of the heap that this one was forked from */
+  GC_SNAPSHOT_ELSEWHERE, /* it is of another heap, such as the one that this was forked from */
   GC_SNAPSHOT_MEMORY,   /* no memory to do it; nothing changed */
 } GcSnapshotStatus;
 
@@ -330,6 +330,11 @@ typedef struct GcStats {
   uint64_t pauses;
 } GcStats;
 void gc_stats(Gc *gc, GcStats *out);
+/* The share of the committed bytes that no block takes. */
+static inline double gc_stats_fragmentation(const GcStats *s) {
+  if (s->used_bytes >= s->committed_bytes) return 0;
+  return 1 - (double)s->used_bytes / (double)s->committed_bytes;
+}
 
 /* Calls fn for every allocated block (after finishing a pending sweep). For reports and tests. */
 void gc_each(Gc *gc, void (*fn)(void *ctx, void *block, uint64_t words), void *ctx);

@@ -861,7 +861,7 @@ static bool fill(void *ctx, Gc *gc) {
   if (!adopt_runs(image, gc) || !map_pages(image, gc) || !take_stacks(image, gc)) return false;
   make_resident(image, gc);
   gc->from_image = true;
-  gc->first_serial = (uint32_t)h->snapshot_serial;
+  gc->first_serial = snapshot_serial_after(gc, (uint32_t)h->snapshot_serial);
   return true;
 }
 

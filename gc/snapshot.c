@@ -280,6 +280,14 @@ uint32_t snapshot_last_serial(const Gc *gc) {
   return gc->snapshots ? gc->snapshots->serial : gc->first_serial;
 }
 
+/* So that numbers of another heap, of the same process or an earlier one, are not taken for its own. */
+uint32_t snapshot_serial_after(Gc *gc, uint32_t last) {
+  uint64_t x = (uint64_t)(uintptr_t)gc->base ^ os_now_ns() * 0x9E3779B97F4A7C15u;
+  x = (x ^ x >> 31) * 0xBF58476D1CE4E5B9u;
+  uint32_t far = (uint32_t)(x >> 33);
+  return last ? last + (far >> 8) : far >> 1;
+}
+
 uint64_t snapshot_bytes(const Gc *gc) {
   return gc->snapshots ? gc->snapshots->npages * (uint64_t)GC_PAGE : 0;
 }
@@ -934,7 +942,8 @@ void gc_snapshot_release(Gc *gc, GcSnapshot id) {
 GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot id) {
   Node *n = node_of(gc->snapshots, id);
   if (n && n->live) return GC_SNAPSHOT_OK;
-  if (id >> INDEX_BITS <= gc->first_serial) return GC_SNAPSHOT_ELSEWHERE;
+  uint64_t serial = id >> INDEX_BITS;
+  if (serial <= gc->first_serial || serial > snapshot_last_serial(gc)) return GC_SNAPSHOT_ELSEWHERE;
   return gc->snapshots && id >> INDEX_BITS <= gc->snapshots->lost ? GC_SNAPSHOT_LOST
                                                                   : GC_SNAPSHOT_RELEASED;
 }

@@ -18,6 +18,8 @@ static inline bool snapshot_any(const Gc *gc) { return gc->snapshots != NULL; }
 void snapshot_close(Gc *gc);
 /* Serial number of the last snapshot taken in this heap, or in the one it comes from. */
 uint32_t snapshot_last_serial(const Gc *gc);
+/* Where those of a new heap begin, which may know names up to number `last`, 0: none: anywhere behind. */
+uint32_t snapshot_serial_after(Gc *gc, uint32_t last);
 /* How many of the registered objects must not be finalized: those that the newest snapshot has. */
 uint32_t snapshot_finals(const Gc *gc);
 /* The blocks of these bits of word `i` of the alloc bitmap are freed. */

@@ -357,6 +357,13 @@ typedef struct ox_Stats {
   uint64_t collect_ns_max;   /* in the longest of them */
   uint64_t scope_values;     /* values that open scopes keep alive */
   uint64_t pins;             /* values pinned */
+  uint64_t full_collections; /* of the collections, those that looked at everything */
+  uint64_t young_collections; /* and those that looked at what was new */
+  /* How often the program waited for the collector, and percentiles of the times, within 20 %; the
+   * longest is collect_ns_max. A step of a collection that is done in steps is a pause of its own. */
+  uint64_t pauses, pause_ns_p50, pause_ns_p99, pause_ns_p999;
+  double allocation_rate;    /* bytes a second, since the VM began */
+  double fragmentation;      /* the share of committed_bytes that no block takes: 0 to 1 */
 } ox_Stats;
 
 /* Fills in as much as stats->size has room for. */

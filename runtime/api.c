@@ -551,6 +551,14 @@ void ox_stats(ox_VM *vm, ox_Stats *stats) {
   s.collect_ns_max = g.collect_ns_max;
   s.scope_values = vm->nroots;
   s.pins = api_of(vm)->pinned;
+  s.full_collections = g.majors;
+  s.young_collections = g.minors;
+  s.pauses = g.pauses;
+  s.pause_ns_p50 = g.pause_ns_p50;
+  s.pause_ns_p99 = g.pause_ns_p99;
+  s.pause_ns_p999 = g.pause_ns_p999;
+  s.allocation_rate = vm_allocation_rate(vm, &g);
+  s.fragmentation = gc_stats_fragmentation(&g);
   memcpy(stats, &s, s.size);
 }
 

@@ -25,9 +25,12 @@ ox_Status ox_restore(ox_VM *vm, ox_Snapshot snapshot) {
     case GC_SNAPSHOT_LOST:
       api_leave(vm, mark, V_NIL, NULL);
       return api_misuse(vm, "the snapshot was given up: memory for the log of changes ran out");
+    case GC_SNAPSHOT_ELSEWHERE:
+      api_leave(vm, mark, V_NIL, NULL);
+      return api_misuse(vm, "the snapshot is of another VM");
     default:
       api_leave(vm, mark, V_NIL, NULL);
-      return api_misuse(vm, "the snapshot was released, or is of another VM");
+      return api_misuse(vm, "the snapshot was released");
   }
 }
 

@@ -294,6 +294,12 @@ void vm_release(void *p) {
   free(block);
 }
 
+double vm_allocation_rate(ox_VM *vm, const GcStats *stats) {
+  uint64_t now = now_ns();
+  if (now <= vm->start_ns) return 0;
+  return (double)stats->allocated_bytes * 1e9 / (double)(now - vm->start_ns);
+}
+
 /* ---- fuel and interrupts ----
  * st->fuel is a slice of the budget. When it ends, and at calls from C, the flag of vm_interrupt is
  * looked at; that flag is all that another thread or a signal handler writes. A slice is short

@@ -186,6 +186,9 @@ void *vm_malloc(ox_VM *vm, size_t n);
 void *vm_realloc(ox_VM *vm, void *p, size_t n);
 void vm_release(void *p);
 
+/* Bytes a second since the VM began. */
+double vm_allocation_rate(ox_VM *vm, const GcStats *stats);
+
 /* ---- errors (error.c). The kinds: errors.def. All return V_ERROR. ---- */
 typedef enum ErrorKind {
 #define ERR(e, name) ERR_##e,

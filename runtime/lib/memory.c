@@ -19,7 +19,7 @@ static Value memory_stats(ox_VM *vm, Value *args, int nargs) {
   GcStats s;
   (void)args, (void)nargs;
   gc_stats(vm->gc, &s);
-  Value map = map_new(vm, 18);
+  Value map = map_new(vm, 20);
   if (map == V_ERROR) return V_ERROR;
   bool done = put_count(vm, map, "committed_bytes", s.committed_bytes) &&
               put_count(vm, map, "used_bytes", s.used_bytes) &&
@@ -36,7 +36,9 @@ static Value memory_stats(ox_VM *vm, Value *args, int nargs) {
               lib_put(vm, map, "pause_p99_ms", v_from_float((double)s.pause_ns_p99 / 1e6)) &&
               lib_put(vm, map, "pause_p999_ms", v_from_float((double)s.pause_ns_p999 / 1e6)) &&
               lib_put(vm, map, "collect_ms", v_from_float((double)s.collect_ns_total / 1e6)) &&
-              lib_put(vm, map, "longest_ms", v_from_float((double)s.collect_ns_max / 1e6));
+              lib_put(vm, map, "longest_ms", v_from_float((double)s.collect_ns_max / 1e6)) &&
+              lib_put(vm, map, "allocation_rate", v_from_float(vm_allocation_rate(vm, &s))) &&
+              lib_put(vm, map, "fragmentation", v_from_float(gc_stats_fragmentation(&s)));
   return done ? map : V_ERROR;
 }
 
@@ -162,7 +164,8 @@ static const NativeDef memory_defs[] = {
            "collection), allocated_bytes (ever), peak_bytes, limit_bytes, external_bytes "
            "(outside the heap), collections, full_collections, young_collections, collect_ms and "
            "longest_ms (time they took), pauses (how often the program waited for them) with "
-           "pause_p50_ms, pause_p99_ms and pause_p999_ms."),
+           "pause_p50_ms, pause_p99_ms and pause_p999_ms, allocation_rate (bytes a second since the "
+           "start), fragmentation (the share of committed_bytes that is in no object, 0 to 1)."),
     NATIVE("collect", memory_collect, "collect()", "Collects garbage now."),
     NATIVE("heap_report", memory_heap_report, "heap_report() -> map",
            "What the heap holds: the name of each kind of object -> {count, bytes}."),

@@ -78,14 +78,15 @@ static void open_runs(Gc *gc) {
 }
 
 /* Stores to frozen pages of a large block until the log has `left` buffers. */
+enum { BIG_PAGES = 300 };
 static void use_up_log(Gc *gc, uint32_t big, uint64_t left) {
   GcSnapshotStats stats;
-  uint64_t page = 0;
-  for (;;) {
+  for (uint64_t page = 0; page < BIG_PAGES; page++) {
     gc_snapshot_stats(gc, &stats);
     if (stats.log_bytes / GC_PAGE - stats.log_pages <= left) return;
-    gc_store(gc_base(gc), big + 1 + page++ * GC_PAGE_WORDS, NIL);
+    gc_store(gc_base(gc), big + 1 + page * GC_PAGE_WORDS, NIL);
   }
+  cr_assert_fail("the log has more buffers than the block pages");
 }
 
 typedef enum Then { TAKES, GOES_BACK, LOOKS, THENS } Then;
@@ -98,7 +99,7 @@ static void at_the_edge(Then then, uint64_t left) {
     root_area(gc)[100 + i] = ref_value(new_wide(gc, FAR - 4096));
     root_area(gc)[i] = ref_value(new_wide(gc, gc_class_words[i / 2]));
   }
-  uint32_t big = new_wide(gc, 300 * GC_PAGE_WORDS);
+  uint32_t big = new_wide(gc, BIG_PAGES * GC_PAGE_WORDS);
   root_area(gc)[99] = ref_value(big);
   GcSnapshot s = gc_snapshot(gc, NULL);
   cr_assert(s != 0);
@@ -127,6 +128,37 @@ Test(gc_snapshot, without_memory) {
 }
 
 /* ---- which blocks two states share ------------------------------------------------------------ */
+
+/* Also where all that happened lies behind the newest snapshot. */
+Test(gc_snapshot, same_after_the_newest) {
+  Gc *gc = gc_new(&(GcConfig){.cage_bytes = 64 << 20, .mode = GC_STOP_WORLD});
+  uint32_t kept = new_wide(gc, 4), gone = new_wide(gc, 4);
+  root_area(gc)[0] = ref_value(kept);
+  GcSnapshot s = gc_snapshot(gc, NULL);
+  gc_release(gc, block_at(gc, gone));
+  uint32_t late = 0;
+  for (int i = 0; i < 2000; i++) late = new_wide(gc, 4); /* some of them where `gone` was */
+  cr_assert(gc_past_open(gc, s));
+  cr_assert(gc_past_same(gc, (Ref){kept}));
+  cr_assert_not(gc_past_same(gc, (Ref){gone}));
+  cr_assert_not(gc_past_same(gc, (Ref){late}));
+  gc_past_close(gc);
+  gc_free(gc);
+}
+
+/* The number of a snapshot of another heap is refused, the first of each included. */
+Test(gc_snapshot, of_another_heap) {
+  Gc *gc[8];
+  GcSnapshot s[8];
+  for (int i = 0; i < 8; i++) {
+    gc[i] = gc_new(&(GcConfig){.cage_bytes = 64 << 20});
+    s[i] = gc_snapshot(gc[i], NULL);
+  }
+  for (int i = 0; i < 8; i++)
+    for (int k = 0; k < 8; k++)
+      cr_assert_eq(gc_restore(gc[i], s[k]), i == k ? GC_SNAPSHOT_OK : GC_SNAPSHOT_ELSEWHERE);
+  for (int i = 0; i < 8; i++) gc_free(gc[i]);
+}
 
 /* A block freed since, and another one with the same words in its place: not the same. Nor after
  * edges were merged, nor seen from a branch. */
