@@ -5,7 +5,7 @@ log=$(mktemp "${TMPDIR:-/tmp}/oxbow-cli.XXXXXX") || exit 1
 trap 'rm -f "$log"' EXIT
 
 for script in "sh $here/command.sh" "sh $here/messages.sh" "sh $here/tests.sh" "sh $here/timeline.sh" \
-  "sh $here/images.sh" \
+  "sh $here/images.sh" "sh $here/crashes.sh" \
   "python3 $here/prompt.py"; do
   echo "== $script"
   $script "$1" 2>&1 | tee "$log"
