@@ -59,6 +59,7 @@ enum {
   CHUNK_PAGES = 512,  /* of the log */
   FIRST_PAGES = 64,
   RESERVE_PAGES = 32, /* kept for stores, which cannot fail */
+  PASS_SHARE = 128,   /* of all pages; from so many changed ones on, a pass over all is quicker */
 };
 
 /* A page of an edge or of the head, and where its copy is. */
@@ -74,6 +75,7 @@ typedef struct Node {
   uint32_t kids;
   struct Node *down; /* on the way from an ancestor, while going there */
   bool live, onpath;
+  bool again; /* was gone back to before, and may be once more */
   Delta edge;
   uint64_t saved[]; /* struct Heap, then the root area */
 } Node;
@@ -485,6 +487,30 @@ static void freeze_entries(Gc *gc, const Entries *e) {
   for (uint32_t i = 0; i < e->n; i++) gc->states[e->at[i].page] |= PAGE_FROZEN;
 }
 
+/* Eight states at a time: compilers do not make that of the plain loop at every level of optimisation. */
+static void freeze_pages(Gc *gc, uint64_t end) {
+  const uint64_t frozen = PAGE_FROZEN * 0x0101010101010101u;
+  uint64_t page = first_frozen(gc), eight;
+  for (; page < end && page % 8; page++) gc->states[page] |= PAGE_FROZEN;
+  for (; page < end; page += 8) { /* what lies beyond the end is overwritten when it is committed */
+    memcpy(&eight, gc->states + page, 8);
+    eight |= frozen;
+    memcpy(gc->states + page, &eight, 8);
+  }
+}
+
+/* Exactly the pages in the head's lists are not frozen. Where they are many, going over all states,
+ * eight pages at once, takes less time than going over the lists. */
+static void freeze_head(Gc *gc, const Delta *head) {
+  uint64_t pages = end_page(gc), changed = (uint64_t)head->logged.n + head->fresh.n;
+  if (changed > pages / PASS_SHARE) {
+    freeze_pages(gc, pages);
+    return;
+  }
+  freeze_entries(gc, &head->logged);
+  freeze_entries(gc, &head->fresh);
+}
+
 GcSnapshot gc_snapshot(Gc *gc, uint64_t *name) {
   if (gc->collecting || !open_log(gc)) return 0;
   Snapshots *s = gc->snapshots;
@@ -497,8 +523,7 @@ GcSnapshot gc_snapshot(Gc *gc, uint64_t *name) {
   s->head = (Delta){0};
   for (uint32_t i = 0; i < n->edge.freed.n; i++) s->freed_at[n->edge.freed.at[i].page] = 0;
   if (s->current) {
-    freeze_entries(gc, &n->edge.logged);
-    freeze_entries(gc, &n->edge.fresh);
+    freeze_head(gc, &n->edge);
     add_kid(s->current, n);
   } else {
     freeze_all(gc);
@@ -537,21 +562,37 @@ static void swap_logged(Gc *gc, Entries *e) {
   }
 }
 
-/* Back to the newest node: the head's changes are gone. */
-static void undo_head(Gc *gc) {
+/* Copies the pages of the head back. With `keep`, those that had been changed stay open, with their
+ * copies: a loop that goes back to the same snapshot changes the same pages again, most often, and
+ * needs not log them a second time. One that was not changed since the last time is frozen again. */
+static void undo_logged(Gc *gc, bool keep) {
   Snapshots *s = gc->snapshots;
-  Entries *logged = &s->head.logged, *fresh = &s->head.fresh;
+  Entries *logged = &s->head.logged;
+  uint32_t kept = 0;
   for (uint32_t i = 0; i < logged->n; i++) {
-    memcpy(page_at(gc, logged->at[i].page), buffer(s, logged->at[i].buf), GC_PAGE);
-    set_state(gc, logged->at[i].page, PAGE_FROZEN);
-    put_buffer(s, logged->at[i].buf);
+    Entry e = logged->at[i];
+    bool changed = !keep || memcmp(page_at(gc, e.page), buffer(s, e.buf), GC_PAGE) != 0;
+    if (changed) memcpy(page_at(gc, e.page), buffer(s, e.buf), GC_PAGE);
+    set_state(gc, e.page, PAGE_FROZEN);
+    if (keep && changed) logged->at[kept++] = e;
+    else put_buffer(s, e.buf);
   }
+  logged->n = kept;
+}
+
+/* Back to the newest node: the head's changes are gone. */
+static void undo_head(Gc *gc, bool keep) {
+  Snapshots *s = gc->snapshots;
+  Entries *fresh = &s->head.fresh;
+  undo_logged(gc, keep);
   for (uint32_t i = 0; i < fresh->n; i++) set_state(gc, fresh->at[i].page, PAGE_FREE | PAGE_FROZEN);
   for (uint32_t i = 0; i < s->head.freed.n; i++) {
     s->freed_at[s->head.freed.at[i].page] = 0;
     put_buffer(s, s->head.freed.at[i].buf);
   }
-  logged->n = fresh->n = s->head.freed.n = 0;
+  fresh->n = s->head.freed.n = 0;
+  /* What is free can be told now that the metadata is back. */
+  for (uint32_t i = 0; i < s->head.logged.n; i++) thaw_page(gc, s->head.logged.at[i].page);
 }
 
 /* From a node to its parent, keeping how to come back. What is in use is read before the metadata
@@ -618,13 +659,14 @@ static void move_to(Gc *gc, Node *to) {
   Snapshots *s = gc->snapshots;
   Node *top = first_on_path(to);
   guard_off(gc);
-  undo_head(gc);
+  undo_head(gc, to == s->current && to->again);
   while (s->current != top) {
     go_up(gc, s->current);
     s->current = s->current->parent;
   }
   descend(gc, top, to);
   s->current = to;
+  to->again = true;
   load_state(gc, to);
   collect_forget(gc);
   guard_on(gc);
