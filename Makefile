@@ -108,6 +108,7 @@ help:
 	@echo 'make bench    times Oxbow against Lua 5.4; bench-more: ten other programs, bench-peers: other'
 	@echo '              languages, bench-memory: start-up and memory, bench-frames: scope frames'
 	@echo 'make bench-gc times the collector against Boehm'\''s, glibc, mimalloc and jemalloc'
+	@echo 'make bench-snapshot times snapshots, forks and images against fork(), copies, deepcopy'
 	@echo 'make debug    build/debug: no optimisation, checks of the API preconditions'
 	@echo 'make asan     build/asan: AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make install  installs under PREFIX (/usr/local); also: uninstall, deb (a Debian package)'
@@ -254,5 +255,6 @@ include runtime/mk/install.mk
 include runtime/mk/robust.mk
 include runtime/mk/bench_gc.mk
 include runtime/mk/bench.mk
+include runtime/mk/bench_snapshot.mk
 
 -include $(LIB_OBJECTS:.o=.d) $(CLI_OBJECTS:.o=.d) $(wildcard $(O)/*.d)

@@ -232,7 +232,7 @@ static bool unit_is_free(Gc *gc, uint64_t unit) {
 }
 
 uint64_t cage_trim(Gc *gc) {
-  if (snapshot_any(gc)) return 0; /* they need what free pages hold */
+  if (gc_has_snapshots(gc)) return 0; /* they need what free pages hold */
   uint64_t last = gc->heap->cage_pages / UNIT_PAGES, given = 0;
   for (uint64_t from = 0, to; from < last; from = to + 1) {
     from = to = bits_next(gc->committed, from, last);

@@ -27,6 +27,10 @@
  * A page is in the head's delta exactly if FROZEN is clear. A page freed while frozen stays frozen:
  * an ancestor may have its only copy there, even if the newest snapshot has it free.
  *
+ * When the last snapshot is released, the pages stay as they are, at rest: the first store to a frozen
+ * one finds that nobody needs it, and notes that it is open. So neither the release nor the next
+ * snapshot has to go over the whole heap.
+ *
  * Two parts of the cage are written to all the time, without a barrier: struct Heap and the
  * embedder's root area. They are small, never frozen, and copied whole into each node.
  *
@@ -59,6 +63,7 @@ enum {
   CHUNK_PAGES = 512,  /* of the log */
   FIRST_PAGES = 64,
   RESERVE_PAGES = 32, /* kept for stores, which cannot fail */
+  OPENED_MOST = 4096, /* at rest; where there are more, the next snapshot goes over all pages */
   PASS_SHARE = 128,   /* of all pages; from so many changed ones on, a pass over all is quicker */
 };
 
@@ -97,6 +102,9 @@ typedef struct Snapshots {
   uint32_t *past_at;    /* the same for past_freed, zero between uses */
   Entries past_freed;   /* what was freed on the way there */
   Node *past;           /* the state that is looked at */
+  bool rested;          /* there is no node, but what is not in `opened` is still frozen */
+  bool overflow;        /* more was opened than is in the list */
+  Entries opened;
   uint32_t lost;        /* the last serial number that was given up */
 } Snapshots;
 
@@ -238,12 +246,11 @@ static void guard_off(Gc *gc) {
  * set are harmless, and commitment overwrites them. */
 static void freeze_all(Gc *gc) {
   uint8_t *state = gc->states;
-  uint64_t end = gc->heap->cage_pages;
-  for (uint64_t unit = 0; unit * UNIT_PAGES < end; unit++) {
-    if (unit * UNIT_PAGES >= gc->heap->first_page && !bits_test(gc->committed, unit)) continue;
+  uint64_t unit = gc->heap->first_page / UNIT_PAGES, end = gc->heap->cage_pages / UNIT_PAGES;
+  for (uint64_t page = first_frozen(gc); page < gc->heap->first_page; page++)
+    state[page] |= PAGE_FROZEN;
+  for (; (unit = bits_next(gc->committed, unit, end)) < end; unit++)
     for (unsigned i = 0; i < UNIT_PAGES; i++) state[unit * UNIT_PAGES + i] |= PAGE_FROZEN;
-  }
-  memset(state, 0, first_frozen(gc));
 }
 
 /* What is free is told by the buddy allocator, since frozen pages do not say. */
@@ -275,7 +282,8 @@ static void thaw_all(Gc *gc) {
 bool gc_has_snapshots(const Gc *gc) { return gc->snapshots && gc->snapshots->current; }
 
 uint8_t snapshot_free_state(const Gc *gc) {
-  return gc_has_snapshots(gc) ? PAGE_FREE | PAGE_FROZEN : PAGE_FREE;
+  bool frozen = gc_has_snapshots(gc) || (gc->snapshots && gc->snapshots->rested);
+  return frozen ? PAGE_FREE | PAGE_FROZEN : PAGE_FREE;
 }
 
 uint32_t snapshot_last_serial(const Gc *gc) {
@@ -298,8 +306,20 @@ uint64_t snapshot_bytes(const Gc *gc) {
 
 static void give_up(Gc *gc);
 
+/* At rest a page was opened. */
+static void note_opened(Snapshots *s, uint64_t page) {
+  if (s->opened.n < OPENED_MOST && !s->overflow && entries_room(&s->opened, 1))
+    entries_add(&s->opened, page, NO_BUF);
+  else s->overflow = true;
+}
+
 void snapshot_log(Gc *gc, uint64_t page) {
   Snapshots *s = gc->snapshots;
+  if (!s->current) {
+    note_opened(s, page);
+    gc->states[page] &= (uint8_t)~PAGE_FROZEN;
+    return;
+  }
   if (s->nspare < RESERVE_PAGES) add_chunk(gc); /* it is no failure yet */
   if (s->nspare == 0 || !entries_room(&s->head.logged, 1)) {
     give_up(gc);
@@ -320,7 +340,8 @@ static void take_page(Gc *gc, uint64_t page) {
   if (!(*state & PAGE_FROZEN)) {
     *state &= (uint8_t)~PAGE_FREE;
   } else if (*state & PAGE_FREE) {
-    entries_add(&gc->snapshots->head.fresh, page, NO_BUF);
+    if (gc->snapshots->current) entries_add(&gc->snapshots->head.fresh, page, NO_BUF);
+    else note_opened(gc->snapshots, page);
     *state &= (uint8_t) ~(PAGE_FREE | PAGE_FROZEN);
     if (gc->config.guard) guard_range(gc, page, 1, true);
   } else {
@@ -331,7 +352,7 @@ static void take_page(Gc *gc, uint64_t page) {
 bool snapshot_take(Gc *gc, uint64_t first, uint64_t count) {
   Snapshots *s = gc->snapshots;
   uint64_t frozen = 0, unused = 0;
-  for (uint64_t page = first; s && page < first + count; page++) {
+  for (uint64_t page = first; s && s->current && page < first + count; page++) {
     uint8_t state = gc->states[page] & (PAGE_FREE | PAGE_FROZEN);
     frozen += state == PAGE_FROZEN;
     unused += state == (PAGE_FREE | PAGE_FROZEN);
@@ -453,6 +474,7 @@ void snapshot_close(Gc *gc) {
   free(s->chunks);
   free(s->spare);
   free(s->nodes);
+  free(s->opened.at);
   free(s->past_pages.at);
   free(s->past_freed.at);
   free(s);
@@ -479,6 +501,20 @@ static void give_up(Gc *gc) {
   s->lost = s->serial;
   forget_nodes(s);
   thaw_all(gc);
+  s->rested = false;
+}
+
+/* The last snapshot is released. What the head lists is open. */
+static void rest(Gc *gc) {
+  Snapshots *s = gc->snapshots;
+  const Entries *lists[] = {&s->head.logged, &s->head.fresh};
+  s->opened.n = 0;
+  s->overflow = false;
+  for (unsigned k = 0; k < 2; k++)
+    for (uint32_t i = 0; i < lists[k]->n && !s->overflow; i++) note_opened(s, lists[k]->at[i].page);
+  forget_nodes(s);
+  s->rested = !gc->config.guard;
+  if (!s->rested) thaw_all(gc);
 }
 
 /* ---- taking ----------------------------------------------------------------------------------- */
@@ -511,6 +547,16 @@ static void freeze_head(Gc *gc, const Delta *head) {
   freeze_entries(gc, &head->fresh);
 }
 
+/* The first snapshot, or the first after a rest. */
+static void freeze_rested(Gc *gc) {
+  Snapshots *s = gc->snapshots;
+  if (!s->rested) freeze_all(gc);
+  else if (s->overflow) freeze_pages(gc, end_page(gc));
+  else freeze_entries(gc, &s->opened);
+  s->opened.n = 0;
+  s->rested = s->overflow = false;
+}
+
 GcSnapshot gc_snapshot(Gc *gc, uint64_t *name) {
   if (gc->collecting || !open_log(gc)) return 0;
   Snapshots *s = gc->snapshots;
@@ -526,7 +572,7 @@ GcSnapshot gc_snapshot(Gc *gc, uint64_t *name) {
     freeze_head(gc, &n->edge);
     add_kid(s->current, n);
   } else {
-    freeze_all(gc);
+    freeze_rested(gc);
     s->root = n;
   }
   n->onpath = true;
@@ -917,8 +963,7 @@ static bool join_head(Gc *gc, Node *n) {
   Snapshots *s = gc->snapshots;
   Node *parent = n->parent;
   if (!parent) {
-    forget_nodes(s);
-    thaw_all(gc);
+    rest(gc);
     return true;
   }
   if (!room_to_join(&n->edge, &s->head)) return false;

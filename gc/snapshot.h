@@ -14,7 +14,6 @@ bool snapshot_take(Gc *gc, uint64_t first, uint64_t count);
 uint64_t snapshot_bytes(const Gc *gc);
 /* What a free page of a freshly committed unit is. */
 uint8_t snapshot_free_state(const Gc *gc);
-static inline bool snapshot_any(const Gc *gc) { return gc->snapshots != NULL; }
 void snapshot_close(Gc *gc);
 /* Serial number of the last snapshot taken in this heap, or in the one it comes from. */
 uint32_t snapshot_last_serial(const Gc *gc);

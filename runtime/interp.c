@@ -100,7 +100,8 @@ static inline void store_double(Value *p, double d) { memcpy(p, &d, 8); }
  * instruction runs again. `ins` must be undone by nothing: no handler changes state before its
  * POLL. */
 #define POLL() if (UNLIKELY((ST->fuel -= 1) == 0)) SLOW(poll)
-#define PAGE_STATE(word) cage[(int64_t)((word) >> GC_WORD_PAGE_SHIFT) - (int64_t)GC_STATE_OFF]
+#define PAGE_STATE(word) \
+  (GC_HAS_BARRIER ? cage[(int64_t)((word) >> GC_WORD_PAGE_SHIFT) - (int64_t)GC_STATE_OFF] : 0)
 
 #define HEADER(kind, layout, n, aux) \
   ((uint64_t)KIND_##kind | (uint64_t)(layout) << 8 | (uint64_t)(n) << 16 | (uint64_t)(aux) << 32)
