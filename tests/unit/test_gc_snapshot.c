@@ -14,10 +14,13 @@ static void take(World *w) {
 static void back(World *w) {
   if (!w->n) return;
   Kept *k = w->kept + below(&w->rng, w->n);
-  GcSnapshotStatus status = gc_restore(w->gc, k->id);
-  cr_assert_eq(status, GC_SNAPSHOT_OK, "restoring gave %d", status);
-  cr_assert_eq(hash_heap(w->gc), k->hash, "the restored heap differs");
-  w->restored++;
+  for (uint64_t rounds = 1 + below(&w->rng, 4); rounds; rounds--) { /* pages stay open from the second */
+    GcSnapshotStatus status = gc_restore(w->gc, k->id);
+    cr_assert_eq(status, GC_SNAPSHOT_OK, "restoring gave %d", status);
+    cr_assert_eq(hash_heap(w->gc), k->hash, "the restored heap differs");
+    w->restored++;
+    if (rounds > 1) mutate(w, 1 + (unsigned)below(&w->rng, 50));
+  }
 }
 
 static void release(World *w) {
@@ -33,7 +36,10 @@ static void step(World *w) {
   switch (below(&w->rng, 8)) {
     case 0 ... 2: take(w); break;
     case 3 ... 5: back(w); break;
-    case 6: release(w); break;
+    case 6:
+      if (below(&w->rng, 5)) release(w);
+      else while (w->n) release(w); /* at rest: pages stay frozen though nobody needs them */
+      break;
     default:
       if (below(&w->rng, 4) == 0) verify(w->gc);
       break;
