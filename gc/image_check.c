@@ -293,9 +293,7 @@ static const char *check_stacks(Check *c) {
   }
   if (c->gc->config.notes_stacks) return l->count ? "stacks are listed that would be noted" : NULL;
   gc_each(c->gc, count_stack, c);
-  /* Embedders that note the stacks they write to need no list. */
-  bool all = c->gc->config.notes_stacks || c->stacks == l->count;
-  return all ? NULL : "a stack is not listed";
+  return c->stacks == l->count ? NULL : "a stack is not listed";
 }
 
 const char *image_check_heap(Gc *gc, const Image *image, uint64_t *where) {

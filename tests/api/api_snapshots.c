@@ -8,6 +8,21 @@ static ox_Snapshot take(ox_VM *vm) {
   return s;
 }
 
+/* The names of two VMs differ, though both have taken as many. */
+static void of_another_vm(void) {
+  ox_VM *a = ox_new(NULL), *b = ox_new(NULL);
+  ox_Snapshot of_a = take(a), of_b = take(b);
+  cr_assert_neq(of_a, of_b);
+  cr_assert_eq(ox_restore(b, of_a), OX_MISUSE);
+  cr_assert(strstr(ox_error(b)->message, "of another VM"));
+  cr_assert_eq(ox_restore(a, of_a), OX_OK);
+  ox_release(a, of_a);
+  cr_assert_eq(ox_restore(a, of_a), OX_MISUSE);
+  cr_assert(strstr(ox_error(a)->message, "was released"));
+  done(a);
+  done(b);
+}
+
 static void back_and_forth(void) {
   Output output;
   ox_VM *vm = vm_printing_to(&output);
@@ -292,6 +307,7 @@ Test(snapshots, all) {
   told_of_rollbacks();
   fibers_of_the_host();
   in_finalizers();
+  of_another_vm();
   back_and_forth();
   transactions();
   pins_of_the_state();
