@@ -122,7 +122,7 @@ static void drop_dead(Gc *gc, uint32_t page) {
   uint64_t at = bitword_of_page(page), *bits = gc->bits + at, *marks = gc->marks + at, dead = 0;
   for (unsigned i = 0; i < PAGE_BITWORDS; i++) dead |= bits[i] & ~marks[i];
   if (!dead) return; /* a clean page of the bitmap stays clean */
-  for (unsigned i = 0; snapshot_any(gc) && i < PAGE_BITWORDS; i++)
+  for (unsigned i = 0; gc_has_snapshots(gc) && i < PAGE_BITWORDS; i++)
     if (bits[i] & ~marks[i]) snapshot_freed(gc, at + i, bits[i] & ~marks[i]);
   meta_touch(gc, bits);
   for (unsigned i = 0; i < PAGE_BITWORDS; i++) bits[i] &= marks[i];
@@ -189,7 +189,7 @@ static bool any_marked(Gc *gc, uint32_t span) {
 void slab_sweep(Gc *gc, uint32_t span) {
   const PageDesc *d = gc->table + span;
   unsigned live = 0, before = 0;
-  if (!snapshot_any(gc) && !any_marked(gc, span)) {
+  if (!gc_has_snapshots(gc) && !any_marked(gc, span)) {
     give_span(gc, span);
     return;
   }
