@@ -308,6 +308,8 @@ void gc_collect_young(Gc *gc);
 bool gc_is_minor(Gc *gc);
 /* Whether there is a block that r refers to. For checks: slow. */
 bool gc_holds(Gc *gc, Ref r);
+/* Inside finalize: is the object not dead, but undone by a rollback? */
+bool gc_is_undoing(const Gc *gc);
 /* Whether a callback of the collector runs. */
 bool gc_is_collecting(const Gc *gc);
 /* Gives the memory of free pages back to the system; how many bytes. For idle moments: pages used

@@ -693,13 +693,16 @@ static void descend(Gc *gc, Node *top, Node *to) {
 static void finalize_from(Gc *gc, uint32_t from) {
   Heap *h = gc->heap;
   bool was = gc->collecting;
-  gc->collecting = true;
+  gc->collecting = gc->undoing = true;
   for (uint32_t i = from; i < h->final_count && gc->config.finalize; i++) {
     Value v = ((Value *)gc->base)[(uint64_t)h->finals + 1 + i];
     gc->config.finalize(gc, gc->config.embedder, (Ref){(uint32_t)v});
   }
   gc->collecting = was;
+  gc->undoing = false;
 }
+
+bool gc_is_undoing(const Gc *gc) { return gc->undoing; }
 
 static void move_to(Gc *gc, Node *to) {
   Snapshots *s = gc->snapshots;

@@ -29,6 +29,8 @@ struct Carry {
   uint32_t n, cap;
   uint64_t *words;
   uint64_t used, room;
+  uint32_t *kept;  /* objects that are referred to and not copied, each perhaps more than once */
+  uint32_t nkept, kept_cap;
   uint32_t *index; /* open addressing by ref: number of the item + 1 */
   uint32_t mask;
 };
@@ -103,6 +105,7 @@ typedef struct Walk {
   CarryShared shared;
   void *ctx;
   const char *what;
+  bool across;
 } Walk;
 
 /* A class that the VM makes on demand, once. */
@@ -115,11 +118,27 @@ static uint32_t place_of(ox_VM *vm, Ref r) {
   return 0;
 }
 
+static bool keep(Carry *c, uint32_t ref) {
+  if (c->nkept && c->kept[c->nkept - 1] == ref) return true;
+  if (c->nkept == c->kept_cap) {
+    uint32_t cap = c->kept_cap ? c->kept_cap * 2 : 8;
+    uint32_t *kept = cap > c->kept_cap ? realloc(c->kept, cap * sizeof *kept) : NULL;
+    if (!kept) return false;
+    c->kept = kept;
+    c->kept_cap = cap;
+  }
+  c->kept[c->nkept++] = ref;
+  return true;
+}
+
 /* Adds an object to the list of those to be copied, unless it is there or shared. */
 static bool reach(Walk *w, uint32_t ref) {
   Carry *c = w->c;
   Ref r = {ref};
-  if (!ref || (c->index && *place(c, ref)) || w->shared(w->ctx, r)) return true;
+  if (!ref || (c->index && *place(c, ref))) return true;
+  if (w->shared(w->ctx, r)) return keep(c, ref) || (vm_throw_oom(w->vm), false);
+  if (w->across && snapshot_is_handle(w->vm, r))
+    return vm_throw(w->vm, ERR_VALUE, "%s cannot take a snapshot along", w->what), false;
   if (!is_copyable(w->vm, r)) return refuse(w->vm, r, w->what), false;
   uint64_t words = gc_block_words(w->vm->gc, gc_ptr(w->vm->cage, r));
   if (words > UINT32_MAX || !room_for(c, words)) return vm_throw_oom(w->vm), false;
@@ -146,11 +165,11 @@ static bool follow(Walk *w, uint32_t i) {
   return true;
 }
 
-Carry *carry_out(ox_VM *vm, Value v, CarryShared shared, void *ctx, const char *what) {
+static Carry *copy(ox_VM *vm, Value v, CarryShared shared, void *ctx, const char *what, bool across) {
   Carry *c = calloc(1, sizeof *c);
   if (!c) return vm_throw_oom(vm), NULL;
   c->v = v;
-  Walk w = {vm, c, shared, ctx, what};
+  Walk w = {vm, c, shared, ctx, what, across};
   bool ok = reach_value(&w, v);
   for (uint32_t i = 0; ok && i < c->n; i++) ok = follow(&w, i);
   if (ok) return c;
@@ -158,13 +177,30 @@ Carry *carry_out(ox_VM *vm, Value v, CarryShared shared, void *ctx, const char *
   return NULL;
 }
 
+Carry *carry_out(ox_VM *vm, Value v, CarryShared shared, void *ctx, const char *what) {
+  return copy(vm, v, shared, ctx, what, false);
+}
+
+Carry *carry_across(ox_VM *vm, Value v, CarryShared shared, void *ctx, const char *what) {
+  return copy(vm, v, shared, ctx, what, true);
+}
+
 void carry_free(ox_VM *vm, Carry *c) {
   if (!c) return;
   (void)vm;
   free(c->items);
+  free(c->kept);
   free(c->words);
   free(c->index);
   free(c);
+}
+
+bool carry_keeps(const Carry *c) { return c->nkept > 0; }
+
+bool carry_kept_all(const Carry *c, CarryShared is_there, void *ctx) {
+  for (uint32_t i = 0; i < c->nkept; i++)
+    if (!is_there(ctx, (Ref){c->kept[i]})) return false;
+  return true;
 }
 
 /* ---- making them again ------------------------------------------------------------------------ */

@@ -219,3 +219,8 @@ bool foreign_fork(const ox_VM *vm, ox_VM *child) {
   }
   return true;
 }
+
+void foreign_forget(ox_VM *vm, const void *ptr) {
+  for (uint32_t i = 1; i < vm->nhandles; i++)
+    if (vm->handles[i].ptr == ptr) vm->handles[i].ptr = NULL;
+}

@@ -120,6 +120,8 @@ void foreign_finalize(ox_VM *vm, Ref object);
 void foreign_restored(ox_VM *vm);
 /* Whether the pointer stayed with the interpreter that this one was forked from. */
 bool foreign_is_left(ox_VM *vm, Value v);
+/* The pointer is no more: objects that have it are closed, nothing is finalized. */
+void foreign_forget(ox_VM *vm, const void *ptr);
 /* The table of handles for a fork: pointers where the type gives one. False: no memory. */
 bool foreign_fork(const ox_VM *vm, ox_VM *child);
 /* At the end: of all that is left, which only snapshots of other time lines have. */

@@ -34,6 +34,11 @@ HandleSlots snapshot_slots(const ox_VM *vm, uint32_t ref) {
   return (HandleSlots){&h->fields[SLOT_ID], &h->fields[SLOT_NEXT]};
 }
 
+bool snapshot_is_handle(ox_VM *vm, Ref r) {
+  Header *h = gc_ptr(vm->cage, r);
+  return h->kind == KIND_INSTANCE && lib_is(vm, v_from_ptr(vm->cage, KIND_INSTANCE, h), &handle_class);
+}
+
 void snapshot_copied(ox_VM *vm, Value v) {
   if (lib_is(vm, v, &handle_class)) snapshot_life_link(vm, v_ref(v).w);
 }

@@ -18,6 +18,7 @@ GcSnapshotStatus vm_restore(ox_VM *vm, GcSnapshot id);
 void snapshot_copied(ox_VM *vm, Value v);
 /* After all pages were frozen or forked: makes writable again what is written to without a barrier. */
 void snapshot_reopen(ox_VM *vm);
+bool snapshot_is_handle(ox_VM *vm, Ref r);
 /* For tests, at a poll of the interpreter: keeps one snapshot alive, which is always a recent one. */
 void snapshot_stress(ox_VM *vm);
 

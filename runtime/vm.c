@@ -16,6 +16,7 @@
 #include "output.h"
 #include "snapshot_life.h"
 #include "str.h"
+#include "task.h"
 
 enum { FUEL_SLICE = 1 << 12, STRESS_SLICE = 4 };
 
@@ -209,6 +210,7 @@ void vm_free(ox_VM *vm) {
   if (!vm) return;
   if (vm->gc) {
     output_finish(vm);
+    task_end_all(vm);
     vm_flush(vm);
     if (vm->fuel_pool) fork_leave_pool(vm);
     if (vm->born_caches) fork_forget(vm);
@@ -216,6 +218,7 @@ void vm_free(ox_VM *vm) {
     foreign_finalize_all(vm);
   }
   if (vm->free_api) vm->free_api(vm);
+  task_leave_family(vm);
   snapshot_life_free(vm);
   import_free(vm);
   free(vm->roots);
@@ -339,6 +342,7 @@ bool vm_refuel(ox_VM *vm) {
   next_slice(vm);
   if (!interrupt_pending(vm)) return true;
   __atomic_store_n(&vm->interrupt, 0, __ATOMIC_RELAXED);
+  task_cancel_all(vm);
   vm_throw(vm, ERR_INTERRUPT, "interrupted");
   return stopped(vm);
 }

@@ -143,6 +143,7 @@ struct ox_VM {
   void (*free_api)(ox_VM *vm); /* when the heap is gone; may be NULL */
   uint64_t born_caches;      /* of a fork: inline caches that it has from its parent; else 0 */
   bool is_task;              /* runs on a thread of its own behind the host's back */
+  struct Family *family;     /* what it shares with its tasks, NULL: nothing yet (task.c) */
   struct Tasks *tasks;       /* started by this VM, NULL: none yet (task.c) */
   uint32_t max_tasks;        /* at once; 0: the default */
   bool shared_functions;     /* functions of the host may be called by several threads at once */

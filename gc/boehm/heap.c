@@ -295,6 +295,7 @@ bool gc_past_reaches(const GcPastTrace *trace, Ref r) { return (void)trace, (voi
 void gc_past_trace_free(GcPastTrace *trace) { (void)trace; }
 
 Gc *gc_fork(Gc *gc, void *embedder) { return (void)gc, (void)embedder, NULL; }
+bool gc_is_undoing(const Gc *gc) { return (void)gc, false; }
 bool gc_is_tracked(const Gc *gc) { return (void)gc, false; }
 void gc_fork_stats(Gc *gc, GcForkStats *out) { (void)gc, *out = (GcForkStats){0}; }
 

@@ -9,6 +9,7 @@
 #include "../number.h"
 #include "../range.h"
 #include "../repr.h"
+#include "../task.h"
 #include "core.h"
 #include "iterate.h"
 #include "lib.h"
@@ -501,6 +502,16 @@ static const NativeDef core_defs[] = {
     NATIVE_SCRIPT("attempt", "attempt", "attempt(f, options = nil)",
                   "f(), or the error that it throws: then everything that it changed is undone. With "
                   "{hold_output: true} what it prints waits for the end, and is undone, too."),
+    NATIVE("fork", task_fork, "fork(f, options = nil) -> Task",
+           "Runs f() in a copy of the program, on a thread of its own, while this one goes on. "
+           "{reseed: true} gives it other random numbers."),
+    NATIVE("parallel_map", task_parallel_map, "parallel_map(xs, f, options = nil) -> list",
+           "map(xs, f) by several copies of the program at once, {workers: n} of them; what one call "
+           "changes no other sees. The first error stops all."),
+    NATIVE_SCRIPT("parallel_reduce", "parallel_reduce",
+                  "parallel_reduce(xs, f, init = first, options = nil)",
+                  "reduce(xs, f, init) by pieces of xs at once, for an f of which (a f b) f c is "
+                  "a f (b f c); {workers: n} as for parallel_map."),
 };
 
 const ModuleDef module_core = {"", "Names that need no import.", core_defs, LIB_COUNT(core_defs),

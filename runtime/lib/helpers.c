@@ -5,6 +5,7 @@
 #include "../str.h"
 #include "lib.h"
 #include "registry.h"
+#include "../task.h"
 #include "sort.h"
 
 #include <string.h>
@@ -116,6 +117,8 @@ static Value commit_output(ox_VM *vm, Value *args, int nargs) {
 static const NativeDef defs[] = {
     NATIVE("need_function", need_function, "need_function(f, name)",
            "Throws, in the name of a function, if f cannot be called."),
+    NATIVE("parallel_map", task_parallel_map, "parallel_map(xs, f, options = nil)",
+           "For parallel_reduce."),
     NATIVE("hold_option", hold_option, "hold_option(options)",
            "Whether attempt's options want the output held back."),
     NATIVE("hold_output", hold_output, "hold_output()",

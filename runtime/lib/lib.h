@@ -30,6 +30,7 @@ enum {
   LIB_SNAPSHOT_CLASS,
   LIB_WEAK_REF_CLASS,
   LIB_WEAK_MAP_CLASS,
+  LIB_TASK_CLASS,
 };
 
 #define LIB_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))

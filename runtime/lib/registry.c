@@ -9,6 +9,7 @@
 #include "../signature.h"
 #include "../snapshot.h"
 #include "../str.h"
+#include "../task.h"
 
 const ModuleDef *const native_tables[] = {
     &module_core,
@@ -21,7 +22,7 @@ const ModuleDef *const native_tables[] = {
     /* methods of objects that modules make */
     &module_regex_pattern, &module_random_generator, &module_fs_file, &module_io_stream,
     &module_buddy_manager, &module_weak_ref, &module_weak_map,
-    &module_snapshot,
+    &module_snapshot, &module_task,
     /* what the prelude needs */
     &module_prelude,
 };

@@ -319,6 +319,37 @@ static bool test_forks(void) {
   return good;
 }
 
+// ---- tasks of programs ---------------------------------------------------------------------------
+
+static const char task_program[] =
+    "let table = {}\n"
+    "for i in 0..300 { table[\"k${i}\"] = [i] }\n"
+    "fn work(i) { for k, v in table { v.push(i) }; print(i); return len(table[\"k7\"]) + i }\n"
+    "let tasks = []\n"
+    "for i in 0..6 { tasks.push(fork(fn() => work(i))); table[\"k7\"].push(i) }\n"
+    "let sum = 0\n"
+    "for t in tasks { sum += t.wait() }\n"
+    "for x in parallel_map(0..30, work, {workers: 4}) { sum += x }\n"
+    "let stopped = fork(fn() { while true {} })\n"
+    "stopped.cancel()\n"
+    "let left = fork(fn() { while true {} })\n"
+    "sum\n";
+
+static void ignore(void *context, const char *bytes, size_t length) {
+  (void)bytes;
+  *(size_t *)context += length;
+}
+
+static bool test_tasks(void) {
+  size_t printed = 0;
+  ox_VM *vm = make_vm(ignore, &printed);
+  if (!vm) return false;
+  long long sum = run_int(vm, task_program);
+  ox_free(vm);
+  // each of six tasks: 2 + i entries and i; then thirty calls: 8 entries and i
+  return sum == 6 * 2 + 15 + 15 + 30 * 8 + 435 && printed > 0;
+}
+
 // -------------------------------------------------------------------------------------------------
 
 static const struct {
@@ -330,6 +361,7 @@ static const struct {
     {"interrupts from another thread", test_interrupt},
     {"an interrupt between two calls", test_interrupt_idle},
     {"forks on all threads, while their parent goes on", test_forks},
+    {"tasks of a program", test_tasks},
     {"the library on all threads, output and errors apart", test_library},
 };
 
