@@ -208,6 +208,7 @@ static void stats_of(const Opening *o, uint64_t start, ox_ImageStats *stats) {
 
 ox_VM *ox_image_open(const char *path, const ox_ImageConfig *config, ox_ImageStats *stats,
                      char *message, size_t room) {
+  API_RULE(path, "the path is NULL");
   uint64_t start = os_now_ns();
   Opening *o = calloc(1, sizeof *o);
   if (!o) return NULL;
@@ -224,6 +225,7 @@ ox_VM *ox_image_open(const char *path, const ox_ImageConfig *config, ox_ImageSta
 }
 
 bool ox_image_verify(const char *path, ox_ImageStats *stats, char *message, size_t room) {
+  API_RULE(path, "the path is NULL");
   uint64_t start = os_now_ns();
   Opening o = {.path = path ? path : "", .image = {.fd = -1}, .config = {.check = OX_IMAGE_CHECK_PAGES}};
   VmConfig config = {0};

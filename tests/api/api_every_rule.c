@@ -48,6 +48,9 @@
   RULE(ox_fork_stats, "size", ox_ForkStats s = {0}; ox_fork_stats(vm, &s))                         \
   RULE(ox_snapshot_stats, "NULL", ox_snapshot_stats(vm, NULL))                                     \
   RULE(ox_snapshot_stats, "size", ox_SnapshotStats s = {0}; ox_snapshot_stats(vm, &s))             \
+  RULE(ox_image_save, "path is NULL", ox_image_save(vm, NULL, NULL))                               \
+  RULE(ox_image_open, "path is NULL", ox_image_open(NULL, NULL, NULL, NULL, 0))                    \
+  RULE(ox_image_verify, "path is NULL", ox_image_verify(NULL, NULL, NULL, 0))                      \
   FATAL(ox_scope_open, "VM is NULL", ox_scope_open(NULL))                                          \
   RULE(ox_scope_close, "not open", ox_scope_close(vm, 1000))                                       \
   RULE(ox_scope_close_keeping, "not open", ox_scope_close_keeping(vm, 1000, ox_nil()))             \
