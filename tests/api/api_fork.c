@@ -2,7 +2,9 @@
 #include <criterion/criterion.h>
 #include <oxbow.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static ox_Status run(ox_VM *vm, const char *text, ox_Value *out) {
   return ox_eval(vm, text, strlen(text), "test", out);
@@ -222,5 +224,62 @@ Test(fork, threads) {
     }
   }
   cr_assert_null(ox_verify(vm));
+  ox_free(vm);
+}
+
+/* ---- tasks, as far as they are the host's business --------------------------------------------- */
+
+Test(fork, tasks_of_a_host) {
+  ox_Config config = ox_config();
+  config.capabilities &= ~(uint32_t)OX_CAN_TASKS;
+  ox_VM *vm = ox_new(&config);
+  fails_with(vm, "fork(fn() => 1)", "the host does not allow `fork`");
+  fails_with(vm, "parallel_map([1], fn(x) => x)", "the host does not allow `parallel_map`");
+  fails_with(vm, "parallel_reduce([1, 2], fn(a, b) => a)", "the host does not allow");
+  ox_free(vm);
+  config = ox_config();
+  config.max_tasks = 2;
+  vm = ox_new(&config);
+  int count = 0;
+  ox_set(vm, "count", ox_function(vm, "count()", NULL, count_call, &count, NULL));
+  fails_with(vm, "fork(fn() => count()).wait()", "cannot be called by a task");
+  fails_with(vm, "let a = [fork(fn() { while true {} }), fork(fn() { while true {} })]; fork(fn() => 1)",
+             "2 tasks run already");
+  ox_free(vm);
+  cr_assert_eq(count, 0);
+  config.shared_functions = true;
+  vm = ox_new(&config);
+  ox_set(vm, "count", ox_function(vm, "count()", NULL, count_call, &count, NULL));
+  cr_assert_eq(number(vm, "fork(fn() => count()).wait()"), 1);
+  ox_free(vm);
+}
+
+static void *interrupt_soon(void *vm) {
+  usleep(50000);
+  ox_interrupt(vm);
+  return NULL;
+}
+
+/* Budget, memory limit and interrupts of a program are those of its tasks, too. */
+Test(fork, limits_of_tasks) {
+  ox_Config config = ox_config();
+  config.fuel = 300000;
+  config.memory_limit = 16 << 20;
+  ox_VM *vm = ox_new(&config);
+  cr_assert_neq(run(vm, "let ts = map(0..3, fn(i) => fork(fn() { while true {} })); ts[0].wait()", NULL), OX_OK);
+  cr_assert_leq(ox_fuel(vm), 1);
+  ox_free(vm);
+  config.fuel = 0;
+  vm = ox_new(&config);
+  fails_with(vm, "try { fork(fn() { let xs = []; while true { xs.push([1, 2]) } }).wait() } "
+                 "catch e { throw error(e.kind) }", "out of memory");
+  const char *waits[] = {"fork(fn() { while true {} }).wait()", "parallel_map(0..4, fn(i) { while true {} })"};
+  for (int i = 0; i < 2; i++) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, interrupt_soon, vm);
+    cr_assert_eq(run(vm, waits[i], NULL), OX_INTERRUPTED);
+    pthread_join(thread, NULL);
+  }
+  cr_assert_eq(number(vm, "fork(fn() => 7).wait()"), 7);
   ox_free(vm);
 }
