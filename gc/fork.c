@@ -51,6 +51,7 @@ typedef struct ForkPool {
   Gc **idle;       /* the last one was used last */
   uint32_t nidle;  /* room for all slots */
   uint64_t idle_bytes;
+  uint32_t most_idle;
 } ForkPool;
 
 typedef struct Forks {
@@ -297,10 +298,16 @@ static void pool_leave(ForkPool *pool) {
   if (last) pool_free(pool);
 }
 
+static uint32_t most_idle(void) {
+  long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+  return cpus > LEAST_IDLE / 2 ? 2 * (uint32_t)cpus : LEAST_IDLE;
+}
+
 static ForkPool *pool_new(void) {
   ForkPool *pool = calloc(1, sizeof *pool);
   if (!pool) return NULL;
   pool->users = 1;
+  pool->most_idle = most_idle();
   if (pthread_mutex_init(&pool->lock, NULL) == 0) return pool;
   free(pool);
   return NULL;
@@ -335,15 +342,10 @@ static Gc *pool_take(ForkPool *pool) {
   return slot;
 }
 
-static uint32_t most_idle(void) {
-  long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-  return cpus > LEAST_IDLE / 2 ? 2 * (uint32_t)cpus : LEAST_IDLE;
-}
-
 /* Under the lock: takes the slot back, unless there are enough. */
 static bool pool_put(ForkPool *pool, Gc *slot) {
   uint64_t bytes = slot_bytes(slot);
-  if (pool->orphaned || pool->nidle >= most_idle() ||
+  if (pool->orphaned || pool->nidle >= pool->most_idle ||
       pool->idle_bytes + bytes > MOST_IDLE_BYTES) {
     pool_remove(pool, slot);
     return false;
