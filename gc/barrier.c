@@ -1,8 +1,8 @@
 /* barrier.c - the slow way of a store: the byte of its page in page_state is not zero.
  *
  *   PAGE_OLD   the page holds old blocks and has not been stored to since the last collection: it
- *              becomes dirty, and the next collection looks at its old blocks. Whatever a block on a
- *              page without this bit holds is either known to be old or the page is dirty:
+ *              becomes dirty, and the next collection looks at its old blocks. Whatever a block on
+ *              a page without this bit holds is either known to be old or the page is dirty:
  *
  *                  a page with a word of an old block is PAGE_OLD or dirty, not both
  *

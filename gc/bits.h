@@ -64,8 +64,8 @@ static inline uint64_t bits_count(const uint64_t *words, uint64_t n) {
   return total;
 }
 
-/* A row of bits from, from + stride, ... goes through the words of a bitmap: its bits in the present
- * word. Stride 1..64. */
+/* A row of bits from, from + stride, ... goes through the words of a bitmap: its bits in the
+ * present word. Stride 1..64. */
 typedef struct BitsRow { uint64_t pattern; unsigned phase, over, stride; } BitsRow;
 static inline BitsRow bits_row(uint64_t from, unsigned stride) {
   BitsRow row = {0, from & 63, 64 % stride, stride};

@@ -3,10 +3,10 @@
  * Everything starts as address space without access. A unit of 64 pages is committed when the first
  * page run reaches into it, together with its parts of the page table, the alloc bitmap, the marks
  * and page_state. Each step populates more than the run needs, half as much as there was before (at
- * least one unit), since populating in bulk costs a twentieth of single faults; from 2 MiB on, a step
- * is one huge page (some 0.2 ms; more at a time is a longer pause and memory that is never used).
- * Which units are committed is no part of the heap's state (a copy of it elsewhere commits what it
- * needs), so the map of them lies outside the cage.
+ * least one unit), since populating in bulk costs a twentieth of single faults; from 2 MiB on, a
+ * step is one huge page (some 0.2 ms; more at a time is a longer pause and memory that is never
+ * used). Which units are committed is no part of the heap's state (a copy of it elsewhere commits
+ * what it needs), so the map of them lies outside the cage.
  */
 #include "cage.h"
 
@@ -58,7 +58,7 @@ static void point_into(Gc *gc, const Heap *h) {
   gc->buddy = (Buddy){(BuddyState *)(gc->base + h->buddy_off), gc->base};
 }
 
-/* ---- side tables: what the collector keeps beside the cage, which a fork makes anew ------------ */
+/* ---- side tables: what the collector keeps beside the cage, which a fork makes anew --------- */
 
 typedef struct Side {
   uint64_t next, pending, slow_pending, links, dirty, young, stored, unswept, weak, weak_slow, bytes;
@@ -132,7 +132,8 @@ static bool open_buddy(Gc *gc) {
          (end == total || buddy_claim(gc->buddy, end, total - end));
 }
 
-/* Address space, side tables and committed metadata, all zero. False: cage_close is to be called. */
+/* Address space, side tables and committed metadata, all zero. False: cage_close is to be
+ * called. */
 static bool reserve(Gc *gc, uint64_t bytes, Heap *plan) {
   lay_out(plan, pages_of(bytes));
   uint8_t *at = os_reserve(&gc->os, HUGE_PAGE + GC_HOST_OFF + bytes, HUGE_PAGE);

@@ -1,4 +1,5 @@
-/* classes.c - the size classes of small blocks: steps of at most a quarter, of an eighth on average. */
+/* classes.c - the size classes of small blocks: steps of at most a quarter, of an eighth on
+ * average. */
 #include "heap.h"
 
 const uint8_t gc_class_words[GC_CLASSES] = {2,  3,  4,  5,  6,  7,  8,  10, 12, 14,

@@ -3,12 +3,12 @@
  * A block that has survived a collection is old: its bit in `marks` stays set (sticky mark bits,
  * Demers et al. 1990). Two kinds of collection share the work:
  *
- * Minor. Marks from the roots and from the old blocks on dirty pages (barrier.c); a marked block ends
- * the search, so that only young ones are visited. All that survive are old from then on. Then the
- * spans allocated into since the last collection are swept, and no others. Nearly always that is a
- * matter of one round within its budget. If not, rounds from the roots go on by turns with steps
- * between allocations that look at dirty pages and follow what was found. What a round finds is new
- * since the one before, so one will end within its budget, and that is the last.
+ * Minor. Marks from the roots and from the old blocks on dirty pages (barrier.c); a marked block
+ * ends the search, so that only young ones are visited. All that survive are old from then on. Then
+ * the spans allocated into since the last collection are swept, and no others. Nearly always that
+ * is a matter of one round within its budget. If not, rounds from the roots go on by turns with
+ * steps between allocations that look at dirty pages and follow what was found. What a round finds
+ * is new since the one before, so one will end within its budget, and that is the last.
  *
  * Major. Where marking is short, or on request, at once: forget the marks, mark everything. Else in
  * steps between allocations, with minor collections going on:
@@ -16,8 +16,8 @@
  *   clear   the bitmap `next`, a piece at a time
  *   begin   at the end of a minor collection: mark the roots (mark.c)
  *   mark    steps follow the old blocks, bounded by a budget each
- *   finish  with the first minor collection that ends when nothing is left to mark: report the dead,
- *           and `next` becomes `marks`
+ *   finish  with the first minor collection that ends when nothing is left to mark: report the
+ *           dead, and `next` becomes `marks`
  *
  * Afterwards, in both cases, spans are swept bit by bit (sweep.c).
  *

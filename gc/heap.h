@@ -118,16 +118,16 @@ typedef struct GcConfig {
    * down to nothing; but never so little that collecting takes more than about half of the time,
    * so that a heap whose live data do not fit grows beyond. */
   uint64_t goal_bytes;
-  /* The embedder calls gc_note_stack for each LAYOUT_STACK object before it writes to it, in mark_roots
-   * for the one that is in use, and for that again when it uses another one or drops it. Otherwise all
-   * stacks are scanned every time. */
+  /* The embedder calls gc_note_stack for each LAYOUT_STACK object before it writes to it, in
+   * mark_roots for the one that is in use, and for that again when it uses another one or drops it.
+   * Otherwise all stacks are scanned every time. */
   bool notes_stacks;
   uint32_t root_bytes; /* of the root area, how much is in use; 0: all of it */
   /* For tests: frozen pages cannot be written to, so that a store without a barrier faults. */
   bool guard;
   void *embedder;
-  /* A collection, minor ones included: push all roots with gc_mark_value and gc_mark_ref. The root area is scanned anyway,
-   * word by word, so raw words in it must not look like references. */
+  /* A collection, minor ones included: push all roots with gc_mark_value and gc_mark_ref. The root
+   * area is scanned anyway, word by word, so raw words in it must not look like references. */
   void (*mark_roots)(Gc *gc, void *embedder);
   /* Marking is over, nothing is swept yet: drop weak entries by gc_is_marked. May be NULL. */
   void (*after_mark)(Gc *gc, void *embedder);
@@ -142,10 +142,10 @@ void gc_free(Gc *gc);
 void gc_forget(Gc *gc); /* the same, without finalizers: nothing in the heap is looked at */
 
 /* A heap around a content that is given: a copy of another cage, or an image. `fill` is called when
- * the cage is reserved and its metadata committed and zero. It puts in place (by copying or mapping)
- * struct Heap, the root area, the page table, the alloc bitmap and the buddy tree as far as they are
- * in use, and after cage_adopt (cage.h) the pages of blocks. The content is of a heap with closed
- * runs and nothing left to sweep. */
+ * the cage is reserved and its metadata committed and zero. It puts in place (by copying or
+ * mapping) struct Heap, the root area, the page table, the alloc bitmap and the buddy tree as far
+ * as they are in use, and after cage_adopt (cage.h) the pages of blocks. The content is of a heap
+ * with closed runs and nothing left to sweep. */
 typedef struct GcContent {
   uint64_t cage_bytes; /* of the heap it comes from */
   /* The marks are given, too: all blocks are old, their pages are PAGE_OLD and clean, there are no
@@ -161,9 +161,9 @@ Gc *gc_new_with(const GcConfig *config, const GcContent *content);
 uint8_t *gc_base(Gc *gc);
 void gc_set_limit(Gc *gc, uint64_t bytes);
 void gc_set_stress(Gc *gc, bool on);
-/* For tests, under stress: with a seed that is not 0, collections of all kinds come at random allocations
- * instead of at each, and at the first one after each slow way of the barrier; the checker follows each and
- * aborts where something is wrong. */
+/* For tests, under stress: with a seed that is not 0, collections of all kinds come at random
+ * allocations instead of at each, and at the first one after each slow way of the barrier; the
+ * checker follows each and aborts where something is wrong. */
 void gc_set_stress_seed(Gc *gc, uint64_t seed);
 void gc_set_mode(Gc *gc, GcMode mode);
 void gc_set_goal(Gc *gc, uint64_t bytes); /* GcConfig.goal_bytes */
@@ -189,7 +189,8 @@ bool gc_external_now(Gc *gc, int64_t bytes);
 
 /* Registers a block with LAYOUT_FINAL (header already written). False: out of memory. */
 bool gc_add_final(Gc *gc, Ref object);
-/* Calls fn for each block registered so that there is in the present state. It must not allocate. */
+/* Calls fn for each block registered so that there is in the present state. It must not
+ * allocate. */
 void gc_each_final(Gc *gc, void (*fn)(void *ctx, Ref object), void *ctx);
 
 /* ---- barrier: every store into a heap object goes through one of these ----------------------- */
@@ -217,7 +218,7 @@ static inline uint64_t gc_word(uint8_t *base, const void *p) {
 /* Stacks (LAYOUT_STACK) are written to without a barrier: see GcConfig.notes_stacks. */
 static inline void gc_note_stack(uint8_t *base, Ref stack) { gc_touch(base, stack.w); }
 
-/* ---- snapshots: docs/snapshots.md ------------------------------------------------------------- */
+/* ---- snapshots: docs/snapshots.md ----------------------------------------------------------- */
 
 /* A state that can be gone back to. Never 0; never used again once released. */
 typedef uint64_t GcSnapshot;
@@ -231,10 +232,10 @@ typedef enum GcSnapshotStatus {
 } GcSnapshotStatus;
 
 /* Keeps the present state: all pages, the allocators' and the embedder's root area. Costs what has
- * changed since the last one, not the size of the heap. All cached permissions to write end: runs of
- * free slots are closed here, the embedder's own are its business. 0: out of memory. The result is
- * also stored in *name, unless that is NULL, before the state is kept: it may lie in a block of the
- * heap that was touched. */
+ * changed since the last one, not the size of the heap. All cached permissions to write end: runs
+ * of free slots are closed here, the embedder's own are its business. 0: out of memory. The result
+ * is also stored in *name, unless that is NULL, before the state is kept: it may lie in a block of
+ * the heap that was touched. */
 GcSnapshot gc_snapshot(Gc *gc, uint64_t *name);
 /* Makes the heap what it was when `s` was taken, bit for bit, which stays usable; what was done
  * since on the way from the last snapshot is gone, the other snapshots remain. Before, objects with
@@ -258,9 +259,9 @@ typedef struct GcSnapshotStats {
 } GcSnapshotStats;
 void gc_snapshot_stats(Gc *gc, GcSnapshotStats *out);
 
-/* A look at the words of one page as they will be after gc_restore(s): valid until the heap changes.
- * gc_past_open gives false when memory is short or `s` is not usable. While it is open nothing may
- * be stored, taken or restored. */
+/* A look at the words of one page as they will be after gc_restore(s): valid until the heap
+ * changes. gc_past_open gives false when memory is short or `s` is not usable. While it is open
+ * nothing may be stored, taken or restored. */
 bool gc_past_open(Gc *gc, GcSnapshot s);
 /* Is there a block at `r` in both states, with the same words and hence the same object? */
 bool gc_past_same(Gc *gc, Ref r);
@@ -275,17 +276,17 @@ bool gc_past_reaches(const GcPastTrace *trace, Ref r);
 void gc_past_trace_free(GcPastTrace *trace);
 void gc_past_close(Gc *gc);
 
-/* ---- forks: docs/snapshots.md ----------------------------------------------------------------- */
+/* ---- forks: docs/snapshots.md --------------------------------------------------------------- */
 
 /* A second heap with the same content at the same words, in a cage of its own, which may be used by
  * another thread. Runs of free slots are closed here; other cached permissions to write are the
  * embedder's business. The configuration is copied, with the callbacks; external bytes count as 0;
- * snapshots stay behind; the first collection is a full one. It ends with gc_free, on any thread, before
- * or after `gc`; its cage is kept for the next fork then. NULL: memory is refused, or a callback of the
- * collector runs. */
+ * snapshots stay behind; the first collection is a full one. It ends with gc_free, on any thread,
+ * before or after `gc`; its cage is kept for the next fork then. NULL: memory is refused, or a
+ * callback of the collector runs. */
 Gc *gc_fork(Gc *gc, void *embedder);
-/* Has this heap been forked, or is it a fork? Then first stores to pages are slow, and stacks are better
- * opened in small parts. */
+/* Has this heap been forked, or is it a fork? Then first stores to pages are slow, and stacks are
+ * better opened in small parts. */
 bool gc_is_tracked(const Gc *gc);
 
 typedef struct GcForkStats {
@@ -358,8 +359,8 @@ typedef struct GcReportRow {
 } GcReportRow;
 /* Bytes needed of a block that has so many. */
 typedef uint64_t GcBytesOf(void *ctx, const void *block, uint64_t bytes);
-/* Fills in GC_REPORT_ROWS rows (after finishing a pending sweep). bytes_of may be NULL: all. Gives the
- * bytes held from the system that belong to no class. */
+/* Fills in GC_REPORT_ROWS rows (after finishing a pending sweep). bytes_of may be NULL: all. Gives
+ * the bytes held from the system that belong to no class. */
 uint64_t gc_report(Gc *gc, GcReportRow *rows, GcBytesOf *bytes_of, void *ctx);
 
 /* The heap checker: walks every page and proves page table, bitmaps, free lists and references

@@ -20,15 +20,15 @@
  * Two collections may be under way: a major one that marks old blocks in `next`, step by step, and
  * in between minor ones that mark young blocks in `marks`. Each has its queue and pending bits.
  *
- *   PLAIN   a minor or a full collection. Sets `marks` (and `next` while a major one is marking: what
- *           is promoted then stays); what is marked already ends the search
+ *   PLAIN   a minor or a full collection. Sets `marks` (and `next` while a major one is marking:
+ *           what is promoted then stays); what is marked already ends the search
  *   MAJOR   a step of the major one: old blocks alone; there were no young ones when it began
  *
  * The major one keeps what was reachable when it began (a snapshot at the beginning, Yuasa 1990, by
  * pages): it begins when a minor one has just ended, with all pages of old blocks armed, by marking
  * the roots. Before the first store to such a page the blocks on it that are not scanned yet are
- * (mark_before_store). So whatever the program finds and moves about is marked or will be; no page has
- * to be looked at twice; and when the queue is empty, marking is over. The exceptions:
+ * (mark_before_store). So whatever the program finds and moves about is marked or will be; no page
+ * has to be looked at twice; and when the queue is empty, marking is over. The exceptions:
  *
  *   a block released by hand that is not scanned is kept until the next time (mark_keeps)
  *   what is found through a weak reference is revived (gc_revive)
@@ -87,8 +87,9 @@ typedef struct Edges {
 static Trace trace_open(Gc *gc, Mode mode) {
   const Marker *m = &gc->marker;
   return (Trace){.gc = gc, .cage = (Value *)gc->base, .marks = gc->marks, .next = gc->next,
-                 .pending = mode == MAJOR ? gc->slow_pending : gc->pending, .grey = m->grey, .slow = m->slow,
-                 .near = NO_PAGE, .last = NO_PAGE, .stress = gc->config.stress, .arm = gc->rounds != 0,
+                 .pending = mode == MAJOR ? gc->slow_pending : gc->pending, .grey = m->grey,
+                 .slow = m->slow, .near = NO_PAGE, .last = NO_PAGE, .stress = gc->config.stress,
+                 .arm = gc->rounds != 0,
                  .black = gc->phase == PHASE_MARK};
 }
 
@@ -131,9 +132,10 @@ INLINE uint32_t dequeue(PageQueue *q) {
   return page;
 }
 
-/* First in, first out lets most blocks gather on a page before it is visited. On heaps laid out depth-
- * first, no more gather so than otherwise, and then the newest page is better: it is in the cache
- * (52 and 64 M objects/s; on a shuffled heap it is 24 and 6). So both are tried now and then. */
+/* First in, first out lets most blocks gather on a page before it is visited. On heaps laid out
+ * depth-first, no more gather so than otherwise, and then the newest page is better: it is in the
+ * cache (52 and 64 M objects/s; on a shuffled heap it is 24 and 6). So both are tried now and
+ * then. */
 static const uint32_t stage_visits[] = {2048, 256, 512, 16384};
 
 static void next_stage(PageQueue *q) {
@@ -217,8 +219,8 @@ INLINE void found_in(Trace *t, Edges *e, uint32_t ref, uint64_t holder, Mode mod
 typedef struct Part { uint64_t from, to; } Part;
 #define WHOLE ((Part){0, UINT64_MAX})
 
-/* Is any of p[1] .. p[n] a reference? Most small blocks hold none: a jump into a row of tests takes half
- * the instructions of a loop. */
+/* Is any of p[1] .. p[n] a reference? Most small blocks hold none: a jump into a row of tests takes
+ * half the instructions of a loop. */
 INLINE bool holds_refs(const Value *p, unsigned n) {
   switch (n) {
     default: return true; /* may be */
@@ -279,7 +281,8 @@ static void list_stack(Gc *gc, uint64_t holder) {
 INLINE void scan_stack(Trace *t, Edges *e, uint64_t holder, const Header *h, Part part, Mode mode) {
   uint64_t used = t->cage[holder + 1], end = 2 + (used < h->aux ? used : h->aux);
   /* Between collections `used` may be out of date: a step must not clear. */
-  if (mode != MAJOR && !t->gc->marker.between && part.from <= 1) clear_unused(t->gc, holder, end, 2 + (uint64_t)h->aux);
+  if (mode != MAJOR && !t->gc->marker.between && part.from <= 1)
+    clear_unused(t->gc, holder, end, 2 + (uint64_t)h->aux);
   scan_values(t, e, holder, 2, end, part, mode);
 }
 
@@ -378,8 +381,8 @@ static uint64_t block_words(Gc *gc, const PageDesc *d, uint64_t at) {
   return d->kind == SPAN_MID ? segfit_words(gc, at) : (uint64_t)d->pages * GC_PAGE_WORDS;
 }
 
-/* What scanning a block outside of slabs costs: not much per word, since most hold no refs; long ones
- * are counted as they are scanned. */
+/* What scanning a block outside of slabs costs: not much per word, since most hold no refs; long
+ * ones are counted as they are scanned. */
 static uint64_t work_of(const Header *h, uint64_t words) {
   return (h->layout & LAYOUT_MASK) == LAYOUT_RAW || is_long(h) ? 0 : words / 2;
 }
@@ -500,8 +503,8 @@ INLINE void drain(Gc *gc, Mode mode, uint64_t limit, bool watch) {
   trace_close(&t);
 }
 
-/* At the end, when marking tells of what it finds (weak.c): apart, so that the usual loops do not know of
- * it. */
+/* At the end, when marking tells of what it finds (weak.c): apart, so that the usual loops do not
+ * know of it. */
 static __attribute__((noinline)) void drain_watched(Gc *gc, Mode mode) {
   if (mode == MAJOR) drain(gc, MAJOR, UINT64_MAX, true);
   else drain(gc, PLAIN, UINT64_MAX, true);
@@ -634,11 +637,12 @@ static bool is_old_stack(Gc *gc, uint32_t ref) {
   return (h->layout & LAYOUT_MASK) == LAYOUT_STACK;
 }
 
-/* ---- the beginning of a major collection ------------------------------------------------------ */
+/* ---- the beginning of a major collection ---------------------------------------------------- */
 
 /* It will scan the block, which may be free by then otherwise. */
 static bool is_unscanned(Gc *gc, uint64_t at) {
-  return !bits_test(gc->next, at) || bits_test(gc->slow_pending, at) || wide_of(gc, MAJOR)->at == at;
+  return !bits_test(gc->next, at) || bits_test(gc->slow_pending, at) ||
+         wide_of(gc, MAJOR)->at == at;
 }
 
 static void scan_before(Trace *t, Edges *e, uint32_t page) {
@@ -691,7 +695,8 @@ void mark_begin_major(Gc *gc) {
 
 bool mark_keeps(Gc *gc, uint64_t word) {
   const Header *h = (const Header *)gc_ptr(gc->base, (Ref){(uint32_t)word});
-  if (gc->phase != PHASE_MARK || !bits_test(gc->marks, word) || !is_unscanned(gc, word)) return false;
+  if (gc->phase != PHASE_MARK || !bits_test(gc->marks, word) || !is_unscanned(gc, word))
+    return false;
   if ((h->layout & LAYOUT_MASK) == LAYOUT_RAW && !(h->layout & LAYOUT_AUX_REF)) return false;
   gc_revive(gc, (Ref){(uint32_t)word});
   return true;

@@ -19,8 +19,8 @@ void mark_drain(Gc *gc);
 /* The same until about `budget` words have been looked at; true: nothing is left. */
 bool mark_round(Gc *gc, uint64_t budget);
 
-/* A major collection begins to mark: there are no young blocks, all pages with old ones are armed. Marks
- * the roots. */
+/* A major collection begins to mark: there are no young blocks, all pages with old ones are armed.
+ * Marks the roots. */
 void mark_begin_major(Gc *gc);
 /* Then, before the first store to an armed page. */
 void mark_before_store(Gc *gc, uint64_t page);
@@ -35,8 +35,8 @@ void mark_abort(Gc *gc);
 bool mark_slow_is_idle(Gc *gc);
 /* The block is freed by hand: it must not be looked at any more. */
 void mark_forget(Gc *gc, uint64_t word);
-/* Where to look, in `marks`, for the first block that reaches into the page of that span whose first
- * word this is. */
+/* Where to look, in `marks`, for the first block that reaches into the page of that span whose
+ * first word this is. */
 uint64_t mark_first_on_page(Gc *gc, const uint64_t *marks, uint32_t span, uint64_t first);
 /* Drops the stacks that `marks` says are dead. */
 void mark_filter_stacks(Gc *gc, const uint64_t *marks);

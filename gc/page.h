@@ -8,16 +8,16 @@
  * or memory refused. Fills in the first page's descriptor (swept, no list) and, for slabs and
  * middle spans, what the others need. Alloc bits of the pages are zero. */
 uint32_t page_take(Gc *gc, uint64_t count, uint8_t kind, uint8_t run);
-/* The same for *count pages, or half of that, and so on down to `least`; *count says what it became.
- * Rather fewer pages than more memory from the system. */
+/* The same for *count pages, or half of that, and so on down to `least`; *count says what it
+ * became. Rather fewer pages than more memory from the system. */
 uint32_t page_take_some(Gc *gc, uint64_t *count, uint64_t least, uint8_t kind, uint8_t run);
 /* Gives a span back. Its alloc bits are zeroed here. */
 void page_give(Gc *gc, uint32_t span);
 /* Lengthens a span in place. */
 bool page_grow(Gc *gc, uint32_t span, uint64_t count);
 
-/* Enters a span in the list of those allocated into since the last collection, if it is not there, and
- * takes it out again. page_give does, too. */
+/* Enters a span in the list of those allocated into since the last collection, if it is not there,
+ * and takes it out again. page_give does, too. */
 void page_list_young(Gc *gc, uint32_t span);
 void page_unlist_young(Gc *gc, uint32_t span);
 

@@ -1,8 +1,8 @@
 /* policy.h - when to collect, and how. A small object of its own, free of pointers and clocks, so
  * that it may lie in the cage, is rolled back with it, and can be replayed in tests.
  *
- * Every byte handed out is a debt; a collection is due when the debt reaches the budget. The heap may
- * grow to its `room` above what survived the last major collection:
+ * Every byte handed out is a debt; a collection is due when the debt reaches the budget. The heap
+ * may grow to its `room` above what survived the last major collection:
  *
  *   up to 4 MiB alive   threefold, at least by 1 MiB
  *   up to 64 MiB        by 4 MiB times the root of how many MiB are alive: twofold at 16 MiB
@@ -18,20 +18,20 @@
  * the old generation, which grows by what is promoted, and the young one. When the old one has used
  * up its share, a major collection is due; in steps it begins earlier, so that it ends in time.
  *
- * Where marking everything is a matter of a millisecond (POLICY_SMALL_WORK), collections are full and
- * at once if that is cheaper: a minor collection marks the share `survival` of what was handed out
- * and leaves the garbage of the old generation to a major one later, so it pays where few young
- * blocks survive. The policy watches the share and looks again now and then (GCBench of depth 18, where
- * it never did: half the time).
+ * Where marking everything is a matter of a millisecond (POLICY_SMALL_WORK), collections are full
+ * and at once if that is cheaper: a minor collection marks the share `survival` of what was handed
+ * out and leaves the garbage of the old generation to a major one later, so it pays where few young
+ * blocks survive. The policy watches the share and looks again now and then (GCBench of depth 18,
+ * where it never did: half the time).
  *
  * Beyond, minor collections bound the pauses. What they have to look at besides the young (roots,
- * pages stored to) is the same whatever the young generation's size, so that is made larger while it
- * is more than the young themselves, up to a quarter of the room; collections that get long for
+ * pages stored to) is the same whatever the young generation's size, so that is made larger while
+ * it is more than the young themselves, up to a quarter of the room; collections that get long for
  * it are done in rounds (collect.c).
  *
- * The least budget, of a program with hardly anything alive, is 1 MiB: what it makes stays in the second
- * cache. (13 programs that allocate much: 1 MiB 0.98, 2 MiB 0.99 of the time with 4 MiB, and half of
- * its memory; with full collections alone 4 MiB were better.)
+ * The least budget, of a program with hardly anything alive, is 1 MiB: what it makes stays in the
+ * second cache. (13 programs that allocate much: 1 MiB 0.98, 2 MiB 0.99 of the time with 4 MiB, and
+ * half of its memory; with full collections alone 4 MiB were better.)
  */
 #ifndef OX_GC_POLICY_H
 #define OX_GC_POLICY_H
@@ -46,8 +46,8 @@
 /* So many collections in a row may gain next to nothing at the limit before memory counts as
  * exhausted: else a heap 99 % full would crawl for ever instead of failing. */
 enum { POLICY_POOR_MAX = 8, POLICY_POOR_SHARE = 32 };
-/* Minor collections pay below this share of survivors, in 1/256. Where they do not, one is tried after so
- * many full ones; each time in vain, twice as many. */
+/* Minor collections pay below this share of survivors, in 1/256. Where they do not, one is tried
+ * after so many full ones; each time in vain, twice as many. */
 enum { POLICY_FEW = 64, POLICY_LOOK_AGAIN = 4, POLICY_LOOK_SELDOM = 64 };
 /* The young generation of a large heap. */
 #define POLICY_LEAST_NURSERY ((uint64_t)4 << 20)
@@ -75,7 +75,7 @@ typedef struct Policy {
   uint32_t survival;  /* share of bytes that survive a minor collection, in 1/256, smoothed */
   uint32_t fulls;     /* full collections since the last minor one */
   uint32_t look_after; /* so many, and a minor one is tried */
-  uint32_t percent;   /* how large the heap may get, of the survivors, if that is prescribed, or 0 */
+  uint32_t percent;   /* how large the heap may get, of the survivors; 0: nothing is prescribed */
   uint32_t kinds;     /* PolicyKinds */
 } Policy;
 
@@ -97,8 +97,8 @@ PolicyChoice policy_choose(const Policy *p);
 bool policy_wants_steps(const Policy *p);
 /* Words to look at per word handed out so that a major collection ends within the room. */
 uint64_t policy_step_rate(const Policy *p);
-/* Has so much been handed out while collections were under way that they had better be given up for a
- * full one at once? */
+/* Has so much been handed out while collections were under way that they had better be given up for
+ * a full one at once? */
 bool policy_is_behind(const Policy *p);
 /* A major collection ended with so many bytes alive, for which it looked at so many words; it was
  * `full` if done at once, by itself. */

@@ -1,5 +1,5 @@
-/* report.c - where the memory of a heap is: by size class, what its spans take, what of that is handed
- * out, and what the owners of the blocks need.
+/* report.c - where the memory of a heap is: by size class, what its spans take, what of that is
+ * handed out, and what the owners of the blocks need.
  *
  *   external fragmentation   1 - block_bytes / span_bytes: free places that only this class can use
  *   internal fragmentation   1 - used_bytes / block_bytes: sizes rounded up to those of their class

@@ -179,7 +179,8 @@ static void release_row(Gc *gc, Granule g, uint32_t size) {
 /* The granules for blocks in a fresh span. */
 static uint32_t room_in(uint32_t pages) { return pages * PAGE_GRANULES - side_granules(pages); }
 
-/* Takes a span with room for `size` granules: a small one first, smaller ones where memory is short. */
+/* Takes a span with room for `size` granules: a small one first, smaller ones where memory is
+ * short. */
 static bool take_span(Gc *gc, uint32_t size) {
   Fit *fit = &gc->heap->fit;
   uint64_t pages = fit->spans ? SPAN_PAGES : SPAN_FIRST_PAGES, least = SPAN_LEAST_PAGES;

@@ -99,8 +99,8 @@ static bool find_run(Gc *gc, uint32_t span, uint64_t from, GcRun *out) {
   return true;
 }
 
-/* Pages of a run are copied into the log of a snapshot when it is opened: page by page, then. Likewise
- * when a collection is under way, which goes on a step with each run. */
+/* Pages of a run are copied into the log of a snapshot when it is opened: page by page, then.
+ * Likewise when a collection is under way, which goes on a step with each run. */
 static uint32_t end_on_page(GcRun run, unsigned words) {
   uint32_t left = GC_PAGE_WORDS - run.cur % GC_PAGE_WORDS;
   uint32_t slots = (left + words - 1) / words, end = run.cur + slots * words;
@@ -140,7 +140,8 @@ static unsigned sweep_page(Gc *gc, uint32_t page, bool reached) {
 
 static unsigned bucket_of(unsigned used, unsigned slots) { return used * SLAB_BUCKETS / slots; }
 
-/* The lists of spans with free slots are doubly linked through the descriptor of the second page. */
+/* The lists of spans with free slots are doubly linked through the descriptor of the second
+ * page. */
 static void list_ready(Gc *gc, uint32_t span) {
   PageDesc *d = page_edit(gc, span), *link = page_edit(gc, span + 1);
   unsigned slots = slab_slots(gc, span);
@@ -271,8 +272,8 @@ static void leave_span(Gc *gc, unsigned r) {
   list_ready(gc, span);
 }
 
-/* Goes on in the current span: a run at `from` or behind it, or from the start of the span once. The
- * bitmap of a span that was all free, which is not in the cache, is not looked at. */
+/* Goes on in the current span: a run at `from` or behind it, or from the start of the span once.
+ * The bitmap of a span that was all free, which is not in the cache, is not looked at. */
 static bool next_run(Gc *gc, unsigned r, uint64_t from, GcRun *run) {
   Heap *h = gc->heap;
   uint32_t span = h->run_span[r], fresh = h->run_fresh[r];

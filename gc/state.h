@@ -26,8 +26,8 @@ enum { FIT_ROWS = 11, FIT_COLUMNS = 16 };
 /* What a span is for. */
 enum { SPAN_FREE = 0, SPAN_META, SPAN_SLAB, SPAN_MID, SPAN_LARGE };
 
-/* PageDesc.flags of the first page. YOUNG: blocks were allocated in it since the last collection, and
- * it is in the list Heap.young (Heap.young_large). READY: a slab in a list of its class. */
+/* PageDesc.flags of the first page. YOUNG: blocks were allocated in it since the last collection,
+ * and it is in the list Heap.young (Heap.young_large). READY: a slab in a list of its class. */
 enum { SPAN_YOUNG = 1, SPAN_READY = 2 };
 
 /* One page of the cage. Slabs and middle spans fill in every page, large ones the first two. A span

@@ -7,9 +7,9 @@
  *
  * After a major collection every span is unswept (a bit per page in a side table, so that no
  * descriptor is written). They are swept in address order, some with each span that an allocator
- * asks for, and all before the next major collection marks. An unswept span is in no list and is not
- * allocated into; where the allocator of middle blocks finds a free block in one, it is swept first.
- * Minor collections go on meanwhile: an unswept span has no young blocks.
+ * asks for, and all before the next major collection marks. An unswept span is in no list and is
+ * not allocated into; where the allocator of middle blocks finds a free block in one, it is swept
+ * first. Minor collections go on meanwhile: an unswept span has no young blocks.
  */
 #include "sweep.h"
 

@@ -7,7 +7,8 @@
 /* After marking: sweeps all spans allocated into since the last collection. */
 void sweep_young(Gc *gc);
 
-/* A major collection has marked: all spans are to be swept. The young ones come first, see above. */
+/* A major collection has marked: all spans are to be swept. The young ones come first, see
+ * above. */
 void sweep_begin(Gc *gc);
 /* One span, where it is not swept yet. */
 void sweep_span(Gc *gc, uint32_t span);

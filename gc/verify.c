@@ -4,8 +4,9 @@
  *   alloc bits <-> slots, side tables of middle spans, starts of large blocks; none in free pages
  *   lists of ready spans and of free middle blocks <-> descriptors and side tables
  *   every reference in every allocated block -> the start of an allocated block
- *   pages of old blocks are PAGE_OLD or dirty; references from old blocks to young ones lie on dirty
- *   pages, and while a major collection marks, so do those from scanned blocks to unmarked ones
+ *   pages of old blocks are PAGE_OLD or dirty; references from old blocks to young ones lie on
+ *   dirty pages, and while a major collection marks, so do those from scanned blocks to unmarked
+ *   ones
  *
  * It first closes the runs and finishes the sweep, so that the alloc bits are exact.
  */
@@ -42,7 +43,8 @@ static const char *check_states(Check *c, uint32_t first, uint32_t count, uint8_
       continue;
     }
     uint8_t state = c->gc->states[page];
-    if ((state & PAGE_FREE) != want && !(want && state & PAGE_FROZEN)) return "page_state and buddy tree disagree";
+    if ((state & PAGE_FREE) != want && !(want && state & PAGE_FROZEN))
+    return "page_state and buddy tree disagree";
     uint64_t word = word_of_page(page);
     if (want && bits_next(c->gc->bits, word, word + GC_PAGE_WORDS) < word + GC_PAGE_WORDS)
       return "an alloc bit in a free page";

@@ -34,13 +34,11 @@ static uint32_t frame_level(FnState *f, const Scope *home, Span span) {
 }
 
 typedef struct SlotOps {
-  Opcode here, here_checked, here_wide, up, up_checked, up_wide;
+  Opcode here, here_wide, up, up_checked, up_wide;
 } SlotOps;
 
-static const SlotOps GET_OPS = {OP_GETSLOT, OP_GETSLOTC, OP_GETSLOTW,
-                                OP_GETUP,   OP_GETUPC,   OP_GETUPW};
-static const SlotOps SET_OPS = {OP_SETSLOT, OP_SETSLOTC, OP_SETSLOTW,
-                                OP_SETUP,   OP_SETUPC,   OP_SETUPW};
+static const SlotOps GET_OPS = {OP_GETSLOT, OP_GETSLOTW, OP_GETUP, OP_GETUPC, OP_GETUPW};
+static const SlotOps SET_OPS = {OP_SETSLOT, OP_SETSLOTW, OP_SETUP, OP_SETUPC, OP_SETUPW};
 
 static void emit_slot(FnState *f, const SlotOps *ops, unsigned reg, Binding *b, Span span) {
   Scope *home = b->scope->home;
@@ -51,9 +49,8 @@ static void emit_slot(FnState *f, const SlotOps *ops, unsigned reg, Binding *b, 
     emit_abcw(f, is_here ? ops->here_wide : ops->up_wide, reg, place, is_checked, b->index, span);
     return;
   }
-  Opcode plain = is_here ? ops->here : ops->up;
-  Opcode checked = is_here ? ops->here_checked : ops->up_checked;
-  emit_abc(f, is_checked ? checked : plain, reg, place, b->index, span);
+  Opcode op = is_here ? ops->here : is_checked ? ops->up_checked : ops->up;
+  emit_abc(f, op, reg, place, b->index, span);
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */

@@ -421,7 +421,7 @@ static bool native_fill(ox_VM *vm, unsigned at, unsigned nargs, const Native *n)
   return true;
 }
 
-/* A native with positional arguments, past all that other calls need: a third of a call's cost. */
+/* A native with positional arguments, past all that other calls need. */
 static bool native_plain(ox_VM *vm, uint32_t ins, unsigned nargs, unsigned words) {
   Value *F = vm_regs(vm) + INS_A(ins);
   Native *n = (Native *)vm_deref(vm, F[0]);

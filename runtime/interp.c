@@ -10,8 +10,8 @@
  *   cage r14, P r15, two constants, the instruction (rdx, so that its byte A is dh) and the table
  *   of handlers.
  *
- *   gcc: one function, each handler a label, each NEXT a jump through the table. -fno-gcse, or the
- *   jumps are merged into one.
+ *   gcc: one function, each handler a label, each NEXT a jump through the table. -fno-gcse
+ *   does no more than it says: the jumps are as many without it (check-dispatch counts them).
  *
  * Rules for handlers, each with a measured reason:
  * - A conditional jump dispatches in each of its arms: FORK keeps the compiler from merging them.

@@ -51,23 +51,8 @@ OPCODE(GETSLOT) {
   NEXT;
 }
 
-OPCODE(GETSLOTC) {
-  Value v = ((Frame *)PTR(R[B]))->slots[C];
-  if (UNLIKELY(v == V_ABSENT)) SLOW(unset);
-  R[A] = v;
-  NEXT;
-}
-
 OPCODE(SETSLOT) {
   uint64_t word = (uint64_t)(uint32_t)R[B] + 1 + C;
-  if (UNLIKELY(PAGE_STATE(word))) GO(setslot_barrier);
-  ((Value *)cage)[word] = R[A];
-  NEXT;
-}
-
-OPCODE(SETSLOTC) {
-  uint64_t word = (uint64_t)(uint32_t)R[B] + 1 + C;
-  if (UNLIKELY(((Value *)cage)[word] == V_ABSENT)) SLOW(unset);
   if (UNLIKELY(PAGE_STATE(word))) GO(setslot_barrier);
   ((Value *)cage)[word] = R[A];
   NEXT;
