@@ -21,8 +21,8 @@ static void minor(Policy *p, uint64_t old, uint64_t promoted, uint64_t fixed, ui
 /* Only full collections: the budget is the room. */
 Test(gc_policy, room) {
   static const struct { uint64_t total, live, work; uint32_t percent; uint64_t goal, budget; } cases[] = {
-      {0, 0, 0, 0, 0, 1 << 20},
-      {(uint64_t)1 << 40, 0, 0, 0, 0, 1 << 20},
+      {0, 0, 0, 0, 0, 2 << 20},
+      {(uint64_t)1 << 40, 0, 0, 0, 0, 2 << 20},
       {0, 3 << 20, 0, 0, 0, 6 << 20},
       {0, 16 << 20, 0, 0, 0, 16 << 20},                 /* by the root */
       {0, 64 << 20, 0, 0, 0, 32 << 20},
