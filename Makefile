@@ -254,6 +254,7 @@ clean:
 include runtime/mk/install.mk
 include runtime/mk/robust.mk
 include runtime/mk/bench_gc.mk
+include runtime/mk/bench_images.mk
 include runtime/mk/bench.mk
 include runtime/mk/bench_snapshot.mk
 

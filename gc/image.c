@@ -49,7 +49,7 @@
 enum {
   BYTE_ORDER_MARK = 0x01020304,
   MOST_LISTED_MAPS = 96,
-  MOST_LISTED_GAP = 32,
+  MOST_LISTED_GAP = 8,
   MOST_MAPS = 512,
   MOST_LISTED = 4096,
   WRITE_PAGES = 2048, /* in one call */
@@ -180,8 +180,10 @@ typedef struct Search {
   Saving *s;
   uint64_t left; /* pages */
   uint32_t *queue;
-  uint64_t from, to, room;
+  uint64_t from, to;
+  uint64_t *met; /* by word of the cage */
 } Search;
+enum { SEARCH_MOST = 1 << 14, SEARCH_WIDE = 256 }; /* blocks; of a long one only so many values */
 
 static void list_page(Search *q, uint64_t page) {
   if (q->left == 0 || (q->s->what[page] & LISTED)) return;
@@ -191,8 +193,9 @@ static void list_page(Search *q, uint64_t page) {
 
 static void meet(Search *q, uint32_t ref) {
   uint64_t page = page_of_word(ref);
-  if (!ref || page >= q->s->end || !(q->s->what[page] & USED) || q->to == q->room) return;
-  if (q->s->what[page] & LISTED) return; /* a page is met once: near enough */
+  if (!ref || page >= q->s->end || !(q->s->what[page] & USED) || q->to == SEARCH_MOST) return;
+  if (bits_test(q->met, ref)) return;
+  bits_set(q->met, ref);
   list_page(q, page);
   q->queue[q->to++] = ref;
 }
@@ -213,22 +216,28 @@ static void look_into(Search *q, uint32_t ref) {
     meet(q, (uint32_t)(words[i] >> 32));
   }
   if (layout == LAYOUT_VALUES) meet_values(q, words + 1 + pairs, h->n);
-  if (layout == LAYOUT_WIDE) meet_values(q, words + 1, h->aux);
+  if (layout == LAYOUT_WIDE) meet_values(q, words + 1, h->aux < SEARCH_WIDE ? h->aux : SEARCH_WIDE);
   if (layout == LAYOUT_STACK) meet_values(q, words + 2, words[1] < h->aux ? words[1] : h->aux);
 }
 
 static bool list_by_roots(Saving *s) {
-  Search q = {.s = s, .left = s->save->listed, .room = s->save->listed};
-  if (q.left > MOST_LISTED) q.left = q.room = MOST_LISTED;
+  Search q = {.s = s, .left = s->save->listed};
+  if (q.left > MOST_LISTED) q.left = MOST_LISTED;
   if (q.left == 0) return true;
-  q.queue = malloc(q.room * sizeof *q.queue);
-  if (!q.queue) return no_memory(s);
+  q.queue = malloc(SEARCH_MOST * sizeof *q.queue);
+  q.met = calloc(s->end, PAGE_BITWORDS * sizeof(uint64_t));
+  if (!q.queue || !q.met) {
+    free(q.queue);
+    free(q.met);
+    return no_memory(s);
+  }
   for (uint32_t page = GC_HEAP_OFF / GC_PAGE; page < s->gc->heap->table_off / GC_PAGE; page++)
     list_page(&q, page);
   list_page(&q, s->gc->heap->buddy_off / GC_PAGE);
   meet_values(&q, (const Value *)(s->gc->base + GC_ROOT_OFF), GC_ROOT_BYTES / 8);
   while (q.from < q.to && q.left) look_into(&q, q.queue[q.from++]);
   free(q.queue);
+  free(q.met);
   return true;
 }
 
@@ -309,21 +318,23 @@ static uint64_t join_ranges(Saving *s, uint8_t which, uint64_t most, uint32_t mo
   return n;
 }
 
-/* Where what is listed is scattered, the shortest ranges are left to page faults: each would cost a
- * mapping of its own. */
-static void drop_short_ranges(Saving *s, uint32_t least) {
-  for (uint32_t p = 0; p < s->end; p++) {
-    uint32_t first = p;
-    while (p < s->end && in_range(s, p, LISTED)) p++;
-    if (p - first >= least) continue;
-    for (uint32_t i = first; i < p; i++) s->what[i] &= (uint8_t)~LISTED;
+/* Where what is listed is scattered, the shortest ranges are left to page faults, `surplus` of them at
+ * most: each would cost a mapping of its own. */
+static void drop_short_ranges(Saving *s, uint32_t least, uint64_t surplus) {
+  for (uint32_t end = s->end; end > 0 && surplus > 0; end--) {
+    uint32_t stop = end;
+    while (end > 0 && in_range(s, end - 1, LISTED)) end--;
+    if (stop == end) continue;
+    surplus -= stop - end < least;
+    for (uint32_t i = end; i < stop && stop - end < least; i++) s->what[i] &= (uint8_t)~LISTED;
+    end++;
   }
 }
 
 static uint64_t join_listed(Saving *s) {
   uint64_t n = join_ranges(s, LISTED, MOST_LISTED_MAPS, MOST_LISTED_GAP);
   for (uint32_t least = 2; n > MOST_LISTED_MAPS; least *= 2) {
-    drop_short_ranges(s, least);
+    drop_short_ranges(s, least, n - MOST_LISTED_MAPS);
     n = count_ranges(s, LISTED);
   }
   return n;
