@@ -3,8 +3,8 @@
  * Saving. A full collection comes first, so that the file holds what is alive, every block is old
  * and all lists of the allocators are settled. Then the pages in use are found (by page: those of
  * spans, and of the metadata those that are not all zero), and joined to ranges, each of which will
- * be one mapping; pages in between that nobody uses are written as zeros where that saves a mapping,
- * since a process may have only 65,530 of them. The file is
+ * be one mapping; pages in between that nobody uses are written as zeros where that saves a
+ * mapping, since a process may have only 65,530 of them. The file is
  *
  *     header | tables | pages listed | the other pages
  *
@@ -12,15 +12,15 @@
  * the old one's name; then the folder is synced. Whoever opens the path finds the old file or the
  * new one, whenever the machine stops.
  *
- * The pages listed are those that a program will touch first. They lie together in the file, so that
- * one request reads them, and are made resident when the image is opened: a page fault for each
- * would cost more than everything else. They are what the running process has touched, if it was
- * opened from an image itself; else those that are reached first from the roots.
+ * The pages listed are those that a program will touch first. They lie together in the file, so
+ * that one request reads them, and are made resident when the image is opened: a page fault for
+ * each would cost more than everything else. They are what the running process has touched, if it
+ * was opened from an image itself; else those that are reached first from the roots.
  *
- * Opening. The header says how large the cage is, the tables which page of the file goes where. Each
- * range is mapped privately in its place, and so are once more the pages of the alloc bitmap as mark
- * bits: after a full collection the two are equal. So the blocks of an image are an old generation
- * that minor collections do not look at, and stay shared between processes.
+ * Opening. The header says how large the cage is, the tables which page of the file goes where.
+ * Each range is mapped privately in its place, and so are once more the pages of the alloc bitmap
+ * as mark bits: after a full collection the two are equal. So the blocks of an image are an old
+ * generation that minor collections do not look at, and stay shared between processes.
  *
  * Nothing of the file is trusted before it has been checked, but pages are not read for their
  * checksums: the file is as trustworthy as a program (docs/SECURITY.md). image_check.c proves the
@@ -56,7 +56,7 @@ enum {
   MOST_TABLES = 1 << 28,
 };
 #ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_READ  22
 #define MADV_POPULATE_WRITE 23
 #endif
 
@@ -80,12 +80,30 @@ static bool fail_system(ImageError *e, const char *what, int system) {
 
 /* What makes the bytes of one heap mean the same to another. */
 static uint64_t layout_digest(void) {
-  const uint64_t facts[] = {
-      GC_PAGE,         GC_CLASSES,      GC_SPACES,       GC_SMALL_WORDS,  sizeof(Heap),
-      sizeof(PageDesc), sizeof(Policy), sizeof(BuddyState), GC_HEAP_OFF,  GC_ROOT_OFF,
-      GC_ROOT_BYTES,   UNIT_PAGES,      GRANULE_WORDS,   MID_MAX_WORDS,   FIT_ROWS,
-      FIT_COLUMNS,     SLAB_BUCKETS,    VALUE_REF_HIGH,  LAYOUT_FINAL,    LAYOUT_WEAK,
-      offsetof(Heap, fit), offsetof(Heap, policy), offsetof(Heap, finals), SPAN_LARGE};
+  const uint64_t facts[] = {GC_PAGE,
+                            GC_CLASSES,
+                            GC_SPACES,
+                            GC_SMALL_WORDS,
+                            sizeof(Heap),
+                            sizeof(PageDesc),
+                            sizeof(Policy),
+                            sizeof(BuddyState),
+                            GC_HEAP_OFF,
+                            GC_ROOT_OFF,
+                            GC_ROOT_BYTES,
+                            UNIT_PAGES,
+                            GRANULE_WORDS,
+                            MID_MAX_WORDS,
+                            FIT_ROWS,
+                            FIT_COLUMNS,
+                            SLAB_BUCKETS,
+                            VALUE_REF_HIGH,
+                            LAYOUT_FINAL,
+                            LAYOUT_WEAK,
+                            offsetof(Heap, fit),
+                            offsetof(Heap, policy),
+                            offsetof(Heap, finals),
+                            SPAN_LARGE};
   return xxh64(gc_class_words, sizeof gc_class_words, xxh64(facts, sizeof facts, IMAGE_VERSION));
 }
 
@@ -95,7 +113,8 @@ static uint64_t header_sum(const ImageHeader *head) {
   return xxh64(&copy, sizeof copy, 0);
 }
 
-/* ==== saving ==================================================================================== */
+/* ==== saving ====================================================================================
+ */
 
 enum { NOTHING = 0, USED = 1, FILLED = 2, LISTED = 4 }; /* of a page; FILLED: between used ones */
 
@@ -103,14 +122,14 @@ typedef struct Saving {
   Gc *gc;
   const ImageSave *save;
   ImageError *error;
-  uint8_t *what;     /* by page of the cage, below `end` */
+  uint8_t *what; /* by page of the cage, below `end` */
   uint32_t end;
   ImageHeader head;
   ImageRun *runs;
   ImageMap *maps;
   uint64_t *sums;
   uint64_t nruns, nmaps, nsums;
-  uint8_t *first;    /* struct Heap and the root area as they are to be saved */
+  uint8_t *first; /* struct Heap and the root area as they are to be saved */
   char temporary[IMAGE_PATH_MAX + 64];
   char target[IMAGE_PATH_MAX + 1];
   int fd;
@@ -118,7 +137,8 @@ typedef struct Saving {
 
 static bool no_memory(Saving *s) { return fail(s->error, ENOMEM, "there is no memory to save it"); }
 
-/* ---- which pages ------------------------------------------------------------------------------ */
+/* ---- which pages ------------------------------------------------------------------------------
+ */
 
 static bool is_zero(const void *page) {
   const uint64_t *words = page;
@@ -173,7 +193,8 @@ static void note_pages(Saving *s) {
   while ((span = page_next_span(gc, &page)) != 0) memset(s->what + span, USED, page - span);
 }
 
-/* ---- which of them are listed ------------------------------------------------------------------- */
+/* ---- which of them are listed -------------------------------------------------------------------
+ */
 
 /* Breadth first from the roots, until enough pages have been met. */
 typedef struct Search {
@@ -276,7 +297,8 @@ static void note_touched(Gc *gc) {
   if (page < end) free(bits);
 }
 
-/* ---- ranges ------------------------------------------------------------------------------------- */
+/* ---- ranges -------------------------------------------------------------------------------------
+ */
 
 static bool in_range(const Saving *s, uint32_t page, uint8_t which) {
   return which == LISTED ? (s->what[page] & LISTED) != 0
@@ -318,8 +340,8 @@ static uint64_t join_ranges(Saving *s, uint8_t which, uint64_t most, uint32_t mo
   return n;
 }
 
-/* Where what is listed is scattered, the shortest ranges are left to page faults, `surplus` of them at
- * most: each would cost a mapping of its own. */
+/* Where what is listed is scattered, the shortest ranges are left to page faults, `surplus` of them
+ * at most: each would cost a mapping of its own. */
 static void drop_short_ranges(Saving *s, uint32_t least, uint64_t surplus) {
   for (uint32_t end = s->end; end > 0 && surplus > 0; end--) {
     uint32_t stop = end;
@@ -345,8 +367,7 @@ static void add_maps(Saving *s, uint8_t which) {
     if (!in_range(s, p, which)) continue;
     uint32_t first = p;
     while (p < s->end && in_range(s, p, which)) p++;
-    s->maps[s->nmaps++] =
-        (ImageMap){first, p - first, s->head.first_page + s->head.pages, 0};
+    s->maps[s->nmaps++] = (ImageMap){first, p - first, s->head.first_page + s->head.pages, 0};
     s->head.pages += p - first;
   }
 }
@@ -365,7 +386,8 @@ static bool add_runs(Saving *s) {
   return true;
 }
 
-/* ---- the parts of the file ---------------------------------------------------------------------- */
+/* ---- the parts of the file ----------------------------------------------------------------------
+ */
 
 static void set_section(Saving *s, ImageSection which, uint64_t bytes, uint64_t *offset) {
   s->head.sections[which] = (ImageSpan){*offset, bytes, 0};
@@ -463,7 +485,8 @@ static void fill_header(Saving *s) {
   h->sum = header_sum(h);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------ */
+/* ---- writing ------------------------------------------------------------------------------------
+ */
 
 static bool write_bytes(Saving *s, const void *bytes, uint64_t n) {
   for (const uint8_t *at = bytes; n > 0;) {
@@ -549,8 +572,10 @@ static bool sync_folder(Saving *s) {
   bool ok = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == EROFS);
   int error = errno;
   if (fd >= 0) close(fd);
-  return ok || fail_system(s->error, "it is in its place, but its folder cannot be synced: a power "
-                           "failure may bring back what was there before", error);
+  return ok || fail_system(s->error,
+                           "it is in its place, but its folder cannot be synced: a power "
+                           "failure may bring back what was there before",
+                           error);
 }
 
 static bool put_in_place(Saving *s) {
@@ -560,7 +585,8 @@ static bool put_in_place(Saving *s) {
   return sync_folder(s);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------
+ */
 
 static bool save_all(Saving *s) {
   Gc *gc = s->gc;
@@ -606,26 +632,32 @@ bool image_save(Gc *gc, const ImageSave *save, ImageStats *stats, ImageError *er
   return ok;
 }
 
-/* ==== opening =================================================================================== */
+/* ==== opening ===================================================================================
+ */
 
 static bool is_our_kind(const Image *image, ImageError *e) {
   const ImageHeader *h = &image->head;
   if (memcmp(h->magic, IMAGE_MAGIC, sizeof h->magic) != 0)
     return fail(e, 0, "it is no image of Oxbow: it does not begin with the mark of one");
   if (h->byte_order != BYTE_ORDER_MARK || h->page_bytes != GC_PAGE)
-    return fail(e, 0, "it was saved on another kind of machine (byte order or page size); "
+    return fail(e, 0,
+                "it was saved on another kind of machine (byte order or page size); "
                 "save it anew on this one");
   if (h->version != IMAGE_VERSION || h->header_bytes != sizeof *h)
-    return fail(e, 0, "its format is version %u, this program reads version %d; save it anew with "
-                "this program", h->version, IMAGE_VERSION);
+    return fail(e, 0,
+                "its format is version %u, this program reads version %d; save it anew with "
+                "this program",
+                h->version, IMAGE_VERSION);
   return true;
 }
 
 static bool header_is_whole(const Image *image, uint64_t size, ImageError *e) {
   const ImageHeader *h = &image->head;
   if (h->sum != header_sum(h))
-    return fail(e, 0, "it is damaged: the checksum of its header (bytes 0 to %zu) is wrong; take "
-                "another copy or save it anew", sizeof *h - 1);
+    return fail(e, 0,
+                "it is damaged: the checksum of its header (bytes 0 to %zu) is wrong; take "
+                "another copy or save it anew",
+                sizeof *h - 1);
   if (size < h->file_bytes)
     return fail(e, 0, "it is cut off: %llu of its %llu bytes are there; copy it again",
                 (unsigned long long)size, (unsigned long long)h->file_bytes);
@@ -639,8 +671,10 @@ static bool is_of_this_build(const Image *image, uint64_t identity, const char *
                              ImageError *e) {
   const ImageHeader *h = &image->head;
   if (h->layout == layout_digest() && h->identity == identity) return true;
-  return fail(e, 0, "it was saved by another build (%.*s; this is %s), whose data look different; "
-              "save it anew with this one", IMAGE_BUILD - 1, h->build, build);
+  return fail(e, 0,
+              "it was saved by another build (%.*s; this is %s), whose data look different; "
+              "save it anew with this one",
+              IMAGE_BUILD - 1, h->build, build);
 }
 
 static bool damaged(ImageError *e, const char *what) {
@@ -687,9 +721,10 @@ static bool read_tables(Image *image, ImageError *e) {
     uint64_t n;
     const void *table = image_section(image, (ImageSection)i, &n);
     if (xxh64(table, n, 0) != sections[i].sum)
-      return fail(e, 0, "it is damaged: the checksum of its table of %s (bytes %llu to %llu) is "
-                  "wrong; take another copy or save it anew", names[i],
-                  (unsigned long long)sections[i].offset,
+      return fail(e, 0,
+                  "it is damaged: the checksum of its table of %s (bytes %llu to %llu) is "
+                  "wrong; take another copy or save it anew",
+                  names[i], (unsigned long long)sections[i].offset,
                   (unsigned long long)(sections[i].offset + n - 1));
   }
   return true;
@@ -787,9 +822,10 @@ static bool check_chunk(Image *image, uint64_t chunk, uint8_t *buffer, uint64_t 
   if (!read_at(image, buffer, n * GC_PAGE, offset, e)) return false;
   for (uint64_t i = 0; i < n; i++) sum = xxh64(buffer + i * GC_PAGE, GC_PAGE, sum);
   return sum == want ||
-         fail(e, 0, "it is damaged: bytes %llu to %llu do not have their checksum; take another "
-              "copy or save it anew", (unsigned long long)offset,
-              (unsigned long long)(offset + n * GC_PAGE - 1));
+         fail(e, 0,
+              "it is damaged: bytes %llu to %llu do not have their checksum; take another "
+              "copy or save it anew",
+              (unsigned long long)offset, (unsigned long long)(offset + n * GC_PAGE - 1));
 }
 
 bool image_check_pages(Image *image, ImageError *e) {
@@ -803,7 +839,8 @@ bool image_check_pages(Image *image, ImageError *e) {
   return ok;
 }
 
-/* ---- mapping ------------------------------------------------------------------------------------ */
+/* ---- mapping ------------------------------------------------------------------------------------
+ */
 
 static bool map_at(const Image *image, void *at, uint64_t pages, uint64_t file_page) {
   int flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;

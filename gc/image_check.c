@@ -4,15 +4,13 @@
  * tags. Here none is believed before it has been compared with something known already, in this
  * order, so that each step reads only what the one before has shown to be there:
  *
- *   head of the heap       constants, counters, empty lists; offsets were compared when it was opened
- *   buddy tree             its order; then buddy_check, which needs no more
- *   runs of the image      the same pages as the tree says are in use, so that they are mapped
- *   page table             each used run is one span; all other descriptors are zero
- *   alloc bitmap           bits only where a block of that span can begin
- *   free lists             of slabs and of middle blocks: what is listed is free, what is free is
- *                          listed once
- *   registered objects, stacks
- *   then verify.c          all references, ready lists, counts
+ *   head of the heap       constants, counters, empty lists; offsets were compared when it was
+ * opened buddy tree             its order; then buddy_check, which needs no more runs of the image
+ * the same pages as the tree says are in use, so that they are mapped page table             each
+ * used run is one span; all other descriptors are zero alloc bitmap           bits only where a
+ * block of that span can begin free lists             of slabs and of middle blocks: what is listed
+ * is free, what is free is listed once registered objects, stacks then verify.c          all
+ * references, ready lists, counts
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +21,10 @@
 #include "segfit.h"
 #include "slab.h"
 
-#define TRY(check)                \
-  do {                            \
-    const char *wrong_ = (check); \
-    if (wrong_) return wrong_;    \
+#define TRY(check)                                                                                 \
+  do {                                                                                             \
+    const char *wrong_ = (check);                                                                  \
+    if (wrong_) return wrong_;                                                                     \
   } while (0)
 
 enum { SLAB_MOST_PAGES = 64, MID_MOST_PAGES = 4096 };
@@ -41,7 +39,8 @@ typedef struct Check {
   uint64_t ready, stacks; /* found on the walk */
 } Check;
 
-/* ---- the head --------------------------------------------------------------------------------- */
+/* ---- the head ---------------------------------------------------------------------------------
+ */
 
 static bool all_zero(const void *bytes, size_t n) {
   const uint8_t *p = bytes;
@@ -72,7 +71,8 @@ static const char *check_head(Check *c) {
   return check_policy(&h->policy);
 }
 
-/* ---- pages ------------------------------------------------------------------------------------ */
+/* ---- pages ------------------------------------------------------------------------------------
+ */
 
 static uint64_t cage_units(uint64_t pages) {
   unsigned order = 0;
@@ -110,7 +110,8 @@ static const char *check_runs(Check *c) {
     if (units > last - page) return "a run of pages beyond the end";
     if (!left && r < end && r->first == page) left = (r++)->count;
     if (run.used ? left < units : left > 0) return "the image's runs and its buddy tree disagree";
-    if (!run.used && r < end && r->first < page + units) return "a free page is in the image's runs";
+    if (!run.used && r < end && r->first < page + units)
+      return "a free page is in the image's runs";
     if (run.used) left -= units;
   }
   return left || r < end ? "the image's runs and its buddy tree disagree" : NULL;
@@ -179,7 +180,8 @@ static const char *check_unused(Check *c, uint64_t page) {
   } else if (page >= bits && page < bits + h->cage_pages / UNIT_PAGES) {
     uint64_t unit = page - bits;
     for (uint64_t p = unit * UNIT_PAGES; p < (unit + 1) * UNIT_PAGES; p++) {
-      bool used = p >= h->first_page && bits_test(gc->committed, unit) && !(gc->states[p] & PAGE_FREE);
+      bool used =
+          p >= h->first_page && bits_test(gc->committed, unit) && !(gc->states[p] & PAGE_FREE);
       if (!used && !all_zero(gc->bits + bitword_of_page(p), PAGE_BITWORDS * sizeof(uint64_t)))
         return "an alloc bit in a page that nobody uses";
     }
@@ -196,7 +198,8 @@ static const char *check_mapped_metadata(Check *c) {
   return NULL;
 }
 
-/* ---- blocks ----------------------------------------------------------------------------------- */
+/* ---- blocks -----------------------------------------------------------------------------------
+ */
 
 /* Bits of slabs and large blocks; those of middle spans are compared with their tags by segfit. */
 static const char *check_bits(Check *c) {
@@ -208,10 +211,12 @@ static const char *check_bits(Check *c) {
     unsigned stride = d->kind == SPAN_SLAB ? gc_class_words[d->run % GC_CLASSES] : 0;
     uint64_t slots = stride ? (uint64_t)slab_slots(gc, span) * stride : 1;
     if (d->kind == SPAN_MID) continue;
-    if (d->kind == SPAN_LARGE && !bits_test(gc->bits, start)) return "a large block without alloc bit";
+    if (d->kind == SPAN_LARGE && !bits_test(gc->bits, start))
+      return "a large block without alloc bit";
     for (at = bits_next(gc->bits, start, end); at < end; at = bits_next(gc->bits, at + 1, end)) {
       *c->where = at;
-      if (at - start >= slots || (stride && (at - start) % stride)) return "an alloc bit inside a block";
+      if (at - start >= slots || (stride && (at - start) % stride))
+        return "an alloc bit inside a block";
     }
   }
   return NULL;
@@ -255,8 +260,8 @@ static const char *check_finals(Check *c) {
   if (!h->finals) return NULL;
   if (!is_block(gc, h->finals)) return "the list of registered objects is no block";
   const Header *list = gc_ptr(gc->base, (Ref){h->finals});
-  if (list->layout != (LAYOUT_WIDE | LAYOUT_WEAK) || list->aux != h->final_capacity ||
-      list->kind || 1 + (uint64_t)list->aux > gc_block_words(gc, list))
+  if (list->layout != (LAYOUT_WIDE | LAYOUT_WEAK) || list->aux != h->final_capacity || list->kind ||
+      1 + (uint64_t)list->aux > gc_block_words(gc, list))
     return "a damaged list of registered objects";
   const Value *entry = (const Value *)(list + 1);
   for (uint32_t i = 0; i < h->final_count; i++) {

@@ -1,6 +1,6 @@
-/* api_image.c - the C API: images. Contracts in oxbow.h; runtime/image.c and gc/image.c do the work.
- * Here is what concerns the host: its functions and types, whose names go into the image as notes,
- * and which must be given again by whoever opens it; capabilities; the words of messages. */
+/* api_image.c - the C API: images. Contracts in oxbow.h; runtime/image.c and gc/image.c do the
+ * work. Here is what concerns the host: its functions and types, whose names go into the image as
+ * notes, and which must be given again by whoever opens it; capabilities; the words of messages. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +9,11 @@
 #include "api.h"
 #include "image.h"
 
-#define CHECKED_ALWAYS ((uint64_t)16 << 20) /* bytes of a file whose pages OX_IMAGE_CHECK_AUTO checks */
+#define CHECKED_ALWAYS                                                                             \
+  ((uint64_t)16 << 20) /* bytes of a file whose pages OX_IMAGE_CHECK_AUTO checks */
 
-/* ---- notes ------------------------------------------------------------------------------------ */
+/* ---- notes ------------------------------------------------------------------------------------
+ */
 
 void note_number(VmText *notes, uint32_t n) { vm_text_add(notes, (const char *)&n, sizeof n); }
 
@@ -49,7 +51,8 @@ void api_refuse(Refusal *why, const char *format, ...) {
   va_end(args);
 }
 
-/* ---- saving ----------------------------------------------------------------------------------- */
+/* ---- saving -----------------------------------------------------------------------------------
+ */
 
 static void give_stats(ox_ImageStats *to, const ImageStats *s) {
   if (!to) return;
@@ -58,7 +61,8 @@ static void give_stats(ox_ImageStats *to, const ImageStats *s) {
 }
 
 static Value throw_failure(ox_VM *vm, const char *path, const ImageError *e) {
-  return vm_throw(vm, e->system ? ERR_IO : ERR_VALUE, "cannot save the image '%s': %s", path, e->text);
+  return vm_throw(vm, e->system ? ERR_IO : ERR_VALUE, "cannot save the image '%s': %s", path,
+                  e->text);
 }
 
 static Value save(ox_VM *vm, const char *path, ox_ImageStats *stats) {
@@ -83,12 +87,13 @@ ox_Status ox_image_save(ox_VM *vm, const char *path, ox_ImageStats *stats) {
   if (!path) return api_broken(vm, __func__, "the path is NULL", NULL);
   if (vm->run_depth > 0 || gc_is_collecting(vm->gc))
     return api_misuse(vm, "ox_image_save: images are saved by the host between its calls, not in "
-                      "functions that a program runs");
+                          "functions that a program runs");
   uint32_t mark = api_enter(vm);
   return api_leave(vm, mark, save(vm, path, stats), NULL);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------
+ */
 
 typedef struct Opening {
   const char *path;
@@ -135,7 +140,8 @@ static bool may_do(Opening *o) {
   uint64_t more = has & ~(uint64_t)(o->config.config ? o->config.config->capabilities : OX_CAN_ALL);
   if (!more) return true;
   unsigned first = (unsigned)__builtin_ctzll(more);
-  api_refuse(&o->why, "it was saved by a VM that had the capability %s, which this one has not; save it "
+  api_refuse(&o->why,
+             "it was saved by a VM that had the capability %s, which this one has not; save it "
              "from a VM with the same capabilities",
              first < sizeof names / sizeof *names ? names[first] : "of a newer version");
   return false;
@@ -155,8 +161,8 @@ static bool prove(Opening *o, ox_VM *vm) {
   uint64_t where = 0;
   const char *wrong = vm_image_check(vm, &o->image, &where);
   if (wrong)
-    api_refuse(&o->why, "its structure is damaged: %s (word %llu of its heap); do not use it", wrong,
-               (unsigned long long)where);
+    api_refuse(&o->why, "its structure is damaged: %s (word %llu of its heap); do not use it",
+               wrong, (unsigned long long)where);
   return !wrong;
 }
 
@@ -227,7 +233,8 @@ ox_VM *ox_image_open(const char *path, const ox_ImageConfig *config, ox_ImageSta
 bool ox_image_verify(const char *path, ox_ImageStats *stats, char *message, size_t room) {
   API_RULE(path, "the path is NULL");
   uint64_t start = os_now_ns();
-  Opening o = {.path = path ? path : "", .image = {.fd = -1}, .config = {.check = OX_IMAGE_CHECK_PAGES}};
+  Opening o = {
+      .path = path ? path : "", .image = {.fd = -1}, .config = {.check = OX_IMAGE_CHECK_PAGES}};
   VmConfig config = {0};
   ox_VM *vm = open_file(&o) ? vm_image_new(&o.image, &config, &o.error) : NULL;
   if (!vm && !*o.why.text) take_error(&o);

@@ -17,7 +17,8 @@
 extern const char prelude_text[];
 extern const unsigned long prelude_size;
 
-/* ---- identity --------------------------------------------------------------------------------- */
+/* ---- identity ---------------------------------------------------------------------------------
+ */
 
 static uint64_t stir(uint64_t sum, const char *text) { return xxh64(text, strlen(text) + 1, sum); }
 
@@ -41,15 +42,30 @@ static uint64_t digest_opcodes(uint64_t sum) {
 }
 
 static uint64_t digest_layouts(uint64_t sum) {
-  const uint64_t facts[] = {
-      sizeof(VmState),       offsetof(VmState, spare), offsetof(VmState, bytes1),
-      sizeof(String),        sizeof(Map),              sizeof(Closure),
-      sizeof(Proto),         sizeof(Class),            sizeof(Module),
-      sizeof(Fiber),         sizeof(Foreign),          sizeof(ProtoInfo),
-      sizeof(LocalEntry),    MAP_LINEAR,               STRING_INTERN_MAX,
-      STACK_MARGIN,          STACK_MAIN,               SPARE_REGISTERS,
-      LOOKUP_CACHES,         KIND_COUNT,               V_NIL,
-      v_from_int(1),         NATIVE_HOST,              OPM_COUNT};
+  const uint64_t facts[] = {sizeof(VmState),
+                            offsetof(VmState, spare),
+                            offsetof(VmState, bytes1),
+                            sizeof(String),
+                            sizeof(Map),
+                            sizeof(Closure),
+                            sizeof(Proto),
+                            sizeof(Class),
+                            sizeof(Module),
+                            sizeof(Fiber),
+                            sizeof(Foreign),
+                            sizeof(ProtoInfo),
+                            sizeof(LocalEntry),
+                            MAP_LINEAR,
+                            STRING_INTERN_MAX,
+                            STACK_MARGIN,
+                            STACK_MAIN,
+                            SPARE_REGISTERS,
+                            LOOKUP_CACHES,
+                            KIND_COUNT,
+                            V_NIL,
+                            v_from_int(1),
+                            NATIVE_HOST,
+                            OPM_COUNT};
   static const char kinds[] =
 #define KIND(e, name, type, what) #e ","
 #include "kinds.def"
@@ -68,7 +84,8 @@ static void name_build(char *to, size_t n) {
   snprintf(to, n, "oxbow %s, %s", ox_version(), ox_build_info());
 }
 
-/* ---- saving ----------------------------------------------------------------------------------- */
+/* ---- saving -----------------------------------------------------------------------------------
+ */
 
 enum { LISTED_PAGES = 256 };
 
@@ -76,14 +93,19 @@ bool vm_image_save(ox_VM *vm, const char *path, uint64_t capabilities, const VmT
                    ImageStats *stats, ImageError *error) {
   char build[IMAGE_BUILD];
   name_build(build, sizeof build);
-  ImageSave save = {.path = path, .identity = identity(), .build = build,
-                    .notes = notes->data, .note_bytes = notes->len, .listed = LISTED_PAGES};
+  ImageSave save = {.path = path,
+                    .identity = identity(),
+                    .build = build,
+                    .notes = notes->data,
+                    .note_bytes = notes->len,
+                    .listed = LISTED_PAGES};
   save.words[IMAGE_WORD_CAPABILITIES] = capabilities;
   vm_flush(vm);
   return image_save(vm->gc, &save, stats, error);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------
+ */
 
 bool vm_image_open(Image *image, const char *path, ImageError *error) {
   char build[IMAGE_BUILD];
@@ -100,9 +122,10 @@ static bool refuse(ImageError *e, const char *why) {
 static bool fits_limit(const Image *image, const VmConfig *config, ImageError *e) {
   uint64_t need = image->head.used_pages * GC_PAGE;
   if (!config->limit_bytes || need <= config->limit_bytes) return true;
-  snprintf(e->text, sizeof e->text, "it holds %llu KiB, more than the memory limit of %llu KiB; raise "
-           "the limit", (unsigned long long)need / 1024,
-           (unsigned long long)config->limit_bytes / 1024);
+  snprintf(e->text, sizeof e->text,
+           "it holds %llu KiB, more than the memory limit of %llu KiB; raise "
+           "the limit",
+           (unsigned long long)need / 1024, (unsigned long long)config->limit_bytes / 1024);
   return false;
 }
 
@@ -124,6 +147,7 @@ ox_VM *vm_image_new(Image *image, const VmConfig *config, ImageError *error) {
   ox_VM *vm = vm_new_around(config, &content);
   if (!vm)
     return refuse(error, "it cannot be mapped: the system refuses address space, or its heap is "
-                  "laid out in another way"), NULL;
+                         "laid out in another way"),
+           NULL;
   return vm;
 }

@@ -1,14 +1,15 @@
-/* image_check.c - proof that the objects in a heap that nobody vouches for are such as the interpreter
- * takes for granted. gc/image_check.c has shown before that each reference leads to the start of a
- * block and each header fits its block. Then, one pass each:
+/* image_check.c - proof that the objects in a heap that nobody vouches for are such as the
+ * interpreter takes for granted. gc/image_check.c has shown before that each reference leads to the
+ * start of a block and each header fits its block. Then, one pass each:
  *
  *   shapes    each block is of a kind, has the one layout of that kind, and is long enough for it;
  *             references name the kind that they lead to
  *   objects   each field is of the kinds that code reads it as, counts are within their storage
- *   the rest  code, closures against their code, fibers' frames, the VM's own words, the intern table
+ *   the rest  code, closures against their code, fibers' frames, the VM's own words, the intern
+ * table
  *
- * A later pass may read whatever the ones before have shown to be there. Objects with a hidden state
- * in bytes that cannot be proven here (buddy managers) are refused. */
+ * A later pass may read whatever the ones before have shown to be there. Objects with a hidden
+ * state in bytes that cannot be proven here (buddy managers) are refused. */
 #include "image.h"
 
 #include "../lang/opcode.h"
@@ -23,14 +24,14 @@
 #include "signature.h"
 #include "str.h"
 
-#define TRY(check)                \
-  do {                            \
-    const char *wrong_ = (check); \
-    if (wrong_) return wrong_;    \
+#define TRY(check)                                                                                 \
+  do {                                                                                             \
+    const char *wrong_ = (check);                                                                  \
+    if (wrong_) return wrong_;                                                                     \
   } while (0)
-#define REQUIRE(condition, what) \
-  do {                           \
-    if (!(condition)) return what; \
+#define REQUIRE(condition, what)                                                                   \
+  do {                                                                                             \
+    if (!(condition)) return what;                                                                 \
   } while (0)
 
 typedef const char *Rule(ox_VM *vm, const Header *h, uint64_t words);
@@ -49,10 +50,15 @@ static void apply(void *ctx, void *block, uint64_t words) {
   p->where = gc_word(p->vm->cage, block);
 }
 
-/* ---- shapes ----------------------------------------------------------------------------------- */
+/* ---- shapes -----------------------------------------------------------------------------------
+ */
 
 /* n: how many values, -1: any number; bytes: at least so long. maybe: flags that may be set. */
-static const struct { int16_t n; uint8_t layout, maybe; uint16_t bytes; } shapes[KIND_COUNT] = {
+static const struct {
+  int16_t n;
+  uint8_t layout, maybe;
+  uint16_t bytes;
+} shapes[KIND_COUNT] = {
     [KIND_CLOSURE] = {-1, LAYOUT_VALUES | LAYOUT_AUX_REF | LAYOUT_PAIRS(1), 0, sizeof(Closure)},
     [KIND_NATIVE] = {0, LAYOUT_VALUES, LAYOUT_FINAL, sizeof(Native)},
     [KIND_BOUND] = {2, LAYOUT_VALUES, 0, sizeof(Bound)},
@@ -78,7 +84,8 @@ static const struct { int16_t n; uint8_t layout, maybe; uint16_t bytes; } shapes
 
 static const Header *header_of(ox_VM *vm, uint32_t ref) { return gc_ptr(vm->cage, (Ref){ref}); }
 
-/* A word that may lie where a value does: numbers, nil and its like, references that tell the truth. */
+/* A word that may lie where a value does: numbers, nil and its like, references that tell the
+ * truth. */
 static const char *check_value(ox_VM *vm, Value v) {
   if (v_is_float(v) || v_is_int(v) || (v >= V_NIL && v <= V_ABSENT)) return NULL;
   REQUIRE(v_is_ref(v) && v >> 40 == V_REF_BASE >> 40, "a word that is no value");
@@ -96,7 +103,8 @@ static const char *check_shape(ox_VM *vm, const Header *h, uint64_t words) {
   REQUIRE(h->kind < KIND_COUNT, "an object of no kind");
   uint8_t layout = h->layout & (uint8_t)~shapes[h->kind].maybe;
   REQUIRE(layout == shapes[h->kind].layout, "an object with another kind's layout");
-  REQUIRE(shapes[h->kind].n < 0 || h->n == shapes[h->kind].n, "an object with a wrong count of values");
+  REQUIRE(shapes[h->kind].n < 0 || h->n == shapes[h->kind].n,
+          "an object with a wrong count of values");
   REQUIRE(words * 8 >= shapes[h->kind].bytes, "an object in too small a block");
   const uint64_t *w = (const uint64_t *)h;
   switch (layout & LAYOUT_MASK) {
@@ -110,13 +118,19 @@ static const char *check_shape(ox_VM *vm, const Header *h, uint64_t words) {
   }
 }
 
-/* ---- objects ---------------------------------------------------------------------------------- */
+/* ---- objects ----------------------------------------------------------------------------------
+ */
 
-static bool ref_is(ox_VM *vm, uint32_t ref, Kind kind) { return ref && header_of(vm, ref)->kind == kind; }
-static bool ref_is_or_0(ox_VM *vm, uint32_t ref, Kind kind) { return !ref || ref_is(vm, ref, kind); }
+static bool ref_is(ox_VM *vm, uint32_t ref, Kind kind) {
+  return ref && header_of(vm, ref)->kind == kind;
+}
+static bool ref_is_or_0(ox_VM *vm, uint32_t ref, Kind kind) {
+  return !ref || ref_is(vm, ref, kind);
+}
 static bool is_or_nil(Value v, Kind kind) { return v == V_NIL || v_is(v, kind); }
 static bool is_function(Value v) {
-  return v_is(v, KIND_CLOSURE) || v_is(v, KIND_NATIVE) || v_is(v, KIND_BOUND) || v_is(v, KIND_CLASS);
+  return v_is(v, KIND_CLOSURE) || v_is(v, KIND_NATIVE) || v_is(v, KIND_BOUND) ||
+         v_is(v, KIND_CLASS);
 }
 static bool is_plain_store(ox_VM *vm, uint32_t ref) {
   return ref_is(vm, ref, KIND_STORE) && header_of(vm, ref)->layout == LAYOUT_WIDE;
@@ -124,12 +138,15 @@ static bool is_plain_store(ox_VM *vm, uint32_t ref) {
 
 static const char *check_string(ox_VM *vm, const Header *h, uint64_t words) {
   const String *s = (const String *)h;
-  REQUIRE(h->aux <= STRING_MAX && 16 + (uint64_t)h->aux + 1 <= words * 8, "a string longer than its block");
+  REQUIRE(h->aux <= STRING_MAX && 16 + (uint64_t)h->aux + 1 <= words * 8,
+          "a string longer than its block");
   REQUIRE(s->chars[h->aux] == 0, "a string without its end");
   REQUIRE(h->n <= (STRING_INTERNED | STRING_UTF8), "a string with unknown flags");
-  REQUIRE(h->aux > STRING_INTERN_MAX || (h->n & STRING_INTERNED), "a short string that is not interned");
+  REQUIRE(h->aux > STRING_INTERN_MAX || (h->n & STRING_INTERNED),
+          "a short string that is not interned");
   REQUIRE(!(h->n & STRING_INTERNED) || s->hash, "an interned string without its hash");
-  REQUIRE(!s->hash || s->hash == string_hash_of(vm, s->chars, h->aux), "a string with a wrong hash");
+  REQUIRE(!s->hash || s->hash == string_hash_of(vm, s->chars, h->aux),
+          "a string with a wrong hash");
   for (uint32_t i = 0, n; (h->n & STRING_UTF8) && i < h->aux; i += n) {
     uint32_t code;
     n = utf8_decode(s->chars + i, h->aux - i, &code);
@@ -142,13 +159,15 @@ static const char *check_string(ox_VM *vm, const Header *h, uint64_t words) {
 static const char *check_rope(ox_VM *vm, const Header *h, uint64_t words) {
   const Rope *r = (const Rope *)h;
   (void)words;
-  REQUIRE(ref_is(vm, r->left.w, KIND_STRING) || ref_is(vm, r->left.w, KIND_ROPE), "a rope of no strings");
+  REQUIRE(ref_is(vm, r->left.w, KIND_STRING) || ref_is(vm, r->left.w, KIND_ROPE),
+          "a rope of no strings");
   uint64_t left = header_of(vm, r->left.w)->aux;
   if (!r->right.w) {
     REQUIRE(ref_is(vm, r->left.w, KIND_STRING) && left == h->aux, "a rope of another length");
     return NULL;
   }
-  REQUIRE(ref_is(vm, r->right.w, KIND_STRING) || ref_is(vm, r->right.w, KIND_ROPE), "a rope of no strings");
+  REQUIRE(ref_is(vm, r->right.w, KIND_STRING) || ref_is(vm, r->right.w, KIND_ROPE),
+          "a rope of no strings");
   uint64_t right = header_of(vm, r->right.w)->aux;
   REQUIRE(left && right && left + right == h->aux, "a rope of another length");
   return NULL;
@@ -167,7 +186,8 @@ static const char *check_index(ox_VM *vm, const Map *m) {
   const Bytes *b = (const Bytes *)header_of(vm, m->index.w);
   uint64_t slots = (uint64_t)m->mask + 1, used = 0;
   REQUIRE(slots >= 2 && (slots & m->mask) == 0 && 4 * (slots + slots / 2) <= b->h.aux &&
-              m->used <= slots / 2, "a map whose index has another size");
+              m->used <= slots / 2,
+          "a map whose index has another size");
   const uint32_t *slot = (const uint32_t *)b->data;
   for (uint64_t i = 0; i < slots; i++) {
     used += slot[i] != 0;
@@ -211,7 +231,8 @@ static const char *check_native(ox_VM *vm, const Header *h, uint64_t words) {
   REQUIRE(def->kind != DEF_NUMBER && h->layout == LAYOUT_VALUES, "a number as a function");
   signature_parse(def->signature, &sig);
   REQUIRE(n->min == sig.required && n->max == (sig.rest ? UINT16_MAX : sig.count) &&
-              n->flags == sig.named, "a native function with other parameters");
+              n->flags == sig.named,
+          "a native function with other parameters");
   REQUIRE(!n->reserved || n->reserved == class_fast_method(h->aux),
           "a native function that claims to be another");
   return NULL;
@@ -227,17 +248,24 @@ static const char *check_class(ox_VM *vm, const Header *h, uint64_t words) {
   REQUIRE(c->nfields <= UINT16_MAX && c->flags < 16, "a class with impossible numbers");
   const Map *fields = vm_deref(vm, c->fields);
   const Value *items = fields->h.aux ? ((const Store *)header_of(vm, fields->h.aux))->items : NULL;
-  for (uint32_t i = 0; i < fields->used && 2 * i < (fields->h.aux ? header_of(vm, fields->h.aux)->aux : 0); i++)
+  for (uint32_t i = 0;
+       i < fields->used && 2 * i < (fields->h.aux ? header_of(vm, fields->h.aux)->aux : 0); i++)
     REQUIRE(items[2 * i] == V_ABSENT || v_is(items[2 * i + 1], KIND_LIST) ||
-                v_index(items[2 * i + 1]) < c->nfields, "a class with a field beyond its last");
+                v_index(items[2 * i + 1]) < c->nfields,
+            "a class with a field beyond its last");
   if (v_is(c->defaults, KIND_LIST))
-    REQUIRE(((List *)vm_deref(vm, c->defaults))->len >= c->nfields, "a class with too few defaults");
+    REQUIRE(((List *)vm_deref(vm, c->defaults))->len >= c->nfields,
+            "a class with too few defaults");
   return NULL;
 }
 
 /* What C code expects in the hidden fields of objects of the standard modules. */
-static const struct { uint8_t spare, fields, slot, kind; uint16_t bytes; } hidden[] = {
-    {LIB_REGEX_CLASS, 3, 2, KIND_FOREIGN, 0}, {LIB_RANDOM_CLASS, 1, 0, KIND_BYTES, 32},
+static const struct {
+  uint8_t spare, fields, slot, kind;
+  uint16_t bytes;
+} hidden[] = {
+    {LIB_REGEX_CLASS, 3, 2, KIND_FOREIGN, 0},
+    {LIB_RANDOM_CLASS, 1, 0, KIND_BYTES, 32},
     {LIB_FILE_CLASS, 4, 3, KIND_FOREIGN, 0},
 };
 
@@ -256,8 +284,7 @@ static const char *check_hidden(ox_VM *vm, const Instance *o, Value cls) {
     REQUIRE(o->h.n == 2 && v_is_int(o->fields[1]), "a stream with a wrong inside");
   if (cls == st->spare[LIB_WEAK_REF_CLASS])
     REQUIRE(o->h.n == 1 && (o->h.layout & LAYOUT_WEAK), "a weak reference with a wrong inside");
-  else
-    REQUIRE(!(o->h.layout & LAYOUT_WEAK), "an object that is weak");
+  else REQUIRE(!(o->h.layout & LAYOUT_WEAK), "an object that is weak");
   return NULL;
 }
 
@@ -272,7 +299,8 @@ static const char *check_instance(ox_VM *vm, const Header *h, uint64_t words) {
 static const char *check_closure(ox_VM *vm, const Header *h, uint64_t words) {
   const Closure *c = (const Closure *)h;
   (void)words;
-  REQUIRE(ref_is(vm, h->aux, KIND_PROTO) && ref_is_or_0(vm, c->frame.w, KIND_FRAME) && !c->reserved.w,
+  REQUIRE(ref_is(vm, h->aux, KIND_PROTO) && ref_is_or_0(vm, c->frame.w, KIND_FRAME) &&
+              !c->reserved.w,
           "a closure with a field of the wrong kind");
   return NULL;
 }
@@ -299,7 +327,8 @@ static const char *check_proto(ox_VM *vm, const Header *h, uint64_t words) {
               is_or_nil(p->children, KIND_STORE) && v_is(p->params, KIND_LIST) &&
               (p->doc == V_NIL || v_is_string(p->doc)) && p->flags < 128,
           "a function with a field of the wrong kind");
-  REQUIRE(header_of(vm, v_ref(p->info).w)->aux >= sizeof(ProtoInfo), "a function without its tables");
+  REQUIRE(header_of(vm, v_ref(p->info).w)->aux >= sizeof(ProtoInfo),
+          "a function without its tables");
   const Store *children = v_is(p->children, KIND_STORE) ? vm_deref(vm, p->children) : NULL;
   for (uint32_t i = 0; children && i < children->h.aux; i++)
     REQUIRE(v_is(children->items[i], KIND_PROTO), "what is inside a function is none");
@@ -321,7 +350,8 @@ static const char *check_trace(ox_VM *vm, Value trace) {
 static const char *check_error(ox_VM *vm, const Header *h, uint64_t words) {
   const Error *e = (const Error *)h;
   (void)words;
-  REQUIRE(v_is_string(e->message) && v_is_string(e->kind), "an error with a field of the wrong kind");
+  REQUIRE(v_is_string(e->message) && v_is_string(e->kind),
+          "an error with a field of the wrong kind");
   return check_trace(vm, e->trace);
 }
 
@@ -338,16 +368,17 @@ static const char *check_module(ox_VM *vm, const Header *h, uint64_t words) {
   const Header *frame = v_is(m->frame, KIND_FRAME) ? vm_deref(vm, m->frame) : NULL;
   const Store *s = exports && exports->h.aux ? (const Store *)header_of(vm, exports->h.aux) : NULL;
   for (uint32_t i = 0; s && i < exports->used && 2 * i + 1 < s->h.aux; i++)
-    REQUIRE(s->items[2 * i] == V_ABSENT ||
-                (v_is_int(s->items[2 * i + 1]) &&
-                 (!frame || v_index(s->items[2 * i + 1]) < frame->n)), "a module that exports what is not there");
+    REQUIRE(s->items[2 * i] == V_ABSENT || (v_is_int(s->items[2 * i + 1]) &&
+                                            (!frame || v_index(s->items[2 * i + 1]) < frame->n)),
+            "a module that exports what is not there");
   return NULL;
 }
 
 static const char *check_fiber(ox_VM *vm, const Header *h, uint64_t words) {
   const Fiber *f = (const Fiber *)h;
   (void)vm, (void)words;
-  REQUIRE(is_or_nil(f->stack, KIND_STACK) && is_or_nil(f->parent, KIND_FIBER) && f->state <= FIBER_DONE,
+  REQUIRE(is_or_nil(f->stack, KIND_STACK) && is_or_nil(f->parent, KIND_FIBER) &&
+              f->state <= FIBER_DONE,
           "a fiber with a field of the wrong kind");
   bool stands = f->state != FIBER_NEW && f->state != FIBER_DONE;
   REQUIRE(!stands || v_is(f->stack, KIND_STACK), "a fiber without a stack");
@@ -361,7 +392,8 @@ static const char *check_object(ox_VM *vm, const Header *h, uint64_t words) {
     case KIND_STRING: return check_string(vm, h, words);
     case KIND_ROPE: return check_rope(vm, h, words);
     case KIND_LIST: return check_list(vm, h, words);
-    case KIND_MAP: case KIND_SET: return check_map(vm, h, words);
+    case KIND_MAP:
+    case KIND_SET: return check_map(vm, h, words);
     case KIND_NATIVE: return check_native(vm, h, words);
     case KIND_CLASS: return check_class(vm, h, words);
     case KIND_INSTANCE: return check_instance(vm, h, words);
@@ -371,25 +403,32 @@ static const char *check_object(ox_VM *vm, const Header *h, uint64_t words) {
     case KIND_ERROR: return check_error(vm, h, words);
     case KIND_MODULE: return check_module(vm, h, words);
     case KIND_FIBER: return check_fiber(vm, h, words);
-    case KIND_BYTES: return 8 + (uint64_t)h->aux <= words * 8 ? NULL : "bytes longer than their block";
-    case KIND_BOUND: return is_function(((const Bound *)h)->method) ? NULL : "a bound method that is none";
+    case KIND_BYTES:
+      return 8 + (uint64_t)h->aux <= words * 8 ? NULL : "bytes longer than their block";
+    case KIND_BOUND:
+      return is_function(((const Bound *)h)->method) ? NULL : "a bound method that is none";
     case KIND_WIDE_INT:
       return v_int_fits(((const WideInt *)h)->i) ? "a wide number that is not" : NULL;
     case KIND_RANGE: {
       const Range *r = (const Range *)h;
-      return is_int(vm, r->start) && is_int(vm, r->end) && h->aux <= 1 ? NULL : "a range of no numbers";
+      return is_int(vm, r->start) && is_int(vm, r->end) && h->aux <= 1 ? NULL
+                                                                       : "a range of no numbers";
     }
     case KIND_FOREIGN: {
       const Foreign *f = (const Foreign *)h;
-      return v_is(f->cls, KIND_CLASS) && is_or_nil(f->slots, KIND_LIST) ? NULL : "a foreign object of no class";
+      return v_is(f->cls, KIND_CLASS) && is_or_nil(f->slots, KIND_LIST)
+                 ? NULL
+                 : "a foreign object of no class";
     }
     case KIND_STORE:
-      return h->layout & LAYOUT_KEYED ? "an object whose inside cannot be proven (a weak map)" : NULL;
+      return h->layout & LAYOUT_KEYED ? "an object whose inside cannot be proven (a weak map)"
+                                      : NULL;
     default: return NULL;
   }
 }
 
-/* ---- code, closures, frames of fibers ---------------------------------------------------------- */
+/* ---- code, closures, frames of fibers ----------------------------------------------------------
+ */
 
 static uint32_t imports_of(ox_VM *vm, const Proto *p) {
   if (!v_is(p->module, KIND_MODULE)) return 0;
@@ -420,9 +459,11 @@ static const char *check_frames(ox_VM *vm, const Stack *s, uint64_t base, uint64
     REQUIRE(link >> 63 == 0 && link_mode(link) <= RET_C, "a link that is none");
     if (base == 2) return NULL;
     REQUIRE(link_delta(link) >= 2 && link_delta(link) <= base - 2, "a link out of its stack");
-    REQUIRE(link_mode(link) == RET_STORE || link_mode(link) == RET_DROP || link_mode(link) == RET_NEXT ||
-                link_mode(link) == RET_ITER || link_mode(link) == RET_BOOL || link_mode(link) == RET_NOT ||
-                link_mode(link) == RET_JUMP || link_mode(link) == RET_LEN || link_mode(link) == RET_FIBER,
+    REQUIRE(link_mode(link) == RET_STORE || link_mode(link) == RET_DROP ||
+                link_mode(link) == RET_NEXT || link_mode(link) == RET_ITER ||
+                link_mode(link) == RET_BOOL || link_mode(link) == RET_NOT ||
+                link_mode(link) == RET_JUMP || link_mode(link) == RET_LEN ||
+                link_mode(link) == RET_FIBER,
             "a fiber that was left in a call that cannot be proven");
     base -= link_delta(link);
     pc = link_pc(link);
@@ -446,7 +487,8 @@ static const char *check_later(ox_VM *vm, const Header *h, uint64_t words) {
   }
   if (h->kind == KIND_FIBER) {
     const Fiber *f = (const Fiber *)h;
-    if (f->state == FIBER_SUSPENDED) return check_frames(vm, vm_deref(vm, f->stack), f->base, f->pc);
+    if (f->state == FIBER_SUSPENDED)
+      return check_frames(vm, vm_deref(vm, f->stack), f->base, f->pc);
     REQUIRE(f->state != FIBER_WAITING, "a fiber that waits for another, where none runs");
     REQUIRE(f->state != FIBER_RUNNING || gc_word(vm->cage, f) == v_ref(vm->st->fiber).w,
             "a fiber that runs, but is not the one");
@@ -454,7 +496,8 @@ static const char *check_later(ox_VM *vm, const Header *h, uint64_t words) {
   return NULL;
 }
 
-/* ---- the VM's own words ------------------------------------------------------------------------- */
+/* ---- the VM's own words -------------------------------------------------------------------------
+ */
 
 static bool is_text(ox_VM *vm, Value v, const char *text, size_t n) {
   if (!v_is(v, KIND_STRING)) return false;
@@ -489,15 +532,18 @@ static const char *check_intern_table(ox_VM *vm) {
   const VmState *st = vm->st;
   uint64_t cap = st->strings_cap, used = 0;
   REQUIRE(v_is(st->strings, KIND_BYTES) && cap >= 2 && (cap & (cap - 1)) == 0 &&
-              cap <= header_of(vm, v_ref(st->strings).w)->aux / 8, "an intern table of impossible size");
+              cap <= header_of(vm, v_ref(st->strings).w)->aux / 8,
+          "an intern table of impossible size");
   const uint64_t *slots = (const uint64_t *)((Bytes *)vm_deref(vm, st->strings))->data;
   for (uint64_t i = 0; i < cap; i++) {
     if (!slots[i]) continue;
     used++;
     uint32_t ref = (uint32_t)slots[i];
-    REQUIRE(gc_holds(vm->gc, (Ref){ref}) && ref_is(vm, ref, KIND_STRING), "an intern table of no strings");
+    REQUIRE(gc_holds(vm->gc, (Ref){ref}) && ref_is(vm, ref, KIND_STRING),
+            "an intern table of no strings");
     const String *s = (const String *)header_of(vm, ref);
-    REQUIRE((s->h.n & STRING_INTERNED) && s->hash == slots[i] >> 32, "a wrong entry of the intern table");
+    REQUIRE((s->h.n & STRING_INTERNED) && s->hash == slots[i] >> 32,
+            "a wrong entry of the intern table");
   }
   REQUIRE(used == st->strings_used && used < cap, "an intern table with a wrong count");
   return NULL;
@@ -518,16 +564,19 @@ static const char *check_interned(ox_VM *vm, const Header *h, uint64_t words) {
 static const char *check_machine(ox_VM *vm) {
   const VmState *st = vm->st;
   const Fiber *f = vm_deref(vm, st->fiber);
-  REQUIRE(f->state == FIBER_RUNNING && v_is(f->stack, KIND_STACK) && !st->extra, "a VM that stands nowhere");
+  REQUIRE(f->state == FIBER_RUNNING && v_is(f->stack, KIND_STACK) && !st->extra,
+          "a VM that stands nowhere");
   const Stack *s = vm_deref(vm, f->stack);
   uint64_t first = gc_word(vm->cage, s->slots);
   REQUIRE(st->base == first + 2 && s->h.aux >= STACK_MARGIN + 2 && s->slots[0] == st->stub &&
               st->stack_end <= (first + s->h.aux - STACK_MARGIN) * sizeof(Value) &&
-              st->stack_end >= st->base * sizeof(Value), "a VM that stands outside of its stack");
+              st->stack_end >= st->base * sizeof(Value),
+          "a VM that stands outside of its stack");
   Proto *stub = proto_of(vm, st->stub);
   uint64_t code = proto_code(vm, stub);
   REQUIRE(st->pc >= code && st->pc <= code + STUB_CODE, "a VM that stands outside of the stub");
-  REQUIRE(stub->ncode == STUB_CODE && s->h.aux >= stub->nregs + 2u + STACK_MARGIN, "a stub of another size");
+  REQUIRE(stub->ncode == STUB_CODE && s->h.aux >= stub->nregs + 2u + STACK_MARGIN,
+          "a stub of another size");
   const uint32_t *c = (const uint32_t *)stub + stub->code;
   REQUIRE(c[0] == op_make_abc(OP_EXIT, 0, 0, 0), "a damaged stub");
   for (unsigned i = 0; i < 256; i++)
@@ -552,10 +601,11 @@ static const char *check_globals(ox_VM *vm) {
 /* Kinds of the words; what they refer to is checked by the other passes. */
 static const char *check_roots(ox_VM *vm) {
   const VmState *st = vm->st;
-  REQUIRE(v_is(st->fiber, KIND_FIBER) && v_is(st->core, KIND_STORE) && v_is(st->globals, KIND_LIST) &&
-              v_is(st->global_names, KIND_MAP) && v_is(st->modules, KIND_MAP) &&
-              v_is(st->oom_error, KIND_ERROR) && v_is(st->stub, KIND_CLOSURE) &&
-              is_or_nil(st->prelude, KIND_MODULE) && st->error == V_ABSENT,
+  REQUIRE(v_is(st->fiber, KIND_FIBER) && v_is(st->core, KIND_STORE) &&
+              v_is(st->globals, KIND_LIST) && v_is(st->global_names, KIND_MAP) &&
+              v_is(st->modules, KIND_MAP) && v_is(st->oom_error, KIND_ERROR) &&
+              v_is(st->stub, KIND_CLOSURE) && is_or_nil(st->prelude, KIND_MODULE) &&
+              st->error == V_ABSENT,
           "a root of the wrong kind");
   REQUIRE(st->next_cache >= LOOKUP_CACHES && st->next_cache <= GC_CACHE_BYTES / sizeof(InlineCache),
           "a wrong count of inline caches");
@@ -566,9 +616,10 @@ static const char *check_roots(ox_VM *vm) {
   TRY(check_values(vm, st->bytes1, 256));
   TRY(check_values(vm, st->props, PROP_COUNT));
   TRY(check_values(vm, st->spare, 64));
-  const Value others[] = {st->fiber, st->core, st->globals, st->global_names, st->modules, st->strings,
-                          st->oom_error, st->stub, st->empty_string, st->exit_value, st->thrown_trace,
-                          st->prelude, st->yielded, st->then};
+  const Value others[] = {st->fiber,        st->core,       st->globals,      st->global_names,
+                          st->modules,      st->strings,    st->oom_error,    st->stub,
+                          st->empty_string, st->exit_value, st->thrown_trace, st->prelude,
+                          st->yielded,      st->then};
   return check_values(vm, others, sizeof others / sizeof *others);
 }
 
@@ -578,9 +629,9 @@ static bool spare_is(ox_VM *vm, int place, Kind kind) {
 }
 
 static const char *check_spares(ox_VM *vm) {
-  static const uint8_t classes[] = {LIB_REGEX_CLASS, LIB_RANDOM_CLASS, LIB_FILE_CLASS, LIB_STREAM_CLASS,
-                                    LIB_BUDDY_CLASS, LIB_BLOCK_CLASS, LIB_SNAPSHOT_CLASS,
-                                    LIB_WEAK_REF_CLASS, LIB_WEAK_MAP_CLASS};
+  static const uint8_t classes[] = {LIB_REGEX_CLASS,    LIB_RANDOM_CLASS,   LIB_FILE_CLASS,
+                                    LIB_STREAM_CLASS,   LIB_BUDDY_CLASS,    LIB_BLOCK_CLASS,
+                                    LIB_SNAPSHOT_CLASS, LIB_WEAK_REF_CLASS, LIB_WEAK_MAP_CLASS};
   for (size_t i = 0; i < sizeof classes; i++)
     REQUIRE(spare_is(vm, classes[i], KIND_CLASS), "a class of a standard module that is none");
   REQUIRE(spare_is(vm, 0, KIND_MAP) && spare_is(vm, LIB_REGEX_CACHE, KIND_MAP) &&
@@ -605,7 +656,8 @@ static const char *check_ancestors(ox_VM *vm, const Header *h, uint64_t words) {
   return NULL;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------
+ */
 
 static const char *run_pass(ox_VM *vm, Rule *rule, uint64_t *where) {
   Pass pass = {vm, rule, NULL, 0};

@@ -1,9 +1,9 @@
 /* image_code.c - proof that bytecode stays within its bounds.
  *
- * One pass finds where instructions begin, a second looks at the operands of each. What an operand is
- * is said by its meaning in opcodes.def: R[..] a register, K[..] a constant, "cached" a name and a
- * cache; what the table cannot say is listed here. What is not proven: that a register which is used
- * as a frame, a class under construction or the state of a loop holds one. */
+ * One pass finds where instructions begin, a second looks at the operands of each. What an operand
+ * is is said by its meaning in opcodes.def: R[..] a register, K[..] a constant, "cached" a name and
+ * a cache; what the table cannot say is listed here. What is not proven: that a register which is
+ * used as a frame, a class under construction or the state of a loop holds one. */
 #include "image_code.h"
 
 #include <stdlib.h>
@@ -11,10 +11,10 @@
 #include "../lang/opcode.h"
 #include "str.h"
 
-#define TRY(check)                \
-  do {                            \
-    const char *wrong_ = (check); \
-    if (wrong_) return wrong_;    \
+#define TRY(check)                                                                                 \
+  do {                                                                                             \
+    const char *wrong_ = (check);                                                                  \
+    if (wrong_) return wrong_;                                                                     \
   } while (0)
 
 typedef struct CodeCheck {
@@ -41,7 +41,8 @@ static uint32_t length_at(const uint32_t *code, uint32_t at, uint32_t n) {
   if (op_code(code[at]) >= OP_COUNT) return 0;
   if (ox_op_info[op_code(code[at])].words < 0 && at + 1 >= n) return 0;
   uint64_t words = ox_op_info[op_code(code[at])].words;
-  if (ox_op_info[op_code(code[at])].words < 0) words = 1 + (uint64_t)op_closure_captures(code[at + 1]);
+  if (ox_op_info[op_code(code[at])].words < 0)
+    words = 1 + (uint64_t)op_closure_captures(code[at + 1]);
   return at + 1 + words <= n ? (uint32_t)words + 1 : 0;
 }
 
@@ -66,14 +67,23 @@ static const char *find_starts(CodeCheck *c) {
 static uint32_t last_register(uint32_t ins, uint32_t word) {
   uint32_t a = op_a(ins), b = op_b(ins), c = op_c(ins);
   switch (op_code(ins)) {
-    case OP_CALL: case OP_TAILCALL: case OP_CALLN: return a + 2 + b;
+    case OP_CALL:
+    case OP_TAILCALL:
+    case OP_CALLN: return a + 2 + b;
     case OP_CALLX: return a + 4;
-    case OP_INVOKE: case OP_TAILINVOKE: return a + 3 + b;
+    case OP_INVOKE:
+    case OP_TAILINVOKE: return a + 3 + b;
     case OP_PUSH: return a + 4;
-    case OP_NEWLIST: case OP_NEWMAPK: case OP_LISTPUSH: case OP_CONCAT: return b + c;
-    case OP_SLICE: case OP_SLICEI: return c + 2;
+    case OP_NEWLIST:
+    case OP_NEWMAPK:
+    case OP_LISTPUSH:
+    case OP_CONCAT: return b + c;
+    case OP_SLICE:
+    case OP_SLICEI: return c + 2;
     case OP_UNPACK: return a + c + op_unpack_has_rest(word);
-    case OP_FORPREP: case OP_FORLOOP: case OP_ITER: return a + 3;
+    case OP_FORPREP:
+    case OP_FORLOOP:
+    case OP_ITER: return a + 3;
     case OP_FORNEXT: return a + 3 + b;
     case OP_DEFERRUN: return b + 4;
     default: return 0;
@@ -81,13 +91,15 @@ static uint32_t last_register(uint32_t ins, uint32_t word) {
 }
 
 static const char *check_registers(const CodeCheck *c, uint32_t at) {
-  uint32_t ins = c->code[at], n = c->nregs, word = ox_op_info[op_code(ins)].words ? c->code[at + 1] : 0;
+  uint32_t ins = c->code[at], n = c->nregs,
+           word = ox_op_info[op_code(ins)].words ? c->code[at + 1] : 0;
   Opcode op = op_code(ins);
   bool no_b = op == OP_NEWLIST || op == OP_NEWMAPK || op == OP_LISTPUSH || op == OP_CONCAT ||
               (op == OP_CLASS && op_b(ins) == NO_SUPERCLASS);
   bool no_c = (op == OP_NEWFRAME && op_c(ins) == FRAME_OWN) ||
               (op == OP_SUPERGET && op_c(ins) == SUPER_UNBOUND) || op == OP_CONCAT;
-  if (means(op, "R[A") && op_a(ins) >= n && !c->limits->is_stub) return "a register that there is not";
+  if (means(op, "R[A") && op_a(ins) >= n && !c->limits->is_stub)
+    return "a register that there is not";
   if (means(op, "R[B") && !no_b && op_b(ins) >= n) return "a register that there is not";
   if (means(op, "R[C") && !no_c && op_c(ins) >= n) return "a register that there is not";
   return last_register(ins, word) <= n ? NULL : "registers that there are not";
@@ -106,7 +118,8 @@ static bool wants_names(Opcode op) {
 static const char *check_word_constant(const CodeCheck *c, Opcode op, uint32_t word) {
   TRY(check_constant(c, word, true));
   return v_is(c->proto->consts[word], wants_names(op) ? KIND_LIST : KIND_STRING)
-             ? NULL : "a constant of the wrong kind";
+             ? NULL
+             : "a constant of the wrong kind";
 }
 
 static bool is_cached(Opcode op) {
@@ -130,8 +143,8 @@ static const char *check_outside(const CodeCheck *c, uint32_t at) {
   uint32_t ins = c->code[at];
   switch (op_code(ins)) {
     case OP_GETCORE: return op_d(ins) < c->limits->core ? NULL : "a core name that there is not";
-    case OP_GETGLOBAL: case OP_SETGLOBAL:
-      return op_d(ins) < c->limits->globals ? NULL : "a global that there is not";
+    case OP_GETGLOBAL:
+    case OP_SETGLOBAL: return op_d(ins) < c->limits->globals ? NULL : "a global that there is not";
     case OP_IMPORT: return op_d(ins) < c->limits->imports ? NULL : "an import that there is not";
     case OP_LOADP: return op_d(ins) <= PRIM_ABSENT ? NULL : "a value that there is not";
     case OP_EXIT: return c->limits->is_stub ? NULL : "an exit outside of the stub";
@@ -178,7 +191,8 @@ static const char *check_instructions(const CodeCheck *c) {
   return NULL;
 }
 
-/* ---- the tables beside the code --------------------------------------------------------------- */
+/* ---- the tables beside the code ---------------------------------------------------------------
+ */
 
 static const char *check_tables(const CodeCheck *c) {
   const Bytes *bytes = (Bytes *)vm_deref(c->vm, c->proto->info);
@@ -189,7 +203,8 @@ static const char *check_tables(const CodeCheck *c) {
   if (need > bytes->h.aux) return "tables of a function that are too short";
   const Handler *h = info_handlers(info);
   for (uint32_t i = 0; i < info->nhandlers; i++)
-    if (h[i].start >= h[i].end || h[i].end > c->n || !starts(c, h[i].target) || h[i].reg >= c->nregs)
+    if (h[i].start >= h[i].end || h[i].end > c->n || !starts(c, h[i].target) ||
+        h[i].reg >= c->nregs)
       return "a handler outside of its function";
   const LocalEntry *l = (const LocalEntry *)(info_spans(info) + info->nspans);
   for (uint32_t i = 0; i < info->nlocals; i++)
@@ -222,12 +237,14 @@ const char *code_check(ox_VM *vm, Proto *p, const CodeLimits *limits) {
   return wrong;
 }
 
-/* ---- what code asks for ----------------------------------------------------------------------- */
+/* ---- what code asks for -----------------------------------------------------------------------
+ */
 
 uint32_t code_captures(const Proto *p) {
   const uint32_t *code = code_of(p);
   uint32_t most = 0;
-  for (uint32_t at = 0, length; at < p->ncode && (length = length_at(code, at, p->ncode)); at += length) {
+  for (uint32_t at = 0, length; at < p->ncode && (length = length_at(code, at, p->ncode));
+       at += length) {
     if (op_code(code[at]) == OP_GETCAP && op_b(code[at]) >= most) most = op_b(code[at]) + 1;
     for (uint32_t i = 2; op_code(code[at]) == OP_CLOSURE && i < length; i++)
       if (code[at + i] >= CAPTURE_OWN && code[at + i] - CAPTURE_OWN >= most)
@@ -243,13 +260,18 @@ static bool has_slot(ox_VM *vm, Ref frame, uint32_t up, uint32_t slot) {
 
 bool code_fits_frame(ox_VM *vm, const Proto *p, Ref frame) {
   const uint32_t *code = code_of(p);
-  for (uint32_t at = 0, length; at < p->ncode && (length = length_at(code, at, p->ncode)); at += length) {
+  for (uint32_t at = 0, length; at < p->ncode && (length = length_at(code, at, p->ncode));
+       at += length) {
     uint32_t ins = code[at];
     switch (op_code(ins)) {
-      case OP_GETUP: case OP_GETUPC: case OP_SETUP: case OP_SETUPC:
+      case OP_GETUP:
+      case OP_GETUPC:
+      case OP_SETUP:
+      case OP_SETUPC:
         if (!has_slot(vm, frame, op_b(ins), op_c(ins))) return false;
         break;
-      case OP_GETUPW: case OP_SETUPW:
+      case OP_GETUPW:
+      case OP_SETUPW:
         if (!has_slot(vm, frame, op_b(ins), code[at + 1])) return false;
         break;
       default: break;
@@ -261,6 +283,7 @@ bool code_fits_frame(ox_VM *vm, const Proto *p, Ref frame) {
 bool code_starts_at(const Proto *p, uint32_t at) {
   const uint32_t *code = code_of(p);
   uint32_t pc = 0;
-  for (uint32_t length; pc < at && pc < p->ncode && (length = length_at(code, pc, p->ncode));) pc += length;
+  for (uint32_t length; pc < at && pc < p->ncode && (length = length_at(code, pc, p->ncode));)
+    pc += length;
   return pc == at && at < p->ncode;
 }
