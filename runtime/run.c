@@ -139,6 +139,29 @@ VmStatus vm_run(ox_VM *vm, Value module) {
   return v == V_ERROR ? VM_THROWN : VM_OK;
 }
 
+/* A heap that is full of live data must still take the line that lets go of them: to compile a short
+ * text more may be used than to run it. */
+enum { RESERVE_TEXT = 4 << 10, RESERVE_BYTES = 512 << 10 };
+typedef struct Reserve { uint64_t limit, raised; } Reserve;
+
+static uint64_t limit_of(ox_VM *vm) {
+  GcStats s;
+  gc_stats(vm->gc, &s);
+  return s.limit_bytes;
+}
+
+static Reserve reserve_open(ox_VM *vm, size_t len) {
+  Reserve r = {.limit = limit_of(vm)};
+  r.raised = r.limit + (len <= RESERVE_TEXT ? RESERVE_BYTES : 0);
+  gc_set_limit(vm->gc, r.raised);
+  return r;
+}
+
+/* Unless a limit was set in the meantime. */
+static void reserve_close(ox_VM *vm, const Reserve *r) {
+  if (limit_of(vm) == r->raised) gc_set_limit(vm->gc, r->limit);
+}
+
 VmStatus vm_eval(ox_VM *vm, const char *name, const char *text, size_t len, Value *result,
                  VmText *diags, VmPlace *first) {
   if (first) memset(first, 0, sizeof *first);
@@ -147,7 +170,9 @@ VmStatus vm_eval(ox_VM *vm, const char *name, const char *text, size_t len, Valu
   Value module;
   char *path = name && strchr(name, '/') ? import_resolve(NULL, name, strlen(name)) : NULL;
   LoadRequest r = {name, path, text, len, true, true, diags, first};
+  Reserve reserve = reserve_open(vm, len);
   VmStatus status = import_load(vm, &r, &module);
+  reserve_close(vm, &reserve);
   free(path);
   if (status != VM_OK) forget_globals(vm, known);
   if (status == VM_OK) *result = run_main(vm, module);

@@ -170,10 +170,21 @@ static bool table_resize(ox_VM *vm, uint64_t cap) {
   return true;
 }
 
+/* Room for one more. Where memory is refused, a table that is fuller than it should be is better
+ * than none: with it a program may get as far as to let go of what fills the heap. */
+static bool table_grow(ox_VM *vm) {
+  VmState *st = vm->st;
+  if (st->strings_used * 8 < st->strings_cap * 5) return true;
+  bool refused = st->strings_used * 8 > st->strings_cap * 5; /* asked for before: now and then only */
+  if (refused && st->strings_used % (st->strings_cap / 16)) return true;
+  if (table_resize(vm, st->strings_cap * 2)) return true;
+  if (st->strings_used * 16 >= st->strings_cap * 15) return false;
+  error_take(vm);
+  return true;
+}
+
 static Value table_add(ox_VM *vm, const char *bytes, uint64_t n, uint32_t hash) {
-  if (vm->st->strings_used * 8 >= vm->st->strings_cap * 5 &&
-      !table_resize(vm, vm->st->strings_cap * 2))
-    return V_ERROR;
+  if (!table_grow(vm)) return V_ERROR;
   String *s = flat_alloc(vm, n, STRING_INTERNED);
   if (!s) return V_ERROR;
   s->hash = hash;
