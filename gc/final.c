@@ -46,6 +46,10 @@ void final_mark_list(Gc *gc) {
   for (uint32_t i = 0, n = snapshot_finals(gc); i < n; i++) gc_mark_value(gc, entries(gc)[i]);
 }
 
+static void revive(void *ctx, Ref object) { gc_revive(ctx, object); }
+
+void final_revive(Gc *gc) { gc_each_final(gc, revive, gc); }
+
 void final_report(Gc *gc, Finals which) {
   Heap *h = gc->heap;
   const uint64_t *marks = gc->marker.final ? gc->next : gc->marks;

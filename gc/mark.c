@@ -49,6 +49,7 @@
 
 #include "bits.h"
 #include "cage.h"
+#include "final.h"
 #include "page.h"
 #include "segfit.h"
 #include "weak.h"
@@ -678,7 +679,7 @@ void mark_begin_major(Gc *gc) {
   gc->marker.begin = true;
   if (gc->config.mark_roots) gc->config.mark_roots(gc, gc->config.embedder);
   mark_root_area(gc);
-  if (gc->heap->finals) gc_mark_ref(gc, (Ref){gc->heap->finals});
+  final_mark_list(gc);
   take_roots(gc);
   gc->marker.begin = false;
   Trace t = trace_open(gc, MAJOR);

@@ -53,6 +53,7 @@
 
 #include "bits.h"
 #include "collect.h"
+#include "final.h"
 #include "fork.h"
 #include "page.h"
 #include "slab.h"
@@ -580,6 +581,7 @@ GcSnapshot gc_snapshot(Gc *gc, uint64_t *name) {
   s->current = n;
   s->live++;
   s->taken++;
+  final_revive(gc);
   guard_on(gc);
   return n->id;
 }

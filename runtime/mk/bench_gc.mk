@@ -58,7 +58,7 @@ $(BENCH_GC)/%-jemalloc: bench/gc/%.c
 check-boehm: $(OUT)/tests/run_lang
 	@sh tests/deps.sh bench-gc
 	@$(build_all) BOEHM=1 $(BUILD)/boehm/oxbow
-	@echo 'Not applicable on libgc, left out: tests/lang/snapshots'
-	$(OUT)/tests/run_lang $(BUILD)/boehm/oxbow $(filter-out tests/lang/snapshots,$(wildcard tests/lang/*))
+	@echo 'Not applicable on libgc, left out: tests/lang/snapshots, forks'
+	$(OUT)/tests/run_lang $(BUILD)/boehm/oxbow $(filter-out tests/lang/snapshots tests/lang/forks,$(wildcard tests/lang/*))
 
 -include $(wildcard $(BENCH_GC)/*.d)
