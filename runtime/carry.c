@@ -291,6 +291,7 @@ static bool make_all(ox_VM *vm, const Carry *c, Value *made) {
 
 Value carry_in(ox_VM *vm, const Carry *c) {
   if (c->n == 0) return c->v;
+  vm_charge(vm, c->used * sizeof(uint64_t));
   Value *made = malloc(c->n * sizeof *made);
   if (!made) return vm_throw_oom(vm);
   uint32_t mark = vm_roots_mark(vm);

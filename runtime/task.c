@@ -32,6 +32,7 @@
 #include "run.h"
 #include "snapshot.h"
 
+enum { FORK_STEPS = 5000 }; /* what a fork costs of the budget: about as long as so many calls */
 enum { STACK_BYTES = 16 << 20, TICK_NS = 20000000, DEFAULT_TASKS = 64 };
 
 /* What a program and its tasks, and theirs, share. */
@@ -369,7 +370,7 @@ Value task_fork(ox_VM *vm, Value *args, int nargs) {
   if (!v_is(fn, KIND_CLOSURE) && !v_is(fn, KIND_NATIVE) && !v_is(fn, KIND_BOUND) &&
       !v_is(fn, KIND_CLASS) && !vm_has_op(vm, fn, OPM_CALL))
     return vm_throw(vm, ERR_TYPE, "fork needs a function, not %s", vm_type_name(vm, fn));
-  if (!vm_poll(vm, 100) || !family_open(vm)) return error_pending(vm) ? V_ERROR : vm_throw_oom(vm);
+  if (!vm_poll(vm, FORK_STEPS) || !family_open(vm)) return error_pending(vm) ? V_ERROR : vm_throw_oom(vm);
   reap(vm);
   Value cls = task_class(vm);
   if (cls == V_ERROR) return V_ERROR;

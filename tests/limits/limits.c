@@ -376,7 +376,7 @@ static bool attack_row(const Row *row) {
     examine(&a, "fuel");
     ox_free(a.vm);
   }
-  if (turns[0] != turns[1] && !row->varies) complain(&a, "fuel", "the budget is not deterministic");
+  if (turns[0] != turns[1] && !row->varies && !row->forks) complain(&a, "fuel", "the budget is not deterministic");
   return a.fine;
 }
 
