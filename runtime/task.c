@@ -32,7 +32,7 @@
 #include "run.h"
 #include "snapshot.h"
 
-enum { FORK_STEPS = 5000 }; /* what a fork costs of the budget: about as long as so many calls */
+enum { FORK_STEPS = 1000 }; /* what a fork costs of the budget: about as long as so many calls */
 enum { STACK_BYTES = 16 << 20, TICK_NS = 20000000, DEFAULT_TASKS = 64 };
 
 /* What a program and its tasks, and theirs, share. */
