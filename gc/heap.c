@@ -104,6 +104,8 @@ void gc_forget(Gc *gc) {
 
 uint8_t *gc_base(Gc *gc) { return gc->base; }
 
+uint64_t gc_limit(const Gc *gc) { return gc->heap->limit_bytes; }
+
 void gc_set_limit(Gc *gc, uint64_t bytes) {
   gc->heap->limit_bytes = bytes ? bytes : gc->config.cage_bytes;
 }

@@ -160,6 +160,7 @@ typedef struct GcContent {
 Gc *gc_new_with(const GcConfig *config, const GcContent *content);
 uint8_t *gc_base(Gc *gc);
 void gc_set_limit(Gc *gc, uint64_t bytes);
+uint64_t gc_limit(const Gc *gc);
 void gc_set_stress(Gc *gc, bool on);
 /* For tests, under stress: with a seed that is not 0, collections of all kinds come at random
  * allocations instead of at each, and at the first one after each slow way of the barrier; the

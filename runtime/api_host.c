@@ -180,11 +180,6 @@ static bool read_types(HostFunction *f) {
   return f->types != NULL;
 }
 
-static bool is_callable(ox_VM *vm, Value v) {
-  return v_is(v, KIND_CLOSURE) || v_is(v, KIND_NATIVE) || v_is(v, KIND_BOUND) ||
-         v_is(v, KIND_CLASS) || vm_has_op(vm, v, OPM_CALL);
-}
-
 static bool is_foreign_named(ox_VM *vm, Value v, const ArgType *t) {
   if (!v_is(v, KIND_FOREIGN)) return false;
   const char *name = vm_type_name(vm, v);
@@ -200,7 +195,7 @@ static bool fits(ox_VM *vm, Value v, const ArgType *t) {
     case WANT_FLOAT: return v_is_float(v);
     case WANT_NUMBER: return num_is(v);
     case WANT_STRING: return v_is_string(v);
-    case WANT_FUNCTION: return is_callable(vm, v);
+    case WANT_FUNCTION: return arg_is_callable(vm, v);
     case WANT_LIST: return v_is(v, KIND_LIST);
     case WANT_MAP: return v_is(v, KIND_MAP);
     case WANT_SET: return v_is(v, KIND_SET);

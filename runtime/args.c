@@ -1,6 +1,9 @@
 /* args.c - checking the arguments of natives. Every failure throws a message that begins with
  * `what`, which names parameter and function: "index of insert must be an int, not string". */
+#include <string.h>
+
 #include "list.h"
+#include "map.h"
 #include "native.h"
 #include "number.h"
 #include "str.h"
@@ -58,11 +61,36 @@ bool arg_kind(ox_VM *vm, Value v, Kind kind, const char *what) {
   return wrong_type(vm, v, what, kind_phrase(kind));
 }
 
+bool arg_is_callable(ox_VM *vm, Value v) {
+  return v_is(v, KIND_CLOSURE) || v_is(v, KIND_NATIVE) || v_is(v, KIND_BOUND) ||
+         v_is(v, KIND_CLASS) || vm_has_op(vm, v, OPM_CALL);
+}
+
 bool arg_callable(ox_VM *vm, Value v, const char *what) {
-  if (v_is(v, KIND_CLOSURE) || v_is(v, KIND_NATIVE) || v_is(v, KIND_BOUND) || v_is(v, KIND_CLASS))
-    return true;
-  return (v_is(v, KIND_INSTANCE) && vm_has_op(vm, v, OPM_CALL)) ||
+  return (arg_is_callable(vm, v) && !v_is(v, KIND_FOREIGN)) ||
          wrong_type(vm, v, what, "a function");
+}
+
+/* `options` is the map of the one option there is, under `name` in *found. */
+static bool only_option(ox_VM *vm, Value options, const char *name, Value *found) {
+  Value key = string_intern(vm, name, strlen(name));
+  if (key == V_ERROR) return false;
+  *found = map_get(vm, options, key);
+  return (*found != V_ABSENT || !error_pending(vm)) &&
+         as_map(vm, options)->live == (*found != V_ABSENT);
+}
+
+bool arg_option(ox_VM *vm, Value options, const char *fn, const char *name, const char *example,
+                Value *out) {
+  *out = V_ABSENT;
+  if (options == V_ABSENT || options == V_NIL) return true;
+  if (!v_is(options, KIND_MAP))
+    return vm_throw(vm, ERR_TYPE, "%s: options must be a map, not %s", fn,
+                    vm_type_name(vm, options)), false;
+  if (only_option(vm, options, name, out)) return true;
+  if (!error_pending(vm))
+    vm_throw(vm, ERR_VALUE, "%s: the only option is `%s`: %s", fn, name, example);
+  return false;
 }
 
 bool arg_element(ox_VM *vm, Value v, uint64_t len, const char *what, uint64_t *out) {

@@ -37,7 +37,12 @@ static uint32_t handle_new(ox_VM *vm, void *ptr, const ForeignType *type) {
   return h;
 }
 
-/* The table with the type's methods, or NULL. */
+/* The handle of an object, or NULL: none, or one of another process. */
+static Handle *handle_of(const ox_VM *vm, const Foreign *f) {
+  return f->handle > 0 && f->handle < vm->nhandles ? vm->handles + f->handle : NULL;
+}
+
+/* The table with the type's methods, or -1. */
 static int foreign_table(const ForeignType *type) {
   if (type->table >= 0 || !type->methods) return type->table;
   for (int t = 0; t < native_table_count; t++)
@@ -150,15 +155,16 @@ bool foreign_renew(ox_VM *vm, Value foreign, const ForeignType *type, void *ptr)
 
 void *foreign_get(ox_VM *vm, Value v, const ForeignType *type, const char *what) {
   if (v_is(v, KIND_FOREIGN)) {
-    uint64_t handle = ((Foreign *)vm_deref(vm, v))->handle;
-    if (handle > 0 && handle < vm->nhandles && vm->handles[handle].type == type) {
-      if (vm->handles[handle].ptr) return vm->handles[handle].ptr;
-      if (vm->handles[handle].left)
+    const Foreign *f = vm_deref(vm, v);
+    const Handle *h = handle_of(vm, f);
+    if (h && h->type == type) {
+      if (h->ptr) return h->ptr;
+      if (h->left)
         vm_throw(vm, ERR_VALUE, "%s belongs to another interpreter: the one that was forked", what);
       else vm_throw(vm, ERR_VALUE, "%s is closed", what);
       return NULL;
     }
-    if (handle == HANDLE_GONE) {
+    if (f->handle == HANDLE_GONE) {
       vm_throw(vm, ERR_VALUE, "%s is closed: it was open when the image was saved; open it anew", what);
       return NULL;
     }
@@ -169,8 +175,8 @@ void *foreign_get(ox_VM *vm, Value v, const ForeignType *type, const char *what)
 
 void foreign_finalize(ox_VM *vm, Ref object) {
   Foreign *f = gc_ptr(vm->cage, object);
-  if (f->handle == 0 || f->handle >= vm->nhandles) return;
-  Handle *h = &vm->handles[f->handle];
+  Handle *h = handle_of(vm, f);
+  if (!h) return;
   const ForeignType *type = h->type;
   if (h->ptr && type->finalize) type->finalize(h->ptr);
   if (h->bytes) gc_external(vm->gc, -(int64_t)h->bytes);
@@ -181,8 +187,8 @@ void foreign_finalize(ox_VM *vm, Ref object) {
 static void tell_restored(void *ctx, Ref object) {
   ox_VM *vm = ctx;
   Foreign *f = gc_ptr(vm->cage, object);
-  if (f->h.kind != KIND_FOREIGN || f->handle == 0 || f->handle >= vm->nhandles) return;
-  const Handle *h = &vm->handles[f->handle];
+  const Handle *h = f->h.kind == KIND_FOREIGN ? handle_of(vm, f) : NULL;
+  if (!h) return;
   const ForeignType *type = h->type;
   if (h->ptr && type->restored) type->restored(h->ptr);
 }
@@ -199,8 +205,8 @@ void foreign_finalize_all(ox_VM *vm) {
 
 bool foreign_is_left(ox_VM *vm, Value v) {
   if (!v_is(v, KIND_FOREIGN)) return false;
-  uint64_t handle = ((Foreign *)vm_deref(vm, v))->handle;
-  return handle > 0 && handle < vm->nhandles && vm->handles[handle].left;
+  const Handle *h = handle_of(vm, vm_deref(vm, v));
+  return h && h->left;
 }
 
 bool foreign_fork(const ox_VM *vm, ox_VM *child) {

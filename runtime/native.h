@@ -83,7 +83,13 @@ bool arg_number(ox_VM *vm, Value v, const char *what, double *out);
 bool arg_index(ox_VM *vm, Value v, const char *what, uint64_t *out);   /* int >= 0 */
 String *arg_string(ox_VM *vm, Value v, const char *what);              /* flat; NULL: pending */
 bool arg_kind(ox_VM *vm, Value v, Kind kind, const char *what);
-bool arg_callable(ox_VM *vm, Value v, const char *what);
+bool arg_callable(ox_VM *vm, Value v, const char *what);  /* no foreign object */
+/* Whether a call of v goes anywhere; throws nothing. */
+bool arg_is_callable(ox_VM *vm, Value v);
+/* The value of the only option that `fn` knows, from its map of options; V_ABSENT: not given.
+ * `example` shows a call with it. */
+bool arg_option(ox_VM *vm, Value options, const char *fn, const char *name, const char *example,
+                Value *out);
 /* Index into a sequence of `len`: negative counts from the end; out of range throws. */
 bool arg_element(ox_VM *vm, Value v, uint64_t len, const char *what, uint64_t *out);
 /* Iterates any builtin iterable from C (list, range, map keys, set, fiber? no: lists only for

@@ -144,14 +144,8 @@ VmStatus vm_run(ox_VM *vm, Value module) {
 enum { RESERVE_TEXT = 4 << 10, RESERVE_BYTES = 512 << 10 };
 typedef struct Reserve { uint64_t limit, raised; } Reserve;
 
-static uint64_t limit_of(ox_VM *vm) {
-  GcStats s;
-  gc_stats(vm->gc, &s);
-  return s.limit_bytes;
-}
-
 static Reserve reserve_open(ox_VM *vm, size_t len) {
-  Reserve r = {.limit = limit_of(vm)};
+  Reserve r = {.limit = gc_limit(vm->gc)};
   r.raised = r.limit + (len <= RESERVE_TEXT ? RESERVE_BYTES : 0);
   gc_set_limit(vm->gc, r.raised);
   return r;
@@ -159,7 +153,7 @@ static Reserve reserve_open(ox_VM *vm, size_t len) {
 
 /* Unless a limit was set in the meantime. */
 static void reserve_close(ox_VM *vm, const Reserve *r) {
-  if (limit_of(vm) == r->raised) gc_set_limit(vm->gc, r->limit);
+  if (gc_limit(vm->gc) == r->raised) gc_set_limit(vm->gc, r->limit);
 }
 
 VmStatus vm_eval(ox_VM *vm, const char *name, const char *text, size_t len, Value *result,

@@ -349,26 +349,12 @@ static Value too_many(ox_VM *vm) {
                   vm->max_tasks ? vm->max_tasks : DEFAULT_TASKS);
 }
 
-/* An option that is true or false. False: pending. */
-static bool options_of(ox_VM *vm, Value options, const char *fn, const char *name, Value *out) {
-  *out = V_ABSENT;
-  if (options == V_ABSENT || options == V_NIL) return true;
-  if (!v_is(options, KIND_MAP))
-    return vm_throw(vm, ERR_TYPE, "%s: options must be a map, not %s", fn, vm_type_name(vm, options)), false;
-  Value key = string_intern(vm, name, strlen(name));
-  if (key == V_ERROR) return false;
-  *out = map_get(vm, options, key);
-  if (*out == V_ABSENT && error_pending(vm)) return false;
-  if (as_map(vm, options)->live == (*out != V_ABSENT)) return true;
-  return vm_throw(vm, ERR_VALUE, "%s: the only option is `%s`", fn, name), false;
-}
-
 Value task_fork(ox_VM *vm, Value *args, int nargs) {
   Value fn = args[0], options = args[1], reseed;
   (void)nargs;
-  if (!vm_allows(vm, "fork") || !options_of(vm, options, "fork", "reseed", &reseed)) return V_ERROR;
-  if (!v_is(fn, KIND_CLOSURE) && !v_is(fn, KIND_NATIVE) && !v_is(fn, KIND_BOUND) &&
-      !v_is(fn, KIND_CLASS) && !vm_has_op(vm, fn, OPM_CALL))
+  if (!vm_allows(vm, "fork") ||
+      !arg_option(vm, options, "fork", "reseed", "fork(f, {reseed: true})", &reseed)) return V_ERROR;
+  if (!arg_is_callable(vm, fn))
     return vm_throw(vm, ERR_TYPE, "fork needs a function, not %s", vm_type_name(vm, fn));
   if (!vm_poll(vm, FORK_STEPS) || !family_open(vm)) return error_pending(vm) ? V_ERROR : vm_throw_oom(vm);
   reap(vm);
@@ -632,7 +618,7 @@ static Value job_run(ox_VM *vm, Value items, Value fn, uint32_t workers) {
 static bool workers_of(ox_VM *vm, Value options, const char *fn, uint32_t *out) {
   Value v;
   int64_t n = sysconf(_SC_NPROCESSORS_ONLN);
-  if (!options_of(vm, options, fn, "workers", &v)) return false;
+  if (!arg_option(vm, options, fn, "workers", "{workers: 4}", &v)) return false;
   if (v != V_ABSENT && !arg_int(vm, v, "workers", &n)) return false;
   if (v != V_ABSENT && n < 1)
     return vm_throw(vm, ERR_VALUE, "%s: workers must be at least 1", fn), false;

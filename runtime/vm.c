@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../gc/os.h"
 #include "fiber.h"
 #include "fork.h"
 #include "import.h"
@@ -48,12 +49,6 @@ static void finalize(Gc *gc, void *embedder, Ref object) {
 
 /* ---- life ---- */
 
-static uint64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static bool intern_into(ox_VM *vm, Value *place, const char *name) {
   *place = string_intern(vm, name, strlen(name));
   return *place != V_ERROR;
@@ -80,9 +75,7 @@ static bool init_names(ox_VM *vm) {
 /* The error of a heap at its limit is made beforehand, and again when the limit changes. */
 static Value oom_message(ox_VM *vm) {
   static const char units[][4] = {"", "Ki", "Mi", "Gi"};
-  GcStats stats;
-  gc_stats(vm->gc, &stats);
-  uint64_t n = stats.limit_bytes;
+  uint64_t n = gc_limit(vm->gc);
   unsigned unit = 0;
   for (; unit < 3 && n % 1024 == 0; unit++) n /= 1024;
   return string_format(vm, "out of memory (the limit is %llu %sB)", (unsigned long long)n, units[unit]);
@@ -151,7 +144,7 @@ static bool init_outside(ox_VM *vm, const VmConfig *config) {
   vm->argc = config->argc;
   vm->argv = config->argv;
   vm->callee = vm->entry_fiber = V_NIL;
-  vm->start_ns = now_ns();
+  vm->start_ns = os_now_ns();
   return import_init(vm, config->load, config->load_ctx);
 }
 
@@ -298,7 +291,7 @@ void vm_release(void *p) {
 }
 
 double vm_allocation_rate(ox_VM *vm, const GcStats *stats) {
-  uint64_t now = now_ns();
+  uint64_t now = os_now_ns();
   if (now <= vm->start_ns) return 0;
   return (double)stats->allocated_bytes * 1e9 / (double)(now - vm->start_ns);
 }

@@ -210,6 +210,8 @@ void gc_free(Gc *gc) {
 }
 
 uint8_t *gc_base(Gc *gc) { return gc->base; }
+uint64_t gc_limit(const Gc *gc) { return gc->limit; }
+
 void gc_set_limit(Gc *gc, uint64_t bytes) {
   gc->limit = bytes ? bytes : gc->config.cage_bytes ? gc->config.cage_bytes : (uint64_t)4 << 30;
   GC_set_max_heap_size(gc->limit);

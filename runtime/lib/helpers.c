@@ -1,6 +1,5 @@
 /* helpers.c - what prelude.oxb needs from C: sorting by value, moving parts of lists at once. */
 #include "../list.h"
-#include "../map.h"
 #include "../output.h"
 #include "../str.h"
 #include "lib.h"
@@ -75,9 +74,7 @@ static Value reverse_part(ox_VM *vm, Value *args, int nargs) {
 static Value need_function(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
   Value f = args[0];
-  if (v_is(f, KIND_CLOSURE) || v_is(f, KIND_NATIVE) || v_is(f, KIND_BOUND) ||
-      v_is(f, KIND_CLASS) || vm_has_op(vm, f, OPM_CALL))
-    return V_NIL;
+  if (arg_is_callable(vm, f)) return V_NIL;
   if (error_pending(vm)) return V_ERROR;
   String *name = string_flat(vm, args[1]);
   return vm_throw(vm, ERR_TYPE, "%s needs a function, not %s", name ? name->chars : "this",
@@ -87,17 +84,10 @@ static Value need_function(ox_VM *vm, Value *args, int nargs) {
 /* What attempt may be told: a map with `hold_output`. */
 static Value hold_option(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
-  if (args[0] == V_NIL) return V_FALSE;
-  if (!arg_kind(vm, args[0], KIND_MAP, "attempt: options")) return V_ERROR;
-  Value name = string_intern(vm, "hold_output", strlen("hold_output"));
-  if (name == V_ERROR) return V_ERROR;
-  Value v = map_get(vm, args[0], name);
-  if (v == V_ERROR && error_pending(vm)) return V_ERROR;
-  uint64_t known = v != V_ABSENT;
-  if (((Map *)vm_deref(vm, args[0]))->live != known)
-    return vm_throw(vm, ERR_VALUE, "attempt: the only option is `hold_output`: "
-                    "attempt(f, {hold_output: true})");
-  if (!known) return V_FALSE;
+  Value v;
+  if (!arg_option(vm, args[0], "attempt", "hold_output", "attempt(f, {hold_output: true})", &v))
+    return V_ERROR;
+  if (v == V_ABSENT) return V_FALSE;
   if (v == V_TRUE || v == V_FALSE) return v;
   return vm_throw(vm, ERR_TYPE, "attempt: hold_output must be true or false, not %s",
                   vm_type_name(vm, v));

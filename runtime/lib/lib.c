@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- builtin classes ----------------------------------------------------------------------- */
 
@@ -208,10 +207,4 @@ bool lib_seconds(ox_VM *vm, Value v, const char *what, double *out) {
   if (*out >= 0 && *out <= 9.2e9) return true;
   vm_throw(vm, ERR_VALUE, "%s must be a number of seconds from 0 to 9.2e9", what);
   return false;
-}
-
-uint64_t lib_monotonic_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }

@@ -69,7 +69,6 @@ bool lib_seconds(ox_VM *vm, Value v, const char *what, double *out);
 bool lib_export(ox_VM *vm, Value exports, const char *name, Value v);
 /* map[name] = value; value must be reachable. */
 bool lib_put(ox_VM *vm, Value map, const char *name, Value v);
-uint64_t lib_monotonic_ns(void);
 
 /* Core names too. */
 Value math_abs(ox_VM *vm, Value *args, int nargs);

@@ -4,6 +4,7 @@
  * own, so that a timeout or interrupt ends its children too. Its input is fed and both outputs
  * are collected in one poll loop with non-blocking pipes: neither side can wait for the other
  * forever. */
+#include "../../gc/os.h"
 #include "lib.h"
 
 #include <errno.h>
@@ -251,7 +252,7 @@ static bool go_on(Run *r) {
     if (!error_pending(r->vm)) vm_throw_oom(r->vm);
     return false;
   }
-  if (!r->timeout_ns || lib_monotonic_ns() - r->start_ns < r->timeout_ns) return true;
+  if (!r->timeout_ns || os_now_ns() - r->start_ns < r->timeout_ns) return true;
   vm_throw(r->vm, ERR_IO, "'%s' did not end within its timeout of %g s and was stopped",
            r->argv[0], (double)(r->timeout_ns - 1) / 1e9);
   return false;
@@ -334,7 +335,7 @@ static Value run(ox_VM *vm, Value *args) {
   buf_init(&r.output, vm);
   buf_init(&r.errors, vm);
   vm_flush(vm); /* what the program printed comes before what the child prints */
-  r.start_ns = lib_monotonic_ns();
+  r.start_ns = os_now_ns();
   bool done = read_options(&r, args) && read_argv(&r, args[0]) && start(&r) && talk(&r) &&
               wait_end(&r);
   Value v = done ? result(&r) : V_ERROR;

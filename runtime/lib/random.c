@@ -6,6 +6,7 @@
  * reference. The default generator lies there (VmState.rng), others in a Bytes behind an
  * instance: in the cage either way, so that a rolled-back program draws the same numbers again.
  * All zero: not seeded yet. */
+#include "../../gc/os.h"
 #include "lib.h"
 
 #include <errno.h>
@@ -48,7 +49,7 @@ static void rng_seed(uint64_t *w, uint64_t seed) {
 static void rng_seed_from_system(uint64_t *w) {
   uint64_t noise[2];
   if (getrandom(noise, sizeof noise, GRND_NONBLOCK) != (ssize_t)sizeof noise) {
-    noise[0] = mix(lib_monotonic_ns() ^ (uint64_t)time(NULL) << 32);
+    noise[0] = mix(os_now_ns() ^ (uint64_t)time(NULL) << 32);
     noise[1] = mix(noise[0] ^ (uint64_t)getpid() ^ (uint64_t)(uintptr_t)w);
   }
   state_store(w, (u128)noise[1] << 64 | noise[0]);

@@ -3,6 +3,7 @@
  * A time is a number of seconds since 1970-01-01 00:00 UTC, leap seconds not counted. The calendar
  * is the Gregorian one for the years 0 to 9999, reckoned here and not by the C library, so that no
  * locale and no limit of its types comes in; only the offset of local time is the system's. */
+#include "../../gc/os.h"
 #include "lib.h"
 
 #include <math.h>
@@ -114,7 +115,7 @@ static Value time_now(ox_VM *vm, Value *args, int nargs) {
 
 static Value time_monotonic(ox_VM *vm, Value *args, int nargs) {
   (void)vm, (void)args, (void)nargs;
-  return v_from_float((double)lib_monotonic_ns() / 1e9);
+  return v_from_float((double)os_now_ns() / 1e9);
 }
 
 /* In pieces of at most 50 ms, so that an interrupt is seen. */
@@ -123,10 +124,10 @@ static Value time_sleep(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
   if (!lib_seconds(vm, args[0], "seconds of time.sleep", &seconds)) return V_ERROR;
   vm_flush(vm);
-  uint64_t start = lib_monotonic_ns(), wanted = (uint64_t)(seconds * 1e9);
+  uint64_t start = os_now_ns(), wanted = (uint64_t)(seconds * 1e9);
   for (;;) {
     if (!vm_poll(vm, 0)) return V_ERROR;
-    uint64_t gone = lib_monotonic_ns() - start;
+    uint64_t gone = os_now_ns() - start;
     if (gone >= wanted) return V_NIL;
     uint64_t rest = wanted - gone < 50000000 ? wanted - gone : 50000000;
     struct timespec t = {0, (long)rest};
