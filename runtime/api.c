@@ -529,16 +529,25 @@ void ox_collect(ox_VM *vm) {
   snapshot_life_collect(vm);
 }
 
+bool api_has_room(ox_VM *vm, const char *function, const void *structure) {
+  if (structure && *(const size_t *)structure >= sizeof(size_t)) return true;
+  api_broken(vm, function, "the structure to fill in is NULL, or its size is not set", NULL);
+  return false;
+}
+
+void api_fill(void *structure, const void *all, size_t size) {
+  size_t room = *(size_t *)structure;
+  if (room > size) room = size;
+  memcpy(structure, all, room);
+  *(size_t *)structure = room;
+}
+
 void ox_stats(ox_VM *vm, ox_Stats *stats) {
   API_CALL(vm);
-  if (!stats || stats->size < sizeof stats->size) {
-    api_broken(vm, __func__, "the structure to fill in is NULL, or its size is not set", NULL);
-    return;
-  }
+  if (!api_has_room(vm, __func__, stats)) return;
   GcStats g;
   gc_stats(vm->gc, &g);
   ox_Stats s = {0};
-  s.size = stats->size < sizeof s ? stats->size : sizeof s;
   s.used_bytes = g.used_bytes;
   s.live_bytes = g.live_bytes;
   s.committed_bytes = g.committed_bytes;
@@ -559,7 +568,7 @@ void ox_stats(ox_VM *vm, ox_Stats *stats) {
   s.pause_ns_p999 = g.pause_ns_p999;
   s.allocation_rate = vm_allocation_rate(vm, &g);
   s.fragmentation = gc_stats_fragmentation(&g);
-  memcpy(stats, &s, s.size);
+  api_fill(stats, &s, sizeof s);
 }
 
 const char *ox_verify(ox_VM *vm) {

@@ -126,6 +126,13 @@ void *api_self(ox_VM *vm, ox_Value self, const HostType *t, const char *method);
 
 /* After a rollback: counts the pins that the state has. */
 void api_recount_pins(ox_VM *vm);
+/* ---- structures that hosts have filled in: they begin with their size ---- */
+
+/* False: there is no room even for the size; the host is told. */
+bool api_has_room(ox_VM *vm, const char *function, const void *structure);
+/* Copies as much of `all` as the structure has room for, and sets its size to that. */
+void api_fill(void *structure, const void *all, size_t size);
+
 /* ---- checks (api_check.c) ---- */
 
 /* A rule is broken. Debug builds say so and abort, others give OX_MISUSE as above. */

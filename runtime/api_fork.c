@@ -49,14 +49,11 @@ ox_Status ox_fork(ox_VM *vm, ox_VM **out) {
 
 void ox_fork_stats(ox_VM *vm, ox_ForkStats *stats) {
   API_CALL(vm);
-  if (!stats || stats->size < sizeof stats->size) {
-    api_broken(vm, __func__, "the structure to fill in is NULL, or its size is not set", NULL);
-    return;
-  }
+  if (!api_has_room(vm, __func__, stats)) return;
   GcForkStats s;
   gc_fork_stats(vm->gc, &s);
-  ox_ForkStats all = {stats->size,   s.forks,       s.whole,   s.copied,  s.last_copied,
+  ox_ForkStats all = {sizeof all,    s.forks,       s.whole,   s.copied,  s.last_copied,
                       s.last_shared, s.last_ns,     s.changed, s.alive,   s.idle,
                       s.idle_bytes};
-  memcpy(stats, &all, stats->size < sizeof all ? stats->size : sizeof all);
+  api_fill(stats, &all, sizeof all);
 }

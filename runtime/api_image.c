@@ -56,8 +56,8 @@ void api_refuse(Refusal *why, const char *format, ...) {
 
 static void give_stats(ox_ImageStats *to, const ImageStats *s) {
   if (!to) return;
-  ox_ImageStats all = {to->size, s->file_bytes, s->pages, s->listed_pages, s->maps, s->ns};
-  memcpy(to, &all, to->size < sizeof all ? to->size : sizeof all);
+  ox_ImageStats all = {sizeof all, s->file_bytes, s->pages, s->listed_pages, s->maps, s->ns};
+  api_fill(to, &all, sizeof all);
 }
 
 static Value throw_failure(ox_VM *vm, const char *path, const ImageError *e) {

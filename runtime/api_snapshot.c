@@ -41,13 +41,10 @@ void ox_release(ox_VM *vm, ox_Snapshot snapshot) {
 
 void ox_snapshot_stats(ox_VM *vm, ox_SnapshotStats *stats) {
   API_CALL(vm);
-  if (!stats || stats->size < sizeof stats->size) {
-    api_broken(vm, __func__, "the structure to fill in is NULL, or its size is not set", NULL);
-    return;
-  }
+  if (!api_has_room(vm, __func__, stats)) return;
   GcSnapshotStats s;
   gc_snapshot_stats(vm->gc, &s);
-  ox_SnapshotStats all = {stats->size, s.snapshots, s.log_bytes, s.log_pages, s.head_pages,
+  ox_SnapshotStats all = {sizeof all, s.snapshots, s.log_bytes, s.log_pages, s.head_pages,
                           s.taken,     s.restored,  s.logged};
-  memcpy(stats, &all, stats->size < sizeof all ? stats->size : sizeof all);
+  api_fill(stats, &all, sizeof all);
 }

@@ -506,21 +506,13 @@ static bool is_text(ox_VM *vm, Value v, const char *text, size_t n) {
 }
 
 static const char *check_names(ox_VM *vm) {
-  static const char *const ops[] = {
-#define OPM(e, s) s,
-      OP_METHODS(OPM)
-#undef OPM
-  };
-  static const char *const props[] = {
-#define X(e, s) s,
-      BUILTIN_FIELDS(X)
-#undef X
-  };
   const VmState *st = vm->st;
   for (int i = 0; i < OPM_COUNT; i++)
-    REQUIRE(is_text(vm, st->op_names[i], ops[i], strlen(ops[i])), "a wrong name of an operator");
+    REQUIRE(is_text(vm, st->op_names[i], vm_op_names[i], strlen(vm_op_names[i])),
+            "a wrong name of an operator");
   for (int i = 0; i < PROP_COUNT; i++)
-    REQUIRE(is_text(vm, st->props[i], props[i], strlen(props[i])), "a wrong name of a field");
+    REQUIRE(is_text(vm, st->props[i], vm_prop_names[i], strlen(vm_prop_names[i])),
+            "a wrong name of a field");
   for (int i = 0; i < 256; i++)
     REQUIRE(is_text(vm, st->bytes1[i], &(char){(char)i}, 1), "a wrong string of one byte");
   REQUIRE(is_text(vm, st->empty_string, "", 0), "a wrong empty string");

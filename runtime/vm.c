@@ -54,21 +54,22 @@ static bool intern_into(ox_VM *vm, Value *place, const char *name) {
   return *place != V_ERROR;
 }
 
-static bool init_names(ox_VM *vm) {
-  static const char *const ops[] = {
+const char *const vm_op_names[] = {
 #define OPM(e, s) s,
     OP_METHODS(OPM)
 #undef OPM
-  };
-  static const char *const props[] = {
+};
+const char *const vm_prop_names[] = {
 #define X(e, s) s,
     BUILTIN_FIELDS(X)
 #undef X
-  };
+};
+
+static bool init_names(ox_VM *vm) {
   for (int i = 0; i < OPM_COUNT; i++)
-    if (!intern_into(vm, &vm->st->op_names[i], ops[i])) return false;
+    if (!intern_into(vm, &vm->st->op_names[i], vm_op_names[i])) return false;
   for (int i = 0; i < PROP_COUNT; i++)
-    if (!intern_into(vm, &vm->st->props[i], props[i])) return false;
+    if (!intern_into(vm, &vm->st->props[i], vm_prop_names[i])) return false;
   return true;
 }
 

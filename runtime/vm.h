@@ -45,6 +45,8 @@ typedef enum BuiltinField {
 #undef X
   PROP_COUNT
 } BuiltinField;
+/* The names that op_names and props have. */
+extern const char *const vm_op_names[], *const vm_prop_names[];
 
 typedef struct VmState {
   uint64_t fuel;            /* polls left until vm_poll; lies first: `decq; je` */

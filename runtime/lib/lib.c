@@ -208,3 +208,9 @@ bool lib_seconds(ox_VM *vm, Value v, const char *what, double *out) {
   vm_throw(vm, ERR_VALUE, "%s must be a number of seconds from 0 to 9.2e9", what);
   return false;
 }
+
+bool lib_push_part(ox_VM *vm, Value list, MapPart part, Value key, Value value) {
+  if (part != ITEMS) return list_push(vm, list, part == KEYS ? key : value);
+  Value pair[2] = {key, value}, item = list_from(vm, pair, 2);
+  return item != V_ERROR && list_push(vm, list, item);
+}

@@ -67,6 +67,9 @@ const char *lib_reason(int error);
 bool lib_seconds(ox_VM *vm, Value v, const char *what, double *out);
 /* Adds name -> value to a map of exports. False: error pending. */
 bool lib_export(ox_VM *vm, Value exports, const char *name, Value v);
+/* Adds what a list of keys, of values or of items has for an entry of a map. False: error pending. */
+typedef enum MapPart { KEYS, VALUES, ITEMS } MapPart;
+bool lib_push_part(ox_VM *vm, Value list, MapPart part, Value key, Value value);
 /* map[name] = value; value must be reachable. */
 bool lib_put(ox_VM *vm, Value map, const char *name, Value v);
 

@@ -20,21 +20,13 @@ static Value map_m_len(ox_VM *vm, Value *args, int nargs) {
 
 /* ---- lists of the contents ------------------------------------------------------------------- */
 
-typedef enum Part { KEYS, VALUES, ITEMS } Part;
-
-static bool push_part(ox_VM *vm, Value out, Part part, Value key, Value value) {
-  if (part != ITEMS) return list_push(vm, out, part == KEYS ? key : value);
-  Value pair[2] = {key, value}, item = list_from(vm, pair, 2);
-  return item != V_ERROR && list_push(vm, out, item);
-}
-
-static Value list_parts(ox_VM *vm, Value map, Part part) {
+static Value list_parts(ox_VM *vm, Value map, MapPart part) {
   if (!is_map(vm, map)) return V_ERROR;
   Map *m = as_map(vm, map);
   Value out = list_new(vm, m->live), key, value;
   uint32_t i = 0, mark = vm_roots_mark(vm);
   while (out != V_ERROR && map_next(vm, m, &i, &key, &value)) {
-    if (!push_part(vm, out, part, key, value)) return V_ERROR;
+    if (!lib_push_part(vm, out, part, key, value)) return V_ERROR;
     vm_roots_reset(vm, mark);
     if (i % POLL_EVERY == 0 && !vm_poll(vm, POLL_EVERY)) return V_ERROR;
   }

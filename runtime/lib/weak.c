@@ -304,16 +304,8 @@ static Value weak_len(ox_VM *vm, Value *args, int nargs) {
 
 /* ---- lists of the contents -------------------------------------------------------------------- */
 
-typedef enum Part { KEYS, VALUES, ITEMS } Part;
-
-static bool push_part(ox_VM *vm, Value out, Part part, Value key, Value value) {
-  if (part != ITEMS) return list_push(vm, out, part == KEYS ? key : value);
-  Value pair[2] = {key, value}, item = list_from(vm, pair, 2);
-  return item != V_ERROR && list_push(vm, out, item);
-}
-
 /* What dies in a collection meanwhile is left out: its key becomes V_ABSENT. */
-static Value list_parts(ox_VM *vm, Value map, Part part) {
+static Value list_parts(ox_VM *vm, Value map, MapPart part) {
   Instance *self = check_map(vm, map);
   Value out = self ? list_new(vm, 0) : V_ERROR;
   if (out == V_ERROR) return V_ERROR;
@@ -324,7 +316,7 @@ static Value list_parts(ox_VM *vm, Value map, Part part) {
     Value key = entry_at(&w, i)[0], value = entry_at(&w, i)[1];
     if (key == V_ABSENT) continue;
     if (!vm_root(vm, seen(vm, key)) || !vm_root(vm, seen(vm, value))) return V_ERROR;
-    if (!push_part(vm, out, part, key, value)) return V_ERROR;
+    if (!lib_push_part(vm, out, part, key, value)) return V_ERROR;
     vm_roots_reset(vm, mark);
     if (i % POLL_EVERY == POLL_EVERY - 1 && !vm_poll(vm, POLL_EVERY)) return V_ERROR;
   }
