@@ -16,7 +16,6 @@ faults, and a fault costs 21 microseconds on virtual machines, a hundred times w
 
 The run ends with one line for each figure: `name: value`, then the target and whether it is met.
 """
-import argparse
 import math
 import os
 import resource
@@ -24,14 +23,17 @@ import statistics
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import figures  # noqa: E402
+
 median = statistics.median
 
 
-class Bench:
+class Bench(figures.Figures):
     def __init__(self, args):
+        super().__init__()
         self.folder, self.oxbow, self.boehm = args.programs, args.oxbow, args.boehm
         self.quick = args.quick
-        self.figures = []
 
     def rounds(self, many):
         return max(1, many // 3) if self.quick else many
@@ -59,15 +61,6 @@ class Bench:
             for m in managers:
                 results[m].append(self.run("%s-%s" % (program, m), *args))
         return results
-
-    def figure(self, name, value, target=None, most=True, digits=3):
-        """Notes a figure; the target is its upper bound, or its lower bound unless `most`."""
-        verdict = ""
-        if target is not None:
-            met = value <= target if most else value >= target
-            verdict = "  (target %s %g: %s)" % ("<=" if most else ">=", target, "met" if met else "MISSED")
-        self.figures.append("%s: %.*f%s" % (name, digits, value, verdict))
-        print("    " + self.figures[-1], flush=True)
 
 
 def ratio(results, a, b, column=0):
@@ -194,21 +187,9 @@ SECTIONS = {"interpreter": interpreter, "trees": trees, "frames": frames, "mark"
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--programs", required=True, help="folder of the programs, PROGRAM-MANAGER")
-    parser.add_argument("--oxbow", help="the interpreter on our collector")
-    parser.add_argument("--boehm", help="the interpreter on Boehm's")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", help="sections, separated by commas: " + ", ".join(SECTIONS))
-    args = parser.parse_args()
-    names = args.only.split(",") if args.only else list(SECTIONS)
-    if not set(names) <= set(SECTIONS):
-        parser.error("sections are " + ", ".join(SECTIONS))
-    bench = Bench(args)
-    for name in names:
-        SECTIONS[name](bench)
-    print()
-    print("\n".join(bench.figures))
+    parser = figures.arguments(__doc__)
+    parser.add_argument("--boehm", help="the interpreter on Boehm's collector")
+    figures.run_sections(parser, SECTIONS, Bench)
 
 
 main()

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """forks.py --programs FOLDER --oxbow FILE [--quick]: the part of run.py about forks. Times in microseconds, medians."""
-import argparse
 import os
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import figures  # noqa: E402
 
 PARALLEL = """
 import time
@@ -32,20 +34,9 @@ def numbers(*command):
     return [float(x) for x in done.stdout.split()]
 
 
-def figure(name, value, target=None, most=True):
-    line = "%s: %.4g" % (name, value)
-    if target is not None:
-        met = value <= target if most else value >= target
-        line += " (target %s %g, %s)" % ("at most" if most else "at least", target, "met" if met else "MISSED")
-    print(line, flush=True)
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--programs", required=True)
-    parser.add_argument("--oxbow", required=True)
-    parser.add_argument("--quick", action="store_true")
-    args = parser.parse_args()
+    args = figures.arguments(__doc__).parse_args()
+    figure = figures.Figures("").figure
     forks = os.path.join(args.programs, "forks")
     for mb in (1, 64) if args.quick else (1, 64, 1024):
         idle, call, whole, first, process, rate, before, after = numbers(forks, str(mb))

@@ -8,7 +8,6 @@
 Each figure is a ratio or a time taken in this one run, beside what it is compared with. The run ends with one
 line for each figure: `name: value`, then the target and whether it is met.
 """
-import argparse
 import copy
 import json
 import os
@@ -19,14 +18,16 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import figures  # noqa: E402
 import timing  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-class Bench:
+class Bench(figures.Figures):
     def __init__(self, args):
-        self.args, self.quick, self.figures = args, args.quick, []
+        super().__init__()
+        self.args, self.quick = args, args.quick
 
     def numbers(self, *command):
         done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, check=True)
@@ -34,18 +35,6 @@ class Bench:
 
     def program(self, name, *args):
         return self.numbers(os.path.join(self.args.programs, name), *args)
-
-    def figure(self, name, value, target=None, most=True, digits=2):
-        """Notes a figure; the target is its upper bound, or its lower bound unless `most`."""
-        verdict = ""
-        if target is not None:
-            met = value <= target if most else value >= target
-            verdict = "  (target %s %g: %s)" % ("<=" if most else ">=", target, "met" if met else "MISSED")
-        self.note("%s: %.*f%s" % (name, digits, value, verdict))
-
-    def note(self, line):
-        self.figures.append(line)
-        print("    " + line, flush=True)
 
 
 def core(bench):
@@ -159,21 +148,9 @@ SECTIONS.update((name, extern(name)) for name in ("forks", "images")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--programs", required=True, help="folder of the programs of bench/snapshot")
-    parser.add_argument("--oxbow", required=True)
+    parser = figures.arguments(__doc__)
     parser.add_argument("--no-barrier", help="a build with -DGC_NO_BARRIER")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", help="sections, separated by commas: " + ", ".join(SECTIONS))
-    args = parser.parse_args()
-    names = args.only.split(",") if args.only else list(SECTIONS)
-    if not set(names) <= set(SECTIONS):
-        parser.error("sections are " + ", ".join(SECTIONS))
-    bench = Bench(args)
-    for name in names:
-        SECTIONS[name](bench)
-    print()
-    print("\n".join(bench.figures))
+    figures.run_sections(parser, SECTIONS, Bench)
 
 
 main()
