@@ -51,15 +51,35 @@ static Parts parts_of(const uint64_t *words) {
 
 /* ---- which objects ---------------------------------------------------------------------------- */
 
+typedef struct Walk {
+  ox_VM *vm;
+  Carry *c;
+  CarryShared shared;
+  void *ctx;
+  const char *what;
+  bool across;
+  int64_t counted; /* bytes that count against the memory limit while the copy is made */
+} Walk;
+
+enum { POLL_EVERY = 1024 };
+
+/* False: that would be more than the limit allows. */
+static bool count(Walk *w, uint64_t bytes) {
+  if (bytes > INT64_MAX / 2 || !gc_external_now(w->vm->gc, (int64_t)bytes)) return false;
+  w->counted += (int64_t)bytes;
+  return true;
+}
+
 static uint32_t *place(const Carry *c, uint32_t ref) {
   uint32_t i = ref * 0x9E3779B1u & c->mask;
   while (c->index[i] && c->items[c->index[i] - 1].ref != ref) i = (i + 1) & c->mask;
   return &c->index[i];
 }
 
-static bool grow_index(Carry *c) {
+static bool grow_index(Walk *w) {
+  Carry *c = w->c;
   uint32_t size = c->index ? (c->mask + 1) * 2 : 64;
-  uint32_t *index = size ? calloc(size, sizeof *index) : NULL;
+  uint32_t *index = size && count(w, size / 2 * sizeof *index) ? calloc(size, sizeof *index) : NULL;
   if (!index) return false;
   free(c->index);
   c->index = index;
@@ -68,19 +88,21 @@ static bool grow_index(Carry *c) {
   return true;
 }
 
-static bool room_for(Carry *c, uint64_t words) {
+static bool room_for(Walk *w, uint64_t words) {
+  Carry *c = w->c;
   if (c->n >= c->cap) {
     uint32_t cap = c->cap ? c->cap * 2 : 32;
-    Item *items = cap < c->cap ? NULL : realloc(c->items, cap * sizeof *items);
+    bool allowed = cap > c->cap && count(w, (cap - c->cap) * sizeof *c->items);
+    Item *items = allowed ? realloc(c->items, cap * sizeof *items) : NULL;
     if (!items) return false;
     c->items = items;
     c->cap = cap;
   }
-  if ((!c->index || 2 * (uint64_t)c->n > c->mask) && !grow_index(c)) return false;
+  if ((!c->index || 2 * (uint64_t)c->n > c->mask) && !grow_index(w)) return false;
   if (c->room - c->used >= words) return true;
   uint64_t room = c->room ? 2 * c->room : 256;
   while (room - c->used < words) room *= 2;
-  uint64_t *at = realloc(c->words, room * sizeof *at);
+  uint64_t *at = count(w, (room - c->room) * sizeof *at) ? realloc(c->words, room * sizeof *at) : NULL;
   if (!at) return false;
   c->words = at;
   c->room = room;
@@ -98,15 +120,6 @@ static bool is_copyable(ox_VM *vm, Ref r) {
   uint8_t kind = ((Header *)gc_ptr(vm->cage, r))->kind;
   return kind != KIND_FIBER && kind != KIND_STACK && kind != KIND_FOREIGN;
 }
-
-typedef struct Walk {
-  ox_VM *vm;
-  Carry *c;
-  CarryShared shared;
-  void *ctx;
-  const char *what;
-  bool across;
-} Walk;
 
 /* A class that the VM makes on demand, once. */
 static uint32_t place_of(ox_VM *vm, Ref r) {
@@ -141,7 +154,7 @@ static bool reach(Walk *w, uint32_t ref) {
     return vm_throw(w->vm, ERR_VALUE, "%s cannot take a snapshot along", w->what), false;
   if (!is_copyable(w->vm, r)) return refuse(w->vm, r, w->what), false;
   uint64_t words = gc_block_words(w->vm->gc, gc_ptr(w->vm->cage, r));
-  if (words > UINT32_MAX || !room_for(c, words)) return vm_throw_oom(w->vm), false;
+  if (words > UINT32_MAX || !room_for(w, words)) return vm_throw_oom(w->vm), false;
   c->items[c->n] = (Item){ref, (uint32_t)words, place_of(w->vm, r), c->used};
   memcpy(c->words + c->used, gc_ptr(w->vm->cage, r), words * sizeof(uint64_t));
   c->used += words;
@@ -169,9 +182,11 @@ static Carry *copy(ox_VM *vm, Value v, CarryShared shared, void *ctx, const char
   Carry *c = calloc(1, sizeof *c);
   if (!c) return vm_throw_oom(vm), NULL;
   c->v = v;
-  Walk w = {vm, c, shared, ctx, what, across};
+  Walk w = {vm, c, shared, ctx, what, across, 0};
   bool ok = reach_value(&w, v);
-  for (uint32_t i = 0; ok && i < c->n; i++) ok = follow(&w, i);
+  for (uint32_t i = 0; ok && i < c->n; i++)
+    ok = follow(&w, i) && ((i + 1) % POLL_EVERY || vm_poll(vm, POLL_EVERY));
+  if (w.counted) gc_external_now(vm->gc, -w.counted);
   if (ok) return c;
   carry_free(vm, c);
   return NULL;

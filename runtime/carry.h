@@ -5,7 +5,8 @@
 #include "vm.h"
 
 /* A copy outside of any heap of everything that a value refers to, except objects that the other
- * side has as well. */
+ * side has as well. Making it takes steps of the budget, and memory that counts against the limit
+ * until it is made. */
 typedef struct Carry Carry;
 
 /* Does the other side have this very object? Then the reference is kept as it is. */

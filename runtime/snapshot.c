@@ -136,7 +136,17 @@ static bool check_frames(ox_VM *vm, const Instance *h) {
   return false;
 }
 
-static bool is_shared(void *ctx, Ref r) { return gc_past_same(((ox_VM *)ctx)->gc, r); }
+/* What is referred to in the other state, if it exists there, and not copied: code with the variables
+ * that it uses, what cannot be copied, and handles. Data goes along as it is now. */
+static bool is_shared(void *ctx, Ref r) {
+  ox_VM *vm = ctx;
+  switch (((Header *)gc_ptr(vm->cage, r))->kind) {
+    case KIND_LIST: case KIND_MAP: case KIND_SET: case KIND_STORE: case KIND_BYTES:
+    case KIND_BOUND: case KIND_ERROR: return false;
+    case KIND_INSTANCE: return snapshot_is_handle(vm, r) && gc_past_same(vm->gc, r);
+    default: return gc_past_same(vm->gc, r);
+  }
+}
 
 /* Roots of C code that waits: what does not exist in the other state is dropped. */
 static void filter_roots(ox_VM *vm) {
