@@ -95,7 +95,9 @@ LIB_SOURCES := $(GC_SOURCES) $(wildcard lang/*.c runtime/*.c runtime/lib/*.c)
 CLI_LIBS += $(if $(BOEHM),-Wl$(comma)--wrap=mmap -l:libgc.a -ldl)
 CLI_SOURCES := $(wildcard runtime/cli/*.c)
 PRELUDE := $(wildcard runtime/lib/prelude.oxb)
-LIB_OBJECTS := $(LIB_SOURCES:%.c=$(O)/%.o) $(if $(PRELUDE),$(O)/gen/prelude.o)
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(O)/%.o) $(O)/gen/digest.o $(if $(PRELUDE),$(O)/gen/prelude.o)
+DIGESTED := $(sort $(LIB_SOURCES) $(wildcard gc/*.h lang/*.h lang/*.def runtime/*.h runtime/*.def \
+  runtime/lib/*.h runtime/lib/*.oxb include/*.h))
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(O)/%.o)
 
 .PHONY: all run test check clean debug asan help products tests check-dispatch reference FORCE
@@ -150,6 +152,13 @@ $(O)/gen/prelude.c: $(PRELUDE) $(O)/flags runtime/mk/embed.sh
 	$(Q)sh runtime/mk/embed.sh prelude_text prelude_size $< > $@
 $(O)/gen/prelude.o: $(O)/gen/prelude.c
 	$(call say,CC $(<F))
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+
+# Images are for builds of the same sources.
+$(O)/gen/digest.c: $(DIGESTED) $(O)/flags runtime/mk/digest.sh
+	@mkdir -p $(@D)
+	$(Q)sh runtime/mk/digest.sh '$(VARIANT) $(sort $(FEATURES))' $(DIGESTED) > $@
+$(O)/gen/digest.o: $(O)/gen/digest.c
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 # ---- products -------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@
 #include "state.h"
 
 enum {
-  IMAGE_VERSION = 1,
+  IMAGE_VERSION = 2,
   IMAGE_CHUNK = 64,    /* pages under one checksum */
   IMAGE_WORDS = 8,     /* of the embedder, in the header */
   IMAGE_BUILD = 64,    /* bytes of the build's name */
@@ -22,10 +22,13 @@ enum {
 
 typedef enum ImageSection {
   IMAGE_RUNS,   /* ImageRun: pages of blocks in use */
-  IMAGE_MAPS,   /* ImageMap: what to map where; the first `listed_maps` hold the pages listed */
-  IMAGE_SUMS,   /* uint64_t: XXH64 of each chunk of the file's pages, its number being the seed */
+  IMAGE_MAPS,   /* ImageMap: what to map where, in order */
+  IMAGE_READ,   /* ImageRun: pages of the cage that a program will read first */
+  IMAGE_WRITTEN, /* ImageRun: those that it will write to; some may not be in the file */
   IMAGE_STACKS, /* uint32_t: references of the LAYOUT_STACK blocks */
   IMAGE_NOTES,  /* bytes of the embedder */
+  IMAGE_SUMS,   /* uint64_t: XXH64 of each chunk of the file's pages, its number being the seed; last,
+                 * since only checks read it */
   IMAGE_SECTIONS
 } ImageSection;
 
@@ -49,7 +52,7 @@ typedef struct ImageHeader {
   uint64_t words[IMAGE_WORDS];
   uint32_t first_page;       /* of the file that is a page of the cage */
   uint32_t pages;            /* how many follow */
-  uint32_t listed_maps, listed_pages;
+  uint32_t listed_pages, written_pages; /* in either list; in that of written ones */
   ImageSpan sections[IMAGE_SECTIONS];
   uint64_t sum; /* XXH64 of the header with 0 here */
 } ImageHeader;
@@ -81,12 +84,14 @@ bool image_save(Gc *gc, const ImageSave *save, ImageStats *stats, ImageError *er
 typedef struct Image {
   int fd;
   ImageHeader head;
-  uint8_t *tables; /* the sections, in one piece from malloc */
+  uint8_t *tables; /* the sections but IMAGE_SUMS, in one piece from malloc */
   bool mapped_all; /* for checks: the marks are not taken from the file */
 } Image;
 
+/* Writes the name of this build, for a message. */
+typedef void ImageBuild(char *to, size_t room);
 /* Opens a file: its header, its length and its tables are checked. `identity` as in ImageSave. */
-bool image_open(Image *image, const char *path, uint64_t identity, const char *build,
+bool image_open(Image *image, const char *path, uint64_t identity, ImageBuild *build,
                 ImageError *error);
 /* Checks the checksums of all pages. */
 bool image_check_pages(Image *image, ImageError *error);
@@ -95,6 +100,7 @@ GcContent image_content(Image *image);
 /* Closes the file; heaps made of it live on. */
 void image_close(Image *image);
 
+/* The bytes of a section, not IMAGE_SUMS. */
 static inline const void *image_section(const Image *image, ImageSection s, uint64_t *bytes) {
   const ImageSpan *span = &image->head.sections[s];
   *bytes = span->bytes;

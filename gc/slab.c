@@ -220,9 +220,11 @@ static uint32_t take_span(Gc *gc, unsigned r) {
   return span;
 }
 
-/* The emptiest span that is ready. */
-static uint32_t pop_ready(Gc *gc, unsigned r) {
-  for (unsigned bucket = 0; bucket < SLAB_BUCKETS; bucket++) {
+/* The emptiest span that is ready. Until a heap that was opened from an image has been collected,
+ * only one that is nearly empty: fresh spans leave the image's pages shared with other processes, and
+ * cost fewer page faults. */
+static uint32_t pop_ready(Gc *gc, unsigned r, bool fresh_rather) {
+  for (unsigned bucket = 0; bucket < (fresh_rather ? 1 : SLAB_BUCKETS); bucket++) {
     uint32_t span = gc->heap->ready[r][bucket];
     if (!span) continue;
     unlist_ready(gc, span);
@@ -245,16 +247,15 @@ static bool next_span(Gc *gc, unsigned r, uint64_t *from) {
   uint32_t span = 0;
   for (unsigned tries = 0; !span && tries < SWEEP_TRIES; tries++) {
     bool more = sweep_some(gc);
-    span = pop_ready(gc, r);
+    span = pop_ready(gc, r, gc->fresh_rather);
     if (!more) break;
   }
+  uint32_t fresh = span ? 0 : take_span(gc, r);
+  if (!span && !fresh && gc->fresh_rather) span = pop_ready(gc, r, false);
   h->run_wrapped[r] = span != 0;
-  h->run_fresh[r] = 0;
-  *from = word_of_page(span);
-  if (!span) {
-    span = take_span(gc, r);
-    if (span) *from = h->run_fresh[r] = start_slot(gc, span);
-  }
+  h->run_fresh[r] = fresh ? start_slot(gc, fresh) : 0;
+  *from = fresh ? h->run_fresh[r] : word_of_page(span);
+  if (fresh) span = fresh;
   h->run_span[r] = span;
   if (!span) return false;
   page_list_young(gc, span);

@@ -205,8 +205,9 @@ struct Gc {
   struct Forks *forks;         /* NULL unless this heap is a fork, or has been forked */
   uint32_t first_serial; /* of snapshots: an image may hold names of those up to here */
   bool from_image;
-  uint64_t *touched;     /* by page, below touched_end: see image.c */
-  uint64_t touched_end;
+  bool fresh_rather;     /* slabs of the image are not filled yet, see slab.c */
+  uint64_t *changed;     /* by page, below changed_end: see image.c */
+  uint64_t changed_end;
 };
 
 /* gc_new with a system that fails on demand. */

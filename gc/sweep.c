@@ -81,6 +81,7 @@ void sweep_begin(Gc *gc) {
   while (gc->heap->late) take_late(gc); /* it is one of all */
   memset(gc->unswept, 0xFF, gc->top_page / 8 + 1);
   slab_forget_lists(gc);
+  gc->fresh_rather = false;
   gc->sweep_page = (uint32_t)gc->heap->first_page;
 }
 

@@ -634,7 +634,7 @@ typedef struct ox_ImageStats {
   size_t size;           /* sizeof(ox_ImageStats): set by the caller */
   uint64_t file_bytes;
   uint64_t pages;        /* of 4 KiB, of the heap */
-  uint64_t listed_pages; /* of them, those that are made resident when it is opened */
+  uint64_t listed_pages; /* those that a program is expected to need first */
   uint64_t mappings;     /* that opening makes */
   uint64_t nanoseconds;  /* that the call took */
 } ox_ImageStats;

@@ -1,84 +1,25 @@
 /* image.c - saving and opening a VM. The pages are the business of gc/image.c; here is what gives
  * their words a meaning: which native function a number stands for, which instruction an opcode,
- * which field an offset. A digest of all that is in the header, and another build's image is
- * refused.
+ * which field an offset. A digest of the sources, from which all that follows, is in the header, and
+ * the image of another build is refused.
  *
  * What lies outside of the cage is not saved. Foreign objects (open files, objects of the host) are
  * gone in the new VM: using one throws an error that says so. Compiled patterns and standard input
  * are made anew where they are used. */
 #include "image.h"
 
-#include "../gc/xxh64.h"
-#include "../lang/opcode.h"
 #include "loader.h"
 #include "native.h"
 #include "oxbow.h"
 
-extern const char prelude_text[];
-extern const unsigned long prelude_size;
+extern const uint64_t sources_digest; /* made by runtime/mk/digest.sh */
 
 /* ---- identity ---------------------------------------------------------------------------------
  */
 
-static uint64_t stir(uint64_t sum, const char *text) { return xxh64(text, strlen(text) + 1, sum); }
-
-static uint64_t digest_natives(uint64_t sum) {
-  for (int t = 0; t < native_table_count; t++) {
-    const ModuleDef *m = native_tables[t];
-    sum = stir(sum, m->name);
-    for (int i = 0; i < m->ndefs; i++) {
-      const NativeDef *d = &m->defs[i];
-      sum = stir(stir(sum, d->name), d->signature) + (uint64_t)d->kind + (uint64_t)d->special * 16;
-    }
-  }
-  return sum;
-}
-
-static uint64_t digest_opcodes(uint64_t sum) {
-  for (int i = 0; i < OP_COUNT; i++)
-    sum = stir(sum, ox_op_info[i].name) + (uint64_t)ox_op_info[i].format * 8 +
-          (uint64_t)(ox_op_info[i].words + 1);
-  return sum;
-}
-
-static uint64_t digest_layouts(uint64_t sum) {
-  const uint64_t facts[] = {sizeof(VmState),
-                            offsetof(VmState, spare),
-                            offsetof(VmState, bytes1),
-                            sizeof(String),
-                            sizeof(Map),
-                            sizeof(Closure),
-                            sizeof(Proto),
-                            sizeof(Class),
-                            sizeof(Module),
-                            sizeof(Fiber),
-                            sizeof(Foreign),
-                            sizeof(ProtoInfo),
-                            sizeof(LocalEntry),
-                            MAP_LINEAR,
-                            STRING_INTERN_MAX,
-                            STACK_MARGIN,
-                            STACK_MAIN,
-                            SPARE_REGISTERS,
-                            LOOKUP_CACHES,
-                            KIND_COUNT,
-                            V_NIL,
-                            v_from_int(1),
-                            NATIVE_HOST,
-                            OPM_COUNT};
-  static const char kinds[] =
-#define KIND(e, name, type, what) #e ","
-#include "kinds.def"
-#undef KIND
-      ;
-  return stir(xxh64(facts, sizeof facts, sum), kinds);
-}
-
-/* Everything that the bytes of a cage take for granted. */
-static uint64_t identity(void) {
-  uint64_t sum = xxh64(prelude_text, prelude_size, 0);
-  return digest_layouts(digest_opcodes(digest_natives(stir(sum, ox_version()))));
-}
+/* Everything that the bytes of a cage take for granted follows from the sources. To go through the
+ * tables of natives would cost a page fault for each page of their names. */
+static uint64_t identity(void) { return sources_digest; }
 
 static void name_build(char *to, size_t n) {
   snprintf(to, n, "oxbow %s, %s", ox_version(), ox_build_info());
@@ -108,9 +49,7 @@ bool vm_image_save(ox_VM *vm, const char *path, uint64_t capabilities, const VmT
  */
 
 bool vm_image_open(Image *image, const char *path, ImageError *error) {
-  char build[IMAGE_BUILD];
-  name_build(build, sizeof build);
-  return image_open(image, path, identity(), build, error);
+  return image_open(image, path, identity(), name_build, error);
 }
 
 static bool refuse(ImageError *e, const char *why) {

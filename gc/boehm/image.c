@@ -11,7 +11,7 @@ static bool has_none(ImageError *e) {
 bool image_save(Gc *gc, const ImageSave *save, ImageStats *stats, ImageError *error) {
   return (void)gc, (void)save, (void)stats, has_none(error);
 }
-bool image_open(Image *image, const char *path, uint64_t identity, const char *build,
+bool image_open(Image *image, const char *path, uint64_t identity, ImageBuild *build,
                 ImageError *error) {
   *image = (Image){.fd = -1};
   return (void)path, (void)identity, (void)build, has_none(error);

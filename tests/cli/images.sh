@@ -111,8 +111,8 @@ damage() {
   cp a.img "$1"
   printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc 2> dd.log
 }
-damage bad 8 '\002'
-check "another version" 1 "" "its format is version 2, this program reads version 1" "$oxbow" --image bad
+damage bad 8 '\003'
+check "another version" 1 "" "its format is version 3, this program reads version 2" "$oxbow" --image bad
 damage bad 200 'x'
 check "damaged header" 1 "" "the checksum of its header" "$oxbow" --image bad
 damage bad 4100 'x'
