@@ -1,22 +1,22 @@
 /* image.c - saving a heap as a file. Opening is in image_open.c.
  *
- * A full collection comes first, so that the file holds what is alive, every block is old and all
- * lists of the allocators are settled. Then the pages in use are found (by page: those of spans, and
- * of the metadata those that are not all zero), and joined to ranges, each of which will be one
- * mapping; pages in between that nobody uses are written as zeros where that saves a mapping, since
- * each costs microseconds when the image is opened. The file is
+ * A full collection comes first, so that the file holds what is alive, every block is old and
+ * all lists of the allocators are settled. Then the pages in use are found (by page: those of
+ * spans, and of the metadata those that are not all zero), and joined to ranges, each of which
+ * will be one mapping; pages in between that nobody uses are written as zeros where that saves a
+ * mapping, since each costs microseconds when the image is opened. The file is
  *
  *     header | tables | pages, in the order of the cage
  *
- * and is written in this order, to a temporary file beside the old one, which is synced and takes
- * the old one's name; then the folder is synced. Whoever opens the path finds the old file or the
- * new one, whenever the machine stops.
+ * and is written in this order, to a temporary file beside the old one, which is synced and
+ * takes the old one's name; then the folder is synced. Whoever opens the path finds the old file
+ * or the new one, whenever the machine stops.
  *
- * Two lists go with it, of the pages that a program will read first, and of those that it will write
- * to: they are made resident, and the latter copied, when the image is opened, in a few requests,
- * where a page fault for each would cost more than everything else. They are what is
- * reached first from the roots; and where the allocator will take the next spans, and, if the running
- * process was opened from an image itself, what else of it that has changed. */
+ * Two lists go with it, of the pages that a program will read first, and of those that it will
+ * write to: they are made resident, and the latter copied, when the image is opened, in a few
+ * requests, where a page fault for each would cost more than everything else. They are what is
+ * reached first from the roots; and where the allocator will take the next spans, and, if the
+ * running process was opened from an image itself, what else of it that has changed. */
 #include "image_file.h"
 
 #include <errno.h>
@@ -66,7 +66,9 @@ typedef struct Saving {
   int fd;
 } Saving;
 
-static bool no_memory(Saving *s) { return image_fail(s->error, ENOMEM, "there is no memory to save it"); }
+static bool no_memory(Saving *s) {
+  return image_fail(s->error, ENOMEM, "there is no memory to save it");
+}
 
 static bool is_among(const Saving *s, uint32_t page, uint8_t which) {
   return (s->what[page] & which) != 0;
@@ -245,8 +247,8 @@ static void list_changed(Saving *s) {
 #define PAGEMAP_PRESENT  ((uint64_t)1 << 63)
 #define PAGEMAP_OF_FILE ((uint64_t)1 << 61)
 
-/* Before the collection, which touches everything: which pages of the cage this process has changed.
- * (Which ones it has read is not to be had: a page fault maps the neighbours, too.) */
+/* Before the collection, which touches everything: which pages of the cage this process has
+ * changed. (Which ones it has read is not to be had: a page fault maps the neighbours, too.) */
 static void note_changed(Gc *gc) {
   uint64_t end = gc->top_page;
   if (!gc->from_image || !end) return;
@@ -274,7 +276,8 @@ static void note_changed(Gc *gc) {
 
 static uint64_t count_ranges(const Saving *s, uint8_t which) {
   uint64_t n = 0;
-  for (uint32_t p = 0; p < s->end; p++) n += is_among(s, p, which) && !(p && is_among(s, p - 1, which));
+  for (uint32_t p = 0; p < s->end; p++)
+    n += is_among(s, p, which) && !(p && is_among(s, p - 1, which));
   return n;
 }
 
@@ -510,7 +513,8 @@ static bool find_target(Saving *s) {
   free(real);
   if (!fits) return image_fail_system(s->error, "it cannot be saved there", ENAMETOOLONG);
   if (stat(s->target, &info) == 0 && !S_ISREG(info.st_mode))
-    return image_fail(s->error, S_ISDIR(info.st_mode) ? EISDIR : EINVAL, "it is %s; give a file's name",
+    return image_fail(s->error, S_ISDIR(info.st_mode) ? EISDIR : EINVAL, 
+                      "it is %s; give a file's name",
                 S_ISDIR(info.st_mode) ? "a folder" : "no plain file");
   return true;
 }

@@ -1,14 +1,14 @@
 /* image_open.c - opening an image: checking the file, mapping it.
  *
- * The header says how large the cage is, the tables which page of the file goes where. Each range is
- * mapped privately in its place, and so are once more the pages of the alloc bitmap as mark bits:
- * after a full collection the two are equal. So the blocks of an image are an old generation that
- * minor collections do not look at, and stay shared between processes. What the lists name is made
- * resident in a few requests, and where the program will write, copied.
+ * The header says how large the cage is, the tables which page of the file goes where. Each
+ * range is mapped privately in its place, and so are once more the pages of the alloc bitmap as
+ * mark bits: after a full collection the two are equal. So the blocks of an image are an old
+ * generation that minor collections do not look at, and stay shared between processes. What the
+ * lists name is made resident in a few requests, and where the program will write, copied.
  *
  * Nothing of the file is trusted before it has been checked, but pages are not read for their
- * checksums: the file is as trustworthy as a program (docs/SECURITY.md). image_check.c proves the
- * rest for those who ask. */
+ * checksums: the file is as trustworthy as a program (docs/SECURITY.md). image_check.c proves
+ * the rest for those who ask. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -293,15 +293,15 @@ static bool map_pages(const Image *image, Gc *gc) {
   return true;
 }
 
-/* ---- what is listed: hints, what fails here is faulted in later ----------------------------------
- */
+/* ---- what is listed: hints; what fails here is faulted in later ------------------------------ */
 
 /* Calls `fn` for each part of the listed ranges that is in the file, with its place there. */
 static void each_in_file(const Image *image, ImageSection which,
                          void (*fn)(const Image *image, uint64_t offset, uint64_t bytes)) {
   uint64_t bytes, map_bytes;
   const ImageRun *r = image_section(image, which, &bytes), *last = r + bytes / sizeof *r;
-  const ImageMap *m = image_section(image, IMAGE_MAPS, &map_bytes), *end = m + map_bytes / sizeof *m;
+  const ImageMap *m = image_section(image, IMAGE_MAPS, &map_bytes);
+  const ImageMap *end = m + map_bytes / sizeof *m;
   while (r < last && m < end) {
     uint64_t r_end = r->first + (uint64_t)r->count, m_end = m->page + (uint64_t)m->count;
     uint64_t from = r->first > m->page ? r->first : m->page, to = r_end < m_end ? r_end : m_end;

@@ -220,9 +220,9 @@ static uint32_t take_span(Gc *gc, unsigned r) {
   return span;
 }
 
-/* The emptiest span that is ready. Until a heap that was opened from an image has been collected,
- * only one that is nearly empty: fresh spans leave the image's pages shared with other processes, and
- * cost fewer page faults. */
+/* The emptiest span that is ready. Until a heap that was opened from an image has been
+ * collected, only one that is nearly empty: fresh spans leave the image's pages shared with
+ * other processes, and cost fewer page faults. */
 static uint32_t pop_ready(Gc *gc, unsigned r, bool fresh_rather) {
   for (unsigned bucket = 0; bucket < (fresh_rather ? 1 : SLAB_BUCKETS); bucket++) {
     uint32_t span = gc->heap->ready[r][bucket];

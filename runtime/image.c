@@ -1,11 +1,11 @@
-/* image.c - saving and opening a VM. The pages are the business of gc/image.c; here is what gives
- * their words a meaning: which native function a number stands for, which instruction an opcode,
- * which field an offset. A digest of the sources, from which all that follows, is in the header, and
- * the image of another build is refused.
+/* image.c - saving and opening a VM. The pages are the business of gc/image.c; here is what
+ * gives their words a meaning: which native function a number stands for, which instruction an
+ * opcode, which field an offset. A digest of the sources, from which all that follows, is in the
+ * header, and the image of another build is refused.
  *
- * What lies outside of the cage is not saved. Foreign objects (open files, objects of the host) are
- * gone in the new VM: using one throws an error that says so. Compiled patterns and standard input
- * are made anew where they are used. */
+ * What lies outside of the cage is not saved. Foreign objects (open files, objects of the host)
+ * are gone in the new VM: using one throws an error that says so. Compiled patterns and standard
+ * input are made anew where they are used. */
 #include "image.h"
 
 #include "loader.h"

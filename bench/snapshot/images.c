@@ -163,7 +163,8 @@ static Figures shared_by_eight(void) {
     if (read(ready[0], &byte, 1) != 1) die("a reader failed");
   uint64_t shared = 0, resident = 0;
   for (int i = 0; i < READERS; i++) {
-    if (write(go[1], &byte, 1) != 1 || read(out[0], &f, sizeof f) != sizeof f) die("a reader failed");
+    if (write(go[1], &byte, 1) != 1 || read(out[0], &f, sizeof f) != sizeof f)
+      die("a reader failed");
     shared += f.shared_kb;
     resident += f.resident_kb;
   }
@@ -198,7 +199,8 @@ static void make_image(uint64_t megabytes) {
   vm_free(vm);
 }
 
-/* A process opens it, runs what is usual, and saves it again with the list of what it has touched. */
+/* A process opens it, runs what is usual, and saves it again with the list of what it has
+ * touched. */
 static void teach(const char *text) {
   pid_t pid = fork();
   if (pid == 0) {
@@ -218,7 +220,8 @@ static void teach(const char *text) {
 int main(int argc, char **argv) {
   const char *folder = getenv("TMPDIR");
   if (argc == 5 && strcmp(argv[1], "--measure") == 0) return measure_here(argv);
-  snprintf(path, sizeof path, "%s/oxbow-bench-%ld.img", folder ? folder : "/var/tmp", (long)getpid());
+  snprintf(path, sizeof path, "%s/oxbow-bench-%ld.img", folder ? folder : "/var/tmp",
+           (long)getpid());
   pid_t maker = fork(); /* so that its pages are nobody's later */
   if (maker == 0) {
     make_image(argc < 2 ? 500 : strcmp(argv[1], "--quick") == 0 ? 50 : strtoull(argv[1], NULL, 10));
