@@ -167,7 +167,7 @@ static void look_into(Search *q, uint32_t ref) {
   const Header *h = gc_ptr(q->s->gc->base, (Ref){ref});
   const uint64_t *words = (const uint64_t *)h;
   unsigned layout = h->layout & LAYOUT_MASK;
-  unsigned pairs = layout ? 0 : (h->layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
+  unsigned pairs = layout ? 0 : layout_pairs(h->layout);
   if (h->layout & LAYOUT_AUX_REF) meet(q, h->aux);
   for (unsigned i = 1; i <= pairs; i++) {
     meet(q, (uint32_t)words[i]);

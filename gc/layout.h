@@ -72,5 +72,9 @@ enum {
   LAYOUT_KEYED = 128,
 };
 #define LAYOUT_PAIRS(k) ((k) << LAYOUT_PAIR_SHIFT)
+/* How many pair words a block of LAYOUT_VALUES has. */
+static inline unsigned layout_pairs(unsigned layout) {
+  return (layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
+}
 
 #endif

@@ -288,7 +288,7 @@ INLINE void scan_stack(Trace *t, Edges *e, uint64_t holder, const Header *h, Par
 }
 
 INLINE void scan_plain(Trace *t, Edges *e, uint64_t holder, const Header *h, Part part, Mode mode) {
-  unsigned pairs = (h->layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
+  unsigned pairs = layout_pairs(h->layout);
   if (h->layout & LAYOUT_AUX_REF) found_in(t, e, h->aux, holder, mode);
   if (pairs) scan_pairs(t, e, holder, pairs, mode);
   if (h->layout & LAYOUT_WEAK) weak_found(t->gc, holder, part.from, part.to, mode == MAJOR);

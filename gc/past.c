@@ -76,7 +76,7 @@ static bool scan(GcPastTrace *t, Reader *r, uint64_t at) {
   --*t->work;
   switch (layout) {
     case LAYOUT_VALUES:
-      pairs = (h.layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
+      pairs = layout_pairs(h.layout);
       return push_pairs(t, r, at + 1, pairs) && push_values(t, r, at + 1 + pairs, h.n);
     case LAYOUT_WIDE: return push_values(t, r, at + 1, h.aux);
     case LAYOUT_STACK: {

@@ -167,7 +167,7 @@ static const char *check_armed(Check *c, uint64_t at, uint64_t words) {
 static const char *check_block(Check *c, uint64_t at) {
   const Header *h = (const Header *)((const uint64_t *)c->gc->base + at);
   unsigned layout = h->layout & LAYOUT_MASK;
-  unsigned pairs = layout ? 0 : (h->layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
+  unsigned pairs = layout ? 0 : layout_pairs(h->layout);
   *c->where = at;
   if (words_claimed(h, pairs) > gc_block_words(c->gc, h)) return "a header larger than its block";
   c->holder = layout == LAYOUT_STACK ? 0 : at;

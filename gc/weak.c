@@ -169,7 +169,7 @@ static void consider(Gc *gc, uint64_t block, uint64_t from, uint64_t to) {
 void weak_found(Gc *gc, uint64_t block, uint64_t from, uint64_t to, bool slow) {
   Weak *w = &gc->weak;
   const Header *h = gc_ptr(gc->base, (Ref){(uint32_t)block});
-  uint64_t pairs = (h->layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
+  uint64_t pairs = layout_pairs(h->layout);
   bool wide = (h->layout & LAYOUT_MASK) == LAYOUT_WIDE;
   uint64_t end = block + 1 + (wide ? h->aux : pairs + h->n);
   if (block == gc->heap->finals) return;
@@ -248,7 +248,7 @@ static void clear_dead(Gc *gc, uint64_t block, uint64_t from, uint64_t to) {
     return;
   }
   if ((h->layout & LAYOUT_MASK) != LAYOUT_VALUES) return; /* its owner's business */
-  unsigned pairs = (h->layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
+  unsigned pairs = layout_pairs(h->layout);
   for (Value *v = words + 1 + pairs, *end = v + h->n; v < end; v++)
     if (!is_alive(gc, *v)) put(gc, v, GC_NIL);
 }

@@ -70,8 +70,15 @@ typedef struct FnProto {
   LocalName *locals; uint32_t nlocals;
 } FnProto;
 
-typedef struct Export { Text name; uint32_t slot; bool is_const; } Export; /* slot of the module's frame */
-typedef struct ImportName { Text name; uint32_t from, to; } ImportName; /* of `from x import name` */
+typedef struct Export {
+  Text name;
+  uint32_t slot;
+  bool is_const;
+} Export; /* slot of the module's frame */
+typedef struct ImportName {
+  Text name;
+  uint32_t from, to;
+} ImportName; /* of `from x import name` */
 typedef struct ImportRef {
   Text path;         /* lib/x or math */
   bool is_file;
@@ -82,7 +89,8 @@ typedef struct ImportRef {
 typedef struct ModuleCode {
   FnProto *main;
   Export *exports; uint32_t nexports;
-  ImportRef *imports; uint32_t nimports; /* literal imports, in order: resolved before anything runs */
+  ImportRef *imports;
+  uint32_t nimports; /* literal imports, in order: resolved before anything runs */
 } ModuleCode;
 
 #endif

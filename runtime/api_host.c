@@ -1,10 +1,10 @@
 /* api_host.c - the C API: what a host gives to programs: functions, modules, errors. Contracts in
  * oxbow.h.
  *
- * Functions of the host are Natives whose numbers lie above those of the builtins. A function belongs
- * to its Native object: when the collector finds that unreachable, the finalizer gives the function's
- * number free and tells the host. Types in a signature are read once, when the function is made, into
- * one ArgType for each parameter; calls then compare tags. */
+ * Functions of the host are Natives whose numbers lie above those of the builtins. A function
+ * belongs to its Native object: when the collector finds that unreachable, the finalizer gives the
+ * function's number free and tells the host. Types in a signature are read once, when the function
+ * is made, into one ArgType for each parameter; calls then compare tags. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,8 +134,10 @@ static Value host_result(ox_VM *vm, const HostFunction *f, Value result, uint64_
   }
   if (error_pending(vm)) return V_ERROR;
   if (api->failures != failures) return in(ox_rethrow(vm));
-  return vm_throw(vm, ERR_SYSTEM, "%s() of the host gave no value: it returned OX_NONE, and nothing "
-                  "has failed", f->def.name);
+  return vm_throw(vm, ERR_SYSTEM,
+                  "%s() of the host gave no value: it returned OX_NONE, and nothing "
+                  "has failed",
+                  f->def.name);
 }
 
 /* ---- types of arguments ---------------------------------------------------------------------- */
@@ -176,7 +178,8 @@ static bool read_types(HostFunction *f) {
   for (int i = 0; i < sig.count + sig.named; i++) f->typed |= sig.params[i].type_len > 0;
   if (!f->typed) return true;
   f->types = calloc((size_t)(sig.count + sig.named) + 1, sizeof *f->types);
-  for (int i = 0; f->types && i < sig.count + sig.named; i++) f->types[i] = arg_type(&sig.params[i]);
+  for (int i = 0; f->types && i < sig.count + sig.named; i++)
+    f->types[i] = arg_type(&sig.params[i]);
   return f->types != NULL;
 }
 
@@ -256,8 +259,8 @@ static Value call_with(ox_VM *vm, const HostFunction *f, int argc, const ox_Valu
   return host_result(vm, f, result, failures);
 }
 
-/* Arguments are copied, since the stack they lie on may move when the function calls back. Those not
- * given of the parameters before a rest are added. */
+/* Arguments are copied, since the stack they lie on may move when the function calls back. Those
+ * not given of the parameters before a rest are added. */
 static Value host_call(ox_VM *vm, Value *args, int nargs) {
   const Native *native = vm_deref(vm, vm->callee);
   const HostFunction *f = api_of(vm)->functions[native->h.aux - NATIVE_HOST];
@@ -452,7 +455,8 @@ static bool find_call(ox_VM *vm, HostCall *call, const char *signature, size_t l
   call->function = call->type ? api_type_function(call->type, call->role, signature, length) : NULL;
   if (call->role == ROLE_INIT) call->context = api_of(vm)->config.context;
   if (!call->function)
-    api_refuse(why, "it needs `%.*s` of a foreign type, which the type given to ox_image_open has not",
+    api_refuse(why,
+               "it needs `%.*s` of a foreign type, which the type given to ox_image_open has not",
                (int)length, signature);
   return call->function != NULL;
 }
@@ -484,7 +488,8 @@ static bool take_function(ox_VM *vm, uint32_t role, NotesReader *r, const ox_Ima
 static bool add_place(ox_VM *vm) {
   Api *api = api_of(vm);
   uint32_t free_number = function_number(vm);
-  if (free_number == UINT32_MAX || free_number == api->nfunctions - 1) return free_number != UINT32_MAX;
+  if (free_number == UINT32_MAX || free_number == api->nfunctions - 1)
+    return free_number != UINT32_MAX;
   return false;
 }
 
@@ -494,7 +499,8 @@ bool api_take_functions(ox_VM *vm, NotesReader *r, const ox_ImageFunction *given
   for (uint32_t i = 0; i < count; i++) {
     uint32_t role = read_number(r);
     if (r->bad) return api_refuse(why, "its notes are damaged"), false;
-    if (!add_place(vm)) return api_refuse(why, "there is no memory for the functions of the host"), false;
+    if (!add_place(vm))
+      return api_refuse(why, "there is no memory for the functions of the host"), false;
     if (role && !take_function(vm, role, r, given, taken, why)) return false;
   }
   vm->finalize_extra = finalize_native;

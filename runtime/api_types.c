@@ -1,10 +1,10 @@
 /* api_types.c - the C API: objects of the host and their types. Contracts in oxbow.h.
  *
  * A type that a VM meets gets a HostType, outside the heap, and a class, inside: the class lies in
- * the list at API_TYPES under the HostType's number, so that copies of the heap carry it. Its methods
- * are functions of the host that know their type: they refuse any other self, and get the object as
- * their context. "get x(self)" and "set x(self, value)" become the pair of a property, "init(...)"
- * what calling the class runs. */
+ * the list at API_TYPES under the HostType's number, so that copies of the heap carry it. Its
+ * methods are functions of the host that know their type: they refuse any other self, and get the
+ * object as their context. "get x(self)" and "set x(self, value)" become the pair of a property,
+ * "init(...)" what calling the class runs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,8 @@ struct HostType {
   ox_ForeignType host;    /* as far as the host's version of it reaches */
   const ox_ForeignType *key;
   uint32_t number;
-  uint32_t users; /* lists that begin or go on with it: a fork's goes on like its parent's. Atomic */
+  uint32_t
+      users; /* lists that begin or go on with it: a fork's goes on like its parent's. Atomic */
   struct HostType *next;
 };
 
@@ -295,11 +296,15 @@ bool api_take_types(Api *api, NotesReader *r, const ox_ForeignType *const *types
     if (r->bad) return api_refuse(why, "its notes are damaged"), false;
     const ox_ForeignType *given = find_given(types, name, length);
     if (!given)
-      return api_refuse(why, "it needs the host's foreign type `%.*s`, which is not among the types "
-                        "given to ox_image_open", (int)length, name), false;
+      return api_refuse(why,
+                        "it needs the host's foreign type `%.*s`, which is not among the types "
+                        "given to ox_image_open",
+                        (int)length, name),
+             false;
     const HostType *t = type_for(api, given);
     if (!t) return api_refuse(why, "there is no memory for the types of the host"), false;
-    if (t->number != i) return api_refuse(why, "it needs two foreign types `%s`", given->name), false;
+    if (t->number != i)
+      return api_refuse(why, "it needs two foreign types `%s`", given->name), false;
   }
   return !r->bad;
 }

@@ -6,8 +6,9 @@
  * classes, functions and modules), is referred to and not copied.
  *
  * Only a few things need care: interned strings are interned again, since equal ones must be one
- * object; so are builtin classes, which are made when they are first needed; functions get inline caches of their own; maps whose keys are hashed by identity are
- * indexed again, weak ones too; and what has a life outside of the heap or a stack of its own cannot be copied. */
+ * object; so are builtin classes, which are made when they are first needed; functions get inline
+ * caches of their own; maps whose keys are hashed by identity are indexed again, weak ones too; and
+ * what has a life outside of the heap or a stack of its own cannot be copied. */
 #include "carry.h"
 
 #include <stdlib.h>
@@ -35,7 +36,7 @@ struct Carry {
   uint32_t mask;
 };
 
-/* ---- references of an object ------------------------------------------------------------------ */
+/* ---- references of an object ----------------------------------------------------------------- */
 
 typedef struct Parts { uint32_t pairs, first, count; bool aux; } Parts;
 
@@ -43,13 +44,13 @@ static Parts parts_of(const uint64_t *words) {
   const Header *h = (const Header *)words;
   unsigned layout = h->layout & LAYOUT_MASK;
   Parts p = {.aux = layout != LAYOUT_WIDE && h->layout & LAYOUT_AUX_REF};
-  if (layout == LAYOUT_VALUES) p.pairs = (h->layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
+  if (layout == LAYOUT_VALUES) p.pairs = layout_pairs(h->layout);
   p.first = 1 + p.pairs;
   p.count = layout == LAYOUT_VALUES ? h->n : layout == LAYOUT_WIDE ? h->aux : 0;
   return p;
 }
 
-/* ---- which objects ---------------------------------------------------------------------------- */
+/* ---- which objects --------------------------------------------------------------------------- */
 
 typedef struct Walk {
   ox_VM *vm;
@@ -102,7 +103,8 @@ static bool room_for(Walk *w, uint64_t words) {
   if (c->room - c->used >= words) return true;
   uint64_t room = c->room ? 2 * c->room : 256;
   while (room - c->used < words) room *= 2;
-  uint64_t *at = count(w, (room - c->room) * sizeof *at) ? realloc(c->words, room * sizeof *at) : NULL;
+  uint64_t *at =
+      count(w, (room - c->room) * sizeof *at) ? realloc(c->words, room * sizeof *at) : NULL;
   if (!at) return false;
   c->words = at;
   c->room = room;
@@ -111,7 +113,8 @@ static bool room_for(Walk *w, uint64_t words) {
 
 static Value refuse(ox_VM *vm, Ref r, const char *what) {
   Kind kind = (Kind)((Header *)gc_ptr(vm->cage, r))->kind;
-  const char *thing = kind == KIND_FIBER || kind == KIND_STACK ? "a fiber" : "an object of the host";
+  const char *thing =
+      kind == KIND_FIBER || kind == KIND_STACK ? "a fiber" : "an object of the host";
   return vm_throw(vm, ERR_VALUE, "%s cannot take %s along: only what is data or a function can be "
                   "copied; hand over a list or map of what is needed", what, thing);
 }
@@ -178,7 +181,8 @@ static bool follow(Walk *w, uint32_t i) {
   return true;
 }
 
-static Carry *copy(ox_VM *vm, Value v, CarryShared shared, void *ctx, const char *what, bool across) {
+static Carry *copy(ox_VM *vm, Value v, CarryShared shared, void *ctx, const char *what,
+                   bool across) {
   Carry *c = calloc(1, sizeof *c);
   if (!c) return vm_throw_oom(vm), NULL;
   c->v = v;
@@ -218,7 +222,7 @@ bool carry_kept_all(const Carry *c, CarryShared is_there, void *ctx) {
   return true;
 }
 
-/* ---- making them again ------------------------------------------------------------------------ */
+/* ---- making them again ----------------------------------------------------------------------- */
 
 /* Takes all references out of a block just made. */
 static void blank(uint64_t *words) {

@@ -109,7 +109,7 @@ static const char *check_shape(ox_VM *vm, const Header *h, uint64_t words) {
   const uint64_t *w = (const uint64_t *)h;
   switch (layout & LAYOUT_MASK) {
     case LAYOUT_VALUES: {
-      unsigned pairs = (layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT;
+      unsigned pairs = layout_pairs(layout);
       return check_values(vm, w + 1 + pairs, h->n);
     }
     case LAYOUT_WIDE: return check_values(vm, w + 1, h->aux);

@@ -1,8 +1,8 @@
 /* output.c - standard output: a buffer beside the cage, emptied when it is full, at each line where
  * the host wants it so, and before input is awaited.
  *
- * What is written while it is held back (attempt's hold_output) lies in the cage instead: then it is
- * part of the state, and goes where the state goes, whatever is restored in whatever order. */
+ * What is written while it is held back (attempt's hold_output) lies in the cage instead: then it
+ * is part of the state, and goes where the state goes, whatever is restored in whatever order. */
 #include "output.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 enum { OUT_BUFFER = 32 << 10, HELD_FIRST = 4 << 10 };
 
-/* ---- to the host ------------------------------------------------------------------------------- */
+/* ---- to the host ----------------------------------------------------------------------------- */
 
 static void write_out(ox_VM *vm, const char *bytes, size_t n) {
   if (vm->write) vm->write(vm->write_ctx, bytes, n);
@@ -40,7 +40,7 @@ static void write_buffered(ox_VM *vm, const char *bytes, size_t n) {
   if (vm->write_lines && memchr(bytes, '\n', n)) vm_flush(vm);
 }
 
-/* ---- held back --------------------------------------------------------------------------------- */
+/* ---- held back ------------------------------------------------------------------------------- */
 
 static Bytes *held(ox_VM *vm) { return vm->st->held == V_NIL ? NULL : vm_deref(vm, vm->st->held); }
 

@@ -4,11 +4,11 @@
  * Everything that makes up a running program lies in the cage, its stack and its place in the code
  * included, so going back is the heap's business (gc/snapshot.c). Here remains what is around it:
  *
- *   - where to go on: the handle notes the link by which its snapshot() call wants the result. After
- *     a rollback the machine state is that of the call, and the handle is delivered there again
+ *   - where to go on: the handle notes the link by which its snapshot() call wants the result.
+ * After a rollback the machine state is that of the call, and the handle is delivered there again
  *   - C frames, which are not part of the state: a snapshot may be restored while the run of the
- *     interpreter in which it was taken is the innermost one, or from any outermost run to any other.
- *     Where C code would be cut off in between, an error says so
+ *     interpreter in which it was taken is the innermost one, or from any outermost run to any
+ * other. Where C code would be cut off in between, an error says so
  *   - hints beside the cage that speak of the state left: inline caches; temporary roots
  *   - the value handed over, which is copied out before and in again afterwards (carry.c)
  *
@@ -27,7 +27,7 @@ enum { FIELD_VALUE, FIELD_TURN, FIELDS, SLOT_ID = FIELDS, SLOT_RET, SLOT_RUN, SL
 static const LibClass handle_class = {
     "Snapshot", LIB_SNAPSHOT_CLASS, &module_snapshot, FIELDS, SLOTS - FIELDS, {"value", "turn"}};
 
-/* ---- handles ---------------------------------------------------------------------------------- */
+/* ---- handles --------------------------------------------------------------------------------- */
 
 HandleSlots snapshot_slots(const ox_VM *vm, uint32_t ref) {
   Instance *h = gc_ptr(vm->cage, (Ref){ref});
@@ -36,7 +36,8 @@ HandleSlots snapshot_slots(const ox_VM *vm, uint32_t ref) {
 
 bool snapshot_is_handle(ox_VM *vm, Ref r) {
   Header *h = gc_ptr(vm->cage, r);
-  return h->kind == KIND_INSTANCE && lib_is(vm, v_from_ptr(vm->cage, KIND_INSTANCE, h), &handle_class);
+  return h->kind == KIND_INSTANCE &&
+         lib_is(vm, v_from_ptr(vm->cage, KIND_INSTANCE, h), &handle_class);
 }
 
 void snapshot_copied(ox_VM *vm, Value v) {
@@ -58,7 +59,7 @@ static Value handle_new(ox_VM *vm, uint64_t ret) {
   return v;
 }
 
-/* ---- taking ----------------------------------------------------------------------------------- */
+/* ---- taking ---------------------------------------------------------------------------------- */
 
 /* What is written to without asking: the running stack, blocks in the hands of C code. */
 void snapshot_reopen(ox_VM *vm) {
@@ -109,7 +110,7 @@ void snapshot_stress(ox_VM *vm) {
   vm->stress_last = last;
 }
 
-/* ---- going back ------------------------------------------------------------------------------- */
+/* ---- going back ------------------------------------------------------------------------------ */
 
 static bool refuse_status(ox_VM *vm, GcSnapshotStatus status) {
   if (status == GC_SNAPSHOT_LOST)
@@ -117,7 +118,8 @@ static bool refuse_status(ox_VM *vm, GcSnapshotStatus status) {
              "release snapshots earlier or raise the memory limit");
   else if (status == GC_SNAPSHOT_MEMORY) vm_throw_oom(vm);
   else if (status == GC_SNAPSHOT_ELSEWHERE)
-    vm_throw(vm, ERR_VALUE, "this is a snapshot of another interpreter: the one that was forked or saved");
+    vm_throw(vm, ERR_VALUE,
+             "this is a snapshot of another interpreter: the one that was forked or saved");
   else vm_throw(vm, ERR_VALUE, "this snapshot has been released");
   return false;
 }
@@ -128,16 +130,18 @@ static bool check_frames(ox_VM *vm, const Instance *h) {
   if (run == 0 && vm->run_depth <= 1) return true;
   if (run == vm->run && run != 0) return true;
   if (run == 0)
-    vm_throw(vm, ERR_VALUE, "cannot restore from here: a function written in C waits for this call; "
+    vm_throw(vm, ERR_VALUE,
+             "cannot restore from here: a function written in C waits for this call; "
              "return from it first");
   else
-    vm_throw(vm, ERR_VALUE, "cannot restore this snapshot: it was taken inside a call from a function "
+    vm_throw(vm, ERR_VALUE,
+             "cannot restore this snapshot: it was taken inside a call from a function "
              "written in C, which has gone on since");
   return false;
 }
 
-/* What is referred to in the other state, if it exists there, and not copied: code with the variables
- * that it uses, what cannot be copied, and handles. Data goes along as it is now. */
+/* What is referred to in the other state, if it exists there, and not copied: code with the
+ * variables that it uses, what cannot be copied, and handles. Data goes along as it is now. */
 static bool is_shared(void *ctx, Ref r) {
   ox_VM *vm = ctx;
   switch (((Header *)gc_ptr(vm->cage, r))->kind) {
@@ -186,8 +190,9 @@ static GcSnapshotStatus go_back(ox_VM *vm, GcSnapshot id, bool crosses, uint64_t
   return status;
 }
 
-/* The handle may be a copy, which restore(s, value) has made in another time line: this is where the
- * original lies in the state kept. Nothing refers to it there yet: its call had not returned. */
+/* The handle may be a copy, which restore(s, value) has made in another time line: this is where
+ * the original lies in the state kept. Nothing refers to it there yet: its call had not returned.
+ */
 static Value original(ox_VM *vm, uint64_t self) {
   return v_from_ptr(vm->cage, KIND_INSTANCE, gc_ptr(vm->cage, (Ref){(uint32_t)self}));
 }
@@ -226,7 +231,7 @@ bool snapshot_restore(ox_VM *vm, Value *args, uint64_t ret) {
   return ok;
 }
 
-/* ---- for the host ----------------------------------------------------------------------------- */
+/* ---- for the host ---------------------------------------------------------------------------- */
 
 GcSnapshot vm_snapshot(ox_VM *vm) {
   snapshot_life_tidy(vm);
@@ -245,7 +250,7 @@ GcSnapshotStatus vm_restore(ox_VM *vm, GcSnapshot id) {
   return go_back(vm, id, true, &turn);
 }
 
-/* ---- methods ---------------------------------------------------------------------------------- */
+/* ---- methods --------------------------------------------------------------------------------- */
 
 static Value handle_release(ox_VM *vm, Value *args, int nargs) {
   (void)nargs;
@@ -269,5 +274,5 @@ static const NativeDef methods[] = {
            "Whether it can be restored: false once it was released or given up."),
 };
 
-const ModuleDef module_snapshot = {"snapshot.Snapshot", "A state of the program that can be gone back to.",
-                                   methods, 2, -1, NULL};
+const ModuleDef module_snapshot = {
+    "snapshot.Snapshot", "A state of the program that can be gone back to.", methods, 2, -1, NULL};

@@ -1,16 +1,17 @@
 /* snapshot_life.c - when a snapshot is needed no more.
  *
- * A snapshot can be restored by whoever has its handle. That may be the program as it is now, or the
- * program as it was, after another snapshot has been restored. So the states form a graph: an edge
- * leads from a state to each snapshot whose handle is reachable in it, and a snapshot is needed if
- * some way leads to it from the present state, or from one that a host keeps.
+ * A snapshot can be restored by whoever has its handle. That may be the program as it is now, or
+ * the program as it was, after another snapshot has been restored. So the states form a graph: an
+ * edge leads from a state to each snapshot whose handle is reachable in it, and a snapshot is
+ * needed if some way leads to it from the present state, or from one that a host keeps.
  *
- * What is reachable now the collector finds. What is reachable in a kept state is found by tracing it
- * (gc_past_trace) the first time that somebody wants to know, and stays so: a kept state does not
- * change. In the common case that a loop leaves behind snapshots which know nothing of each other, the
- * newest few have to be traced. Where handles are kept in the state itself, in a list of the last
- * eight for instance, each leads to its predecessors, and all are needed: then the program has to
- * release what it does not want. So much work is allowed, and no more; nothing is released then.
+ * What is reachable now the collector finds. What is reachable in a kept state is found by tracing
+ * it (gc_past_trace) the first time that somebody wants to know, and stays so: a kept state does
+ * not change. In the common case that a loop leaves behind snapshots which know nothing of each
+ * other, the newest few have to be traced. Where handles are kept in the state itself, in a list of
+ * the last eight for instance, each leads to its predecessors, and all are needed: then the program
+ * has to release what it does not want. So much work is allowed, and no more; nothing is released
+ * then.
  *
  * All handles of a state are in a list, from VmState.snapshot_handles by way of a hidden slot of
  * each. It is weak, and part of the state. */
@@ -19,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A snapshot that was taken. Once `known`, sees[0..n) are the snapshots whose handles its state has. */
+/* A snapshot that was taken. Once `known`, sees[0..n) are the snapshots whose handles its state
+ * has. */
 typedef struct Kept {
   GcSnapshot id;
   GcSnapshot *sees;
@@ -36,7 +38,7 @@ struct SnapshotLife {
 
 enum { SMALLEST_CHECK = 8 << 20, NODE_BYTES = 8 << 10 };
 
-/* ---- the list of handles ----------------------------------------------------------------------- */
+/* ---- the list of handles --------------------------------------------------------------------- */
 
 void snapshot_life_link(ox_VM *vm, uint32_t ref) {
   uint64_t *next = snapshot_slots(vm, ref).next;
@@ -58,7 +60,7 @@ void snapshot_life_sweep(ox_VM *vm) {
   }
 }
 
-/* ---- what was taken ---------------------------------------------------------------------------- */
+/* ---- what was taken -------------------------------------------------------------------------- */
 
 bool snapshot_life_note(ox_VM *vm, GcSnapshot id, bool pinned) {
   struct SnapshotLife *l = vm->snapshot_life;
@@ -100,7 +102,7 @@ static void drop_released(ox_VM *vm, struct SnapshotLife *l) {
   l->n = kept;
 }
 
-/* ---- what a state sees ------------------------------------------------------------------------- */
+/* ---- what a state sees ----------------------------------------------------------------------- */
 
 typedef struct Ids { GcSnapshot *at; uint32_t n, room; } Ids;
 
@@ -159,7 +161,7 @@ static bool learn(ox_VM *vm, Kept *k, uint64_t *work) {
   return true;
 }
 
-/* ---- which are needed -------------------------------------------------------------------------- */
+/* ---- which are needed ------------------------------------------------------------------------ */
 
 /* Where a snapshot stands in `kept`, by open addressing. */
 typedef struct Search {
@@ -192,7 +194,8 @@ static bool search_open(Search *s, struct SnapshotLife *l) {
   return true;
 }
 
-/* The newest first, since it is likely to know few others, and to be the only one that is needed. */
+/* The newest first, since it is likely to know few others, and to be the only one that is needed.
+ */
 static bool follow_all(ox_VM *vm, Search *s, uint64_t *work) {
   while (s->queued) {
     Kept *k = s->l->kept + s->queue[--s->queued];

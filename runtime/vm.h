@@ -1,13 +1,14 @@
 /* vm.h - the state of one virtual machine.
  *
- * VmState lies in the cage (its root area: scanned as values, copied by forks, undone by rollbacks);
- * ox_VM lies outside and holds what must not be carried along: host pointers, callbacks, handles.
+ * VmState lies in the cage (its root area: scanned as values, copied by forks, undone by
+ * rollbacks); ox_VM lies outside and holds what must not be carried along: host pointers,
+ * callbacks, handles.
  *
- * Rooting rule for C code: every object made by a *_new function is pushed on the temporary roots and
- * stays alive until the native function returns (or the host's scope closes); what is reachable from
- * the arguments stays alive as long as it stays reachable. A value taken *out* of a container which is
- * then changed must be pushed by hand: vm_root. Loops that make very many objects cut the roots back
- * with vm_roots_mark / vm_roots_reset once the new object is stored somewhere reachable.
+ * Rooting rule for C code: every object made by a *_new function is pushed on the temporary roots
+ * and stays alive until the native function returns (or the host's scope closes); what is reachable
+ * from the arguments stays alive as long as it stays reachable. A value taken *out* of a container
+ * which is then changed must be pushed by hand: vm_root. Loops that make very many objects cut the
+ * roots back with vm_roots_mark / vm_roots_reset once the new object is stored somewhere reachable.
  *
  * Error rule: a function that can fail returns V_ERROR (= V_ABSENT), false or NULL with an error
  * pending in the VM (vm->st->error); the caller returns at once. No longjmp anywhere. */
@@ -52,7 +53,7 @@ typedef struct VmState {
   uint64_t fuel;            /* polls left until vm_poll; lies first: `decq; je` */
   uint64_t stack_end;       /* offset in bytes of the end of the running stack's usable registers */
   uint64_t base;            /* word index of R while the interpreter is in a slow path or in C */
-  uint64_t pc;              /* 32-bit-unit offset of the instruction after the current one, likewise */
+  uint64_t pc; /* 32-bit-unit offset of the instruction after the current one, likewise */
   Value fiber;              /* the running Fiber */
   Value error;              /* pending error, V_ABSENT if none */
   Value core;               /* Store: values of the core names, by index */
@@ -79,7 +80,8 @@ typedef struct VmState {
   uint64_t hold_depth;      /* transactions that hold back output (output.c) */
   Value held;               /* Bytes: what they have written, or nil */
   uint64_t held_len, held_lost;
-  uint64_t snapshot_handles; /* ref of the first handle of a snapshot, 0: none; weak (snapshot_life.c) */
+  uint64_t
+      snapshot_handles; /* ref of the first handle of a snapshot, 0: none; weak (snapshot_life.c) */
   Value spare[64];          /* 40..63: runtime/lib/lib.h */
 } VmState;
 _Static_assert(sizeof(VmState) <= GC_ROOT_BYTES, "the root area must hold it");
@@ -133,7 +135,8 @@ struct ox_VM {
   bool suspending;           /* the native that returns V_ERROR suspends its fiber: fiber_suspend */
   void (*mark_extra)(Gc *gc, ox_VM *vm); /* the API's roots; may be NULL */
   void (*finalize_extra)(ox_VM *vm, Ref object); /* for objects that are not Foreign; may be NULL */
-  void (*restored)(ox_VM *vm); /* after a rollback, for state of the API beside the cage; may be NULL */
+  void (*restored)(
+      ox_VM *vm); /* after a rollback, for state of the API beside the cage; may be NULL */
   void *api;                 /* the API's own state */
   const char *const *denied; /* what the host forbids, NULL at the end: "process", "fs.write",
                                 "import" (of files); or NULL */
@@ -182,9 +185,9 @@ Store *store_new(ox_VM *vm, uint64_t cap); /* all nil; unrooted */
 Bytes *bytes_new(ox_VM *vm, uint64_t len); /* zeroed; unrooted */
 static inline void *vm_deref(ox_VM *vm, Value v) { return v_ptr(vm->cage, v); }
 
-/* ---- memory outside of the heap that belongs to objects or to a running builtin: it counts against
- * the VM's limit, and asking for it may collect. NULL, nothing pending: there is none. `p` may be
- * NULL. vm_release needs no VM, so that finalizers can call it. ---- */
+/* ---- memory outside of the heap that belongs to objects or to a running builtin: it counts
+ * against the VM's limit, and asking for it may collect. NULL, nothing pending: there is none. `p`
+ * may be NULL. vm_release needs no VM, so that finalizers can call it. ---- */
 void *vm_malloc(ox_VM *vm, size_t n);
 void *vm_realloc(ox_VM *vm, void *p, size_t n);
 void vm_release(void *p);
@@ -198,7 +201,8 @@ typedef enum ErrorKind {
 #include "errors.def"
 #undef ERR
 } ErrorKind;
-Value vm_throw(ox_VM *vm, ErrorKind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+Value vm_throw(ox_VM *vm, ErrorKind kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 Value vm_throw_value(ox_VM *vm, Value v);
 Value vm_throw_oom(ox_VM *vm);
 Value error_new(ox_VM *vm, ErrorKind kind, Value message, Value data); /* rooted */
@@ -214,8 +218,9 @@ Value vm_call(ox_VM *vm, Value fn, int nargs, const Value *args);
 Value vm_call_for(ox_VM *vm, const char *caller, Value fn, int nargs, const Value *args);
 /* The method `name` (String value) of any receiver, V_ABSENT if there is none (no error). */
 Value vm_find_method(ox_VM *vm, Value receiver, Value name);
-Value vm_class_of(ox_VM *vm, Value v);            /* Class of any value; builtin classes made on demand */
-/* Calls operator method `m` of instance v if its class has it: V_ABSENT with no error pending if not. */
+Value vm_class_of(ox_VM *vm, Value v); /* Class of any value; builtin classes made on demand */
+/* Calls operator method `m` of instance v if its class has it: V_ABSENT with no error pending if
+ * not. */
 Value vm_call_op(ox_VM *vm, Value v, OpMethod m, int nargs, const Value *args);
 bool vm_has_op(ox_VM *vm, Value v, OpMethod m);
 /* To be called by long loops in C once per ~1000 steps: fuel, interrupt. False: error pending. */
@@ -237,7 +242,8 @@ static inline bool vm_poll_at(ox_VM *vm, uint64_t i, uint64_t *next) {
   return vm_poll(vm, VM_WORK / VM_WORK_STEP);
 }
 
-/* False, with an error pending: the host forbids `what`, a module or a function as in vm->denied. */
+/* False, with an error pending: the host forbids `what`, a module or a function as in vm->denied.
+ */
 bool vm_allows(ox_VM *vm, const char *what);
 
 /* ---- output ---- */

@@ -76,7 +76,7 @@ static void push_values(Stack *s, const Value *from, const Value *to) {
 }
 
 static void push_plain(Stack *s, Header *h, uint64_t words) {
-  uint64_t pairs = (h->layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT, end = 1 + pairs + h->n;
+  uint64_t pairs = layout_pairs(h->layout), end = 1 + pairs + h->n;
   Value *p = (Value *)h;
   if (h->layout & LAYOUT_AUX_REF) push(s, h->aux, h);
   for (uint64_t i = 1; i <= pairs && i < words; i++) {

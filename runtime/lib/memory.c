@@ -114,7 +114,7 @@ static Value memory_heap_report(ox_VM *vm, Value *args, int nargs) {
 /* What an object needs of its block, where that can be told from it; else all of it. */
 static uint64_t bytes_needed(void *ctx, const void *block, uint64_t bytes) {
   const Header *h = block;
-  uint64_t pairs = (h->layout & LAYOUT_PAIR_MASK) >> LAYOUT_PAIR_SHIFT, need = bytes;
+  uint64_t pairs = layout_pairs(h->layout), need = bytes;
   (void)ctx;
   switch (h->kind) {
     case KIND_STRING: need = sizeof(String) + (uint64_t)h->aux + 1; break;

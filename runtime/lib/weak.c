@@ -1,14 +1,13 @@
-/* weak.c - the module `weak`: references that keep nothing alive, and maps by identity whose entries
- * go when their keys do.
+/* weak.c - the module `weak`: references that keep nothing alive, and maps by identity whose
+ * entries go when their keys do.
  *
  * A weak.Ref is an instance whose one hidden field is weak to the collector. A weak.Map has
  *
- *   table   Store, LAYOUT_KEYED: [entries in use] [key][value] [key][value] ... in the order they were
- *           added. The key of an entry removed or dead is V_ABSENT. What the collector clears it
+ *   table   Store, LAYOUT_KEYED: [entries in use] [key][value] [key][value] ... in the order they
+ * were added. The key of an entry removed or dead is V_ABSENT. What the collector clears it
  *           subtracts from the count, the first word
- *   index   Bytes: 2^s slots of 32 bits with linear probing, 0 if free, else entry number + 1. A key
- *           hashes by its place, which never changes
- *   used    entries in the table, holes included
+ *   index   Bytes: 2^s slots of 32 bits with linear probing, 0 if free, else entry number + 1. A
+ * key hashes by its place, which never changes used    entries in the table, holes included
  *
  * When the table is full both are made anew, without the holes.
  *
@@ -31,7 +30,7 @@ static const LibClass ref_class = {
 static const LibClass map_class = {
     "weak.Map", LIB_WEAK_MAP_CLASS, &module_weak_map, 0, MAP_SLOTS, {NULL}};
 
-/* ---- what can be referred to ------------------------------------------------------------------ */
+/* ---- what can be referred to ----------------------------------------------------------------- */
 
 /* Numbers, strings and ranges are equal by what they are, and so have no life that could end. */
 bool weak_is_possible(Value v) {
@@ -40,8 +39,10 @@ bool weak_is_possible(Value v) {
 
 static bool check_identity(ox_VM *vm, Value v, const char *what) {
   if (weak_is_possible(v)) return true;
-  vm_throw(vm, ERR_TYPE, "%s must be an object with an identity (a list, an instance, a function ...), "
-           "not %s", what, vm_type_name(vm, v));
+  vm_throw(vm, ERR_TYPE,
+           "%s must be an object with an identity (a list, an instance, a function ...), "
+           "not %s",
+           what, vm_type_name(vm, v));
   return false;
 }
 
@@ -50,7 +51,7 @@ static Value seen(ox_VM *vm, Value v) {
   return v;
 }
 
-/* ---- references ------------------------------------------------------------------------------- */
+/* ---- references ------------------------------------------------------------------------------ */
 
 Value weak_ref_new(ox_VM *vm, Value v) {
   Value r = lib_instance(vm, &ref_class);
@@ -85,7 +86,7 @@ static Value ref_str(ox_VM *vm, Value *args, int nargs) {
                     : string_format(vm, "<weak.Ref to %s>", vm_type_name(vm, v));
 }
 
-/* ---- the parts of a map ----------------------------------------------------------------------- */
+/* ---- the parts of a map ---------------------------------------------------------------------- */
 
 typedef struct Weak { Instance *self; Store *table; uint32_t *slots; uint32_t mask, used; } Weak;
 
@@ -126,7 +127,7 @@ static void enter(ox_VM *vm, const Weak *w, uint32_t entry) {
   w->slots[i] = entry + 1;
 }
 
-/* ---- growing ---------------------------------------------------------------------------------- */
+/* ---- growing --------------------------------------------------------------------------------- */
 
 /* At most three quarters of it are taken by `n` entries. */
 static uint32_t capacity_for(uint32_t n) {
@@ -200,7 +201,7 @@ bool weak_map_moved(ox_VM *vm, Value v) {
   return !w.table || rebuild(vm, self, capacity(&w));
 }
 
-/* ---- maps ------------------------------------------------------------------------------------- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 static Instance *check_map(ox_VM *vm, Value v) { return lib_check(vm, v, &map_class, "self"); }
 
@@ -302,7 +303,7 @@ static Value weak_len(ox_VM *vm, Value *args, int nargs) {
   return v_from_int(count(&w));
 }
 
-/* ---- lists of the contents -------------------------------------------------------------------- */
+/* ---- lists of the contents ------------------------------------------------------------------- */
 
 /* What dies in a collection meanwhile is left out: its key becomes V_ABSENT. */
 static Value list_parts(ox_VM *vm, Value map, MapPart part) {
@@ -343,7 +344,7 @@ static Value weak_str(ox_VM *vm, Value *args, int nargs) {
   return string_format(vm, "<weak.Map of %u>", count(&w));
 }
 
-/* ---- tables ----------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static const NativeDef ref_defs[] = {
     NATIVE("get", ref_get, "get(self)", "The object, or nil when it is gone."),
@@ -368,8 +369,10 @@ static const NativeDef map_defs[] = {
     NATIVE("keys", weak_keys, "keys(self) -> list",
            "The keys in the order they were added. While the list lives, so do they."),
     NATIVE("values", weak_values, "values(self) -> list", "The values in the order of the keys."),
-    NATIVE("items", weak_items, "items(self) -> list", "A pair [key, value] for each key in order."),
-    NATIVE("iter", weak_keys, "iter(self) -> list", "What a loop over the map goes through: its keys."),
+    NATIVE("items", weak_items, "items(self) -> list",
+           "A pair [key, value] for each key in order."),
+    NATIVE("iter", weak_keys, "iter(self) -> list",
+           "What a loop over the map goes through: its keys."),
     NATIVE("str", weak_str, "str(self) -> string", "How the map prints."),
 };
 const ModuleDef module_weak_map = {
@@ -377,12 +380,15 @@ const ModuleDef module_weak_map = {
     LIB_COUNT(map_defs), -1, NULL};
 
 static const NativeDef weak_defs[] = {
-    NATIVE("ref", make_ref, "ref(x) -> weak.Ref",
-           "A reference that does not keep x alive: r.get() gives x, and nil when it is gone. x is an "
-           "object with an identity, such as a list, an instance or a function."),
-    NATIVE("map", make_map, "map() -> weak.Map",
-           "A map by identity that does not keep its keys alive: an entry goes with its key, even if "
-           "its value refers to the key."),
+    NATIVE(
+        "ref", make_ref, "ref(x) -> weak.Ref",
+        "A reference that does not keep x alive: r.get() gives x, and nil when it is gone. x is an "
+        "object with an identity, such as a list, an instance or a function."),
+    NATIVE(
+        "map", make_map, "map() -> weak.Map",
+        "A map by identity that does not keep its keys alive: an entry goes with its key, even if "
+        "its value refers to the key."),
 };
-const ModuleDef module_weak = {
-    "weak", "References and maps that keep nothing alive.", weak_defs, LIB_COUNT(weak_defs), -1, NULL};
+const ModuleDef module_weak = {"weak",    "References and maps that keep nothing alive.",
+                               weak_defs, LIB_COUNT(weak_defs),
+                               -1,        NULL};
