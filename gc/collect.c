@@ -19,6 +19,8 @@
  *   finish  with the first minor collection that ends when nothing is left to mark: report the
  *           dead, and `next` becomes `marks`
  *
+ * Where minor collections do not pay, it begins and ends without them (promote.c).
+ *
  * Afterwards, in both cases, spans are swept bit by bit (sweep.c).
  *
  * The order of each: close the allocation runs; mark; clear weak references (weak.c); report
@@ -35,6 +37,7 @@
 #include "final.h"
 #include "mark.h"
 #include "page.h"
+#include "promote.h"
 #include "slab.h"
 #include "sweep.h"
 #include "weak.h"
@@ -42,12 +45,13 @@
 enum {
   CLEAR_PAGES = 8192,       /* a step of clearing: 512 KiB of bitmap */
   STEP_LEAST_WORDS = 4096,
-  STEP_MOST_WORDS = 192 << 10,
+  STEP_MOST_WORDS = 48 << 10,
   FINAL_WORDS = 256 << 10,  /* what the last round of a major one may still have to mark */
   ROUND_WORDS = 256 << 10,  /* a round of a minor one */
   BETWEEN_SHARE = 4,        /* a step between two rounds: a quarter of that */
   FINAL_DIRTY = 512,        /* pages that the last round may have to look at */
   MOST_STEPS = 1 << 12,     /* of a minor collection: more mean that the program is faster */
+  SWEEP_SPANS = 64,         /* swept at once where a major collection waits for it */
   STRESS_WORDS = 200,       /* a round under stress */
   STRESS_GAP = 24,          /* allocations between two collections at random, on average */
 };
@@ -118,12 +122,12 @@ static void settle_counts(Gc *gc) {
   gc->heap->allocated_before = gc->heap->allocated_bytes;
 }
 
-static void major_done(Gc *gc, uint64_t live_words, uint64_t work, bool full) {
+static void major_done(Gc *gc, uint64_t live_words, uint64_t work, bool alone) {
   Heap *h = gc->heap;
   gc->majors++;
   h->live_bytes = live_words * 8;
   settle_counts(gc);
-  policy_major(&h->policy, h->live_bytes + h->external_bytes, work, full);
+  policy_major(&h->policy, h->live_bytes + h->external_bytes, work, alone);
 }
 
 /* ---- full collections ------------------------------------------------------------------------ */
@@ -142,6 +146,7 @@ static void abandon(Gc *gc) {
   weak_abort(gc);
   gc->phase = PHASE_IDLE;
   gc->rounds = 0;
+  gc->promoting = false;
 }
 
 void collect_forget(Gc *gc) {
@@ -212,15 +217,16 @@ static uint64_t made_since(const Gc *gc, uint64_t bytes) {
 }
 
 /* Words to look at in a step: so many for each word handed out since the last one that marking ends
- * before the heap has used up its room. */
+ * before the heap has used up its room. 0: not worth a step yet. */
 static uint64_t step_budget(Gc *gc) {
   uint64_t rate = policy_step_rate(&gc->heap->policy);
   uint64_t words = made_since(gc, gc->stepped_at) * rate;
+  if (words < STEP_LEAST_WORDS) return 0;
   uint64_t most = STEP_MOST_WORDS + made_since(gc, gc->looked_at);
   gc->looked_at = gc->heap->allocated_bytes;
   if (words > most) words = most; /* the rest is for the next one */
   gc->stepped_at += words / rate * 8;
-  return words < STEP_LEAST_WORDS ? STEP_LEAST_WORDS : words;
+  return words;
 }
 
 /* ---- minor collections ----------------------------------------------------------------------- */
@@ -296,6 +302,69 @@ static void minor_finish(Gc *gc) {
   if (gc->phase == PHASE_CLEARED) begin_marking(gc);
 }
 
+/* ---- without minor collections --------------------------------------------------------------- */
+
+/* All that was made since the last collection gets old. */
+static void promote(Gc *gc) {
+  Heap *h = gc->heap;
+  promote_all(gc);
+  uint64_t made = made_since(gc, h->allocated_before), settled = gc->marker.settled;
+  if (made > settled) h->live_bytes += (made - settled) * 8;
+  if (gc->phase == PHASE_MARK) gc->marker.slow_words += made;
+  settle_counts(gc);
+  gc->rounds = 0;
+  gc->minor = false;
+  mark_roots(gc); /* all is old already: for the stack in use, which is noted */
+  mark_drain(gc);
+}
+
+/* A minor collection that has cost more than it can be worth is given up. */
+static void give_up_minor(Gc *gc) {
+  Heap *h = gc->heap;
+  uint64_t work = gc->marker.work, debt = h->policy.debt;
+  promote(gc);
+  sweep_young(gc);
+  PolicyMinor minor = {h->live_bytes + h->external_bytes, debt, gc->marker.fixed, work};
+  policy_minor(&h->policy, &minor);
+}
+
+static void begin_alone(Gc *gc) {
+  Heap *h = gc->heap;
+  open_marker(gc);
+  promote(gc);
+  sweep_young(gc);
+  policy_promoted(&h->policy, h->live_bytes + h->external_bytes);
+  begin_marking(gc);
+}
+
+static void finish_alone(Gc *gc) {
+  Marker *m = &gc->marker;
+  open_marker(gc);
+  promote(gc);
+  m->final = true;
+  mark_roots(gc);
+  mark_weak(gc);
+  final_report(gc, FINALS_DEAD);
+  finish_major(gc);
+  sweep_young(gc);
+  major_done(gc, m->slow_words, m->slow_work, true);
+  m->final = false;
+}
+
+static void edge_of_major(Gc *gc) {
+  gc->collecting = true;
+  if (gc->phase == PHASE_CLEARED) begin_alone(gc);
+  else finish_alone(gc);
+  gc->collecting = false;
+}
+
+/* ---- steps of minor collections -------------------------------------------------------------- */
+
+static bool is_vain(Gc *gc) {
+  const Policy *p = &gc->heap->policy;
+  return policy_wants_steps(p) && promote_can(gc) && policy_is_vain(p, gc->marker.work);
+}
+
 /* One step of the minor collection under way: a round, or what is to be done before the next. */
 static void minor_step(Gc *gc, uint64_t budget) {
   uint64_t start = os_now_ns();
@@ -309,6 +378,7 @@ static void minor_step(Gc *gc, uint64_t budget) {
     gc->round_due = minor_between(gc, budget / BETWEEN_SHARE);
   }
   settle_promoted(gc);
+  if (gc->rounds && is_vain(gc)) give_up_minor(gc);
   gc->collecting = gc->minor = false;
   if (gc->config.stress) sweep_finish(gc);
   count_pause(gc, start);
@@ -327,6 +397,7 @@ static void minor_go_on(Gc *gc, uint64_t budget) {
   }
   if (!gc->rounds) {
     open_marker(gc);
+    if (gc->promoting) promote(gc);
     gc->rounds = 1;
     gc->round_due = true;
   }
@@ -337,6 +408,11 @@ void collect_minor(Gc *gc) {
   if (gc->collecting) return;
   do minor_go_on(gc, UINT64_MAX);
   while (gc->rounds);
+}
+
+/* Do major collections begin and end by themselves now? */
+static bool is_alone(const Gc *gc) {
+  return policy_is_alone(&gc->heap->policy) && promote_can(gc);
 }
 
 /* A share of what is under way. */
@@ -350,15 +426,26 @@ void collect_step(Gc *gc) {
   if (gc->config.stress) slab_close_runs(gc); /* the alloc bits are looked at */
   if (gc->phase == PHASE_CLEAR) clear_step(gc);
   else if (gc->phase == PHASE_MARK && !mark_slow_is_idle(gc)) mark_step(gc, step_budget(gc));
-  else return;
+  else if (gc->phase == PHASE_IDLE || !is_alone(gc)) return;
+  else if (!promote_some(gc)) edge_of_major(gc);
   count_pause(gc, start);
 }
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
+/* It has to wait for the end of the last one's sweep. */
+static void alone_due(Gc *gc) {
+  if (gc->phase != PHASE_IDLE) collect_step(gc);
+  else if (!sweep_step(gc, SWEEP_SPANS)) begin_major(gc);
+}
+
 static void major_due(Gc *gc, bool in_steps) {
   if (!in_steps) {
     collect_full(gc);
+    return;
+  }
+  if (!gc->rounds && is_alone(gc)) {
+    alone_due(gc);
     return;
   }
   if (gc->phase == PHASE_IDLE && !gc->rounds && sweep_is_done(gc)) begin_major(gc);
@@ -385,6 +472,14 @@ static void verify_or_abort(Gc *gc) {
   abort();
 }
 
+/* The edge of a major collection without a minor one, where it is at one. */
+static void edge_by_hand(Gc *gc) {
+  if (gc->phase < PHASE_CLEARED || gc->rounds || !promote_can(gc)) return;
+  if (gc->phase == PHASE_MARK && !mark_slow_is_idle(gc)) return;
+  slab_close_runs(gc);
+  if (!promote_some(gc)) edge_of_major(gc);
+}
+
 /* Any kind, at any point of those under way. */
 static void collect_at_random(Gc *gc) {
   gc->stress_now = false;
@@ -392,7 +487,8 @@ static void collect_at_random(Gc *gc) {
     case 0: collect_full(gc); break;
     case 1: collect_minor(gc); break;
     case 2: case 3: if (gc->config.mode != GC_STOP_WORLD) minor_go_on(gc, round_words(gc)); break;
-    case 4: if (!gc->rounds) major_due(gc, gc->config.mode != GC_STOP_WORLD); break;
+    case 4: edge_by_hand(gc); break;
+    case 5: if (!gc->rounds) major_due(gc, gc->config.mode != GC_STOP_WORLD); break;
     default: collect_step(gc); break;
   }
   verify_or_abort(gc);
@@ -405,6 +501,7 @@ static void collect_in_turn(Gc *gc) {
     case GC_GENERATIONAL: n % 4 == 3 ? collect_full(gc) : collect_minor(gc); break;
     case GC_INCREMENTAL:
       collect_step(gc);
+      if (n % 3 == 0) edge_by_hand(gc);
       if (!gc->rounds) major_due(gc, true);
       break;
     case GC_ADAPTIVE: n % 2 ? minor_go_on(gc, round_words(gc)) : collect_full(gc); break;

@@ -146,7 +146,8 @@ static void *alloc_small(Gc *gc, uint64_t words, unsigned space) {
 
 /* The common case: another run of free slots where the class allocates already. */
 static void *alloc_here(Gc *gc, uint64_t words, unsigned space) {
-  if (words > GC_SMALL_WORDS || gc->config.stress || policy_due(&gc->heap->policy)) return NULL;
+  bool step = gc->phase == PHASE_MARK || policy_due(&gc->heap->policy);
+  if (words > GC_SMALL_WORDS || gc->config.stress || step) return NULL;
   unsigned class = gc_class_of_words[words];
   void *block = gc_bump(gc->base, space, class);
   if (block || !slab_refill_here(gc, space * GC_CLASSES + class)) return block;

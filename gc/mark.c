@@ -27,8 +27,9 @@
  * The major one keeps what was reachable when it began (a snapshot at the beginning, Yuasa 1990, by
  * pages): it begins when a minor one has just ended, with all pages of old blocks armed, by marking
  * the roots. Before the first store to such a page the blocks on it that are not scanned yet are
- * (mark_before_store). So whatever the program finds and moves about is marked or will be; no page
- * has to be looked at twice; and when the queue is empty, marking is over. The exceptions:
+ * (mark_before_store), and need not be again on that page. So whatever the program finds and moves
+ * about is marked or will be; no page has to be looked at twice; and when the queue is empty,
+ * marking is over. The exceptions:
  *
  *   a block released by hand that is not scanned is kept until the next time (mark_keeps)
  *   what is found through a weak reference is revived (gc_revive)
@@ -158,13 +159,13 @@ INLINE void grey(Trace *t, PageQueue *q, uint32_t ref) {
 }
 
 INLINE void mark_now(Trace *t, uint32_t ref, Mode mode) {
-  uint64_t bit = (uint64_t)1 << (ref & 63), i = ref >> 6, old = t->marks[i] & bit;
+  uint64_t bit = (uint64_t)1 << (ref & 63), i = ref >> 6;
   if (mode != MAJOR) {
-    if (old) return;
+    if (t->marks[i] & bit) return;
     t->marks[i] |= bit;
     if (t->black) t->next[i] |= bit;
     grey(t, &t->grey, ref);
-  } else if (old && !(t->next[i] & bit)) {
+  } else if (!(t->next[i] & bit) && (t->marks[i] & bit)) {
     t->next[i] |= bit;
     grey(t, &t->slow, ref);
   }
@@ -189,7 +190,8 @@ static void check_ref(Gc *gc, uint32_t ref, uint64_t holder) {
 
 /* Its mark word is being fetched; the oldest of the others is there. */
 INLINE void wait_for(Trace *t, Edges *e, uint32_t ref, Mode mode) {
-  __builtin_prefetch((mode == MAJOR ? t->next : t->marks) + (ref >> 6), 1);
+  __builtin_prefetch(t->marks + (ref >> 6), 1);
+  if (mode == MAJOR) __builtin_prefetch(t->next + (ref >> 6), 1);
   __builtin_prefetch(t->pending + (ref >> 6), 1);
   if (e->count == EDGES) {
     uint32_t oldest = oldest_edge(e);
@@ -281,8 +283,10 @@ static void list_stack(Gc *gc, uint64_t holder) {
 
 INLINE void scan_stack(Trace *t, Edges *e, uint64_t holder, const Header *h, Part part, Mode mode) {
   uint64_t used = t->cage[holder + 1], end = 2 + (used < h->aux ? used : h->aux);
-  /* Between collections `used` may be out of date: a step must not clear. */
-  if (mode != MAJOR && !t->gc->marker.between && part.from <= 1)
+  /* Between collections `used` may be out of date for the stack in use, which has been noted. */
+  bool noted = t->gc->config.notes_stacks && !bits_test(t->gc->stored, page_of_word(holder));
+  bool known = mode == MAJOR ? noted : !t->gc->marker.between;
+  if (known && part.from <= 1)
     clear_unused(t->gc, holder, end, 2 + (uint64_t)h->aux);
   scan_values(t, e, holder, 2, end, part, mode);
 }
@@ -333,6 +337,23 @@ INLINE void scan_special(Trace *t, Edges *e, uint64_t at, Mode mode) {
   if (mode != MAJOR && stack && put_off_stack(t->gc, at)) return;
   if (is_long(h)) *wide_of(t->gc, mode) = (WideBlock){(uint32_t)at, 0};
   else scan_part(t, e, at, WHOLE, mode);
+}
+
+/* The parts of a plain block that mark_before_store has not looked at. */
+static __attribute__((noinline)) void scan_unstored(Trace *t, Edges *e, uint64_t at,
+                                                    uint64_t words) {
+  for (uint64_t from = at, end; from < at + words; from = end) {
+    uint32_t page = page_of_word(from);
+    end = word_of_page(page + 1);
+    if (!bits_test(t->gc->stored, page)) scan_part(t, e, at, (Part){from - at, end - at}, MAJOR);
+  }
+}
+
+/* Are there such parts? Not so for all that the collector has to know as a whole. */
+INLINE bool may_be_stored(Trace *t, uint64_t at, Mode mode) {
+  const Header *h = (const Header *)(t->cage + at);
+  return mode == MAJOR && (h->layout & LAYOUT_MASK) < LAYOUT_RAW && !is_long(h) &&
+         !(h->layout & (LAYOUT_WEAK | LAYOUT_KEYED));
 }
 
 /* A pending block leaves the queue. Nearly all are plain: values, perhaps a ref in the header. */
@@ -399,13 +420,17 @@ INLINE void arm_slots(Gc *gc, const PageDesc *d, uint32_t page) {
  * scanned already wait until the page is visited again. */
 INLINE uint64_t scan_slots(Trace *t, Edges *e, uint32_t page, Mode mode, bool watch) {
   uint64_t *pending = t->pending + bitword_of_page(page), first = word_of_page(page), blocks = 0;
+  bool stored = mode == MAJOR && bits_test(t->gc->stored, page);
   for (unsigned i = 0; i < PAGE_BITWORDS; i++, first += 64) {
     for (uint64_t bits; (bits = pending[i]) != 0;) {
       pending[i] = 0;
       for (; bits; bits &= bits - 1, blocks++) {
         uint64_t at = first + (unsigned)__builtin_ctzll(bits);
         if (watch) weak_key_found(t->gc, (uint32_t)at);
-        scan_block(t, e, at, mode);
+        if (__builtin_expect(stored, 0) && may_be_stored(t, at, mode))
+          scan_unstored(t, e, at, gc_block_words(t->gc, t->cage + at));
+        else
+          scan_block(t, e, at, mode);
       }
     }
   }
@@ -426,7 +451,8 @@ INLINE uint64_t scan_others(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mod
       if (t->arm) arm_words(t->gc, at, size);
       t->gc->marker.work += work_of((const Header *)(t->cage + at), size);
       if (watch) weak_key_found(t->gc, (uint32_t)at);
-      scan_block(t, e, at, mode);
+      if (may_be_stored(t, at, mode)) scan_unstored(t, e, at, size);
+      else scan_block(t, e, at, mode);
     }
   }
   return words;
@@ -561,11 +587,16 @@ static void drop_queue(PageQueue *q, uint64_t *pending) {
   }
 }
 
-void mark_abort(Gc *gc) {
-  drop_queue(&gc->marker.slow, gc->slow_pending);
+void mark_abort_minor(Gc *gc) {
   drop_queue(&gc->marker.grey, gc->pending);
   gc->marker.root_count = 0;
-  memset(gc->marker.wide, 0, sizeof gc->marker.wide);
+  *wide_of(gc, PLAIN) = (WideBlock){0, 0};
+}
+
+void mark_abort(Gc *gc) {
+  mark_abort_minor(gc);
+  drop_queue(&gc->marker.slow, gc->slow_pending);
+  *wide_of(gc, MAJOR) = (WideBlock){0, 0};
 }
 
 void mark_forget(Gc *gc, uint64_t word) {
@@ -665,13 +696,13 @@ static void scan_before(Trace *t, Edges *e, uint32_t page) {
 /* In the last round nothing is left to be kept, and nothing must be put into the queue any more. */
 void mark_before_store(Gc *gc, uint64_t page) {
   if (gc->marker.final || bits_test(gc->stored, page)) return;
-  bits_set(gc->stored, page);
   Trace t = trace_open(gc, MAJOR);
   t.stress = false; /* the alloc bits are out of date */
   Edges e = {0};
   scan_before(&t, &e, (uint32_t)page);
   flush_edges(&t, &e, MAJOR);
   trace_close(&t);
+  bits_set(gc->stored, page);
 }
 
 void mark_begin_major(Gc *gc) {

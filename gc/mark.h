@@ -32,6 +32,8 @@ bool mark_keeps(Gc *gc, uint64_t word);
 bool mark_step(Gc *gc, uint64_t budget);
 /* Drops what is left to do, of any collection. */
 void mark_abort(Gc *gc);
+/* The same of the collection that runs; the major one in steps goes on. */
+void mark_abort_minor(Gc *gc);
 bool mark_slow_is_idle(Gc *gc);
 /* The block is freed by hand: it must not be looked at any more. */
 void mark_forget(Gc *gc, uint64_t word);

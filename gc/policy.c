@@ -2,6 +2,7 @@
 
 enum {
   LEAST_RATE = 2, MOST_RATE = 64, /* words marked per word handed out */
+  ALONE_SHARE = 8, /* of the room, in which a major collection without minor ones marks */
   GOAL_RATE = 8, /* likewise, where the goal asks for a collection as often as possible */
 };
 
@@ -42,34 +43,41 @@ static uint64_t most_nursery(const Policy *p) { return most(room(p) / 4, least_b
 static bool is_small(const Policy *p) { return p->work < POLICY_SMALL_WORK; }
 
 static bool wants_minors(const Policy *p) {
-  if (p->kinds == POLICY_FULL_ONLY) return false;
-  return p->kinds != POLICY_ADAPTS || !is_small(p) || p->survival < POLICY_FEW;
+  switch (p->kinds) {
+    case POLICY_FULL_ONLY: return false;
+    case POLICY_GENERATIONS: return true;
+    case POLICY_STEPS: return is_small(p) || p->vain < POLICY_VAIN;
+    default: return is_small(p) ? p->survival < POLICY_FEW : p->vain < POLICY_VAIN;
+  }
 }
 
 bool policy_wants_steps(const Policy *p) {
   return p->kinds == POLICY_STEPS || (p->kinds == POLICY_ADAPTS && !is_small(p));
 }
 
+bool policy_is_alone(const Policy *p) { return policy_wants_steps(p) && !wants_minors(p); }
+
 /* Only minor collections until the old generation gets there. Marking in steps takes time, in which
  * it grows on. */
 static uint64_t limit_of_old(const Policy *p) {
   uint64_t r = room(p);
+  if (policy_is_alone(p)) return p->live + r - r / ALONE_SHARE;
   return p->live + (policy_wants_steps(p) ? r / 4 : r / 2);
 }
 
 uint64_t policy_step_rate(const Policy *p) {
-  uint64_t bytes = room(p) / 4;
+  uint64_t bytes = room(p) / (policy_is_alone(p) ? ALONE_SHARE : 4);
   uint64_t rate = bytes ? p->work * 8 / bytes + 1 : MOST_RATE;
   return most(LEAST_RATE, least(rate, MOST_RATE));
 }
 
 bool policy_is_behind(const Policy *p) {
-  return wants_minors(p) && p->old + p->debt > p->live + 2 * room(p);
+  return (wants_minors(p) || policy_is_alone(p)) && p->old + p->debt > p->live + 2 * room(p);
 }
 
 /* Is a minor collection to be tried, though they did not pay so far? */
 static bool looks_again(const Policy *p) {
-  return p->kinds == POLICY_ADAPTS && !wants_minors(p) && p->fulls >= p->look_after;
+  return p->kinds != POLICY_FULL_ONLY && !wants_minors(p) && p->fulls >= p->look_after;
 }
 
 /* What the last minor collection promoted is in the room already. */
@@ -80,9 +88,12 @@ static uint64_t rest_of_room(const Policy *p) {
 
 static void set_budget(Policy *p) {
   p->debt = 0;
-  if (looks_again(p)) p->budget = least(least_budget(p), room(p) / 2);
+  p->old_limit = limit_of_old(p);
+  p->nursery = most(least(p->nursery, most_nursery(p)), POLICY_LEAST_NURSERY);
+  if (looks_again(p)) p->budget = least(is_small(p) ? least_budget(p) : p->nursery, room(p) / 2);
+  else if (policy_is_alone(p)) p->budget = p->old_limit > p->old ? p->old_limit - p->old : 1;
   else if (!wants_minors(p)) p->budget = rest_of_room(p);
-  else if (!is_small(p)) p->budget = p->nursery = least(p->nursery, most_nursery(p));
+  else if (!is_small(p)) p->budget = least(p->nursery, most_nursery(p));
   else if (p->percent || p->goal) p->budget = most(room(p) / 2, POLICY_LEAST_BUDGET);
   else p->budget = least_budget(p);
 }
@@ -111,20 +122,46 @@ PolicyChoice policy_choose(const Policy *p) {
   return wants_minors(p) || looks_again(p) ? POLICY_MINOR : POLICY_MAJOR;
 }
 
-void policy_major(Policy *p, uint64_t live, uint64_t work, bool full) {
+void policy_major(Policy *p, uint64_t live, uint64_t work, bool alone) {
   p->live = p->old = live;
   p->work = work;
-  p->old_limit = limit_of_old(p);
-  p->fulls += full;
+  p->fulls += alone;
   set_budget(p);
+}
+
+void policy_promoted(Policy *p, uint64_t old) {
+  p->old = old;
+  p->debt = 0;
+  p->budget = most(room(p) / ALONE_SHARE, POLICY_LEAST_BUDGET);
+}
+
+/* Work of a major collection that frees so many bytes. */
+static uint64_t price(const Policy *p, uint64_t bytes) {
+  uint64_t r = room(p) >> 10;
+  return r ? (bytes >> 10) * p->work / r : UINT64_MAX;
+}
+
+bool policy_is_vain(const Policy *p, uint64_t work) { return work > price(p, p->debt); }
+
+/* A larger young generation makes up for what is fixed, where it can be made larger. */
+static bool has_paid(const Policy *p, const PolicyMinor *minor) {
+  uint64_t freed = p->debt > minor->promoted ? p->debt - minor->promoted : 0;
+  uint64_t fixed = p->nursery < most_nursery(p) ? 0 : minor->fixed;
+  return minor->work - minor->fixed + fixed <= price(p, freed);
+}
+
+static void look_later(Policy *p, bool paid) {
+  uint32_t later = (uint32_t)least(2 * p->look_after, POLICY_LOOK_SELDOM);
+  p->look_after = paid ? POLICY_LOOK_AGAIN : later;
 }
 
 void policy_minor(Policy *p, const PolicyMinor *minor) {
   uint64_t share = p->debt ? least(minor->promoted * 256 / p->debt, 256) : 0;
+  bool paid = has_paid(p, minor);
+  p->vain = paid ? 0 : p->vain + 1;
   if (looks_again(p)) {
     p->survival = (uint32_t)share;
-    p->look_after = share < POLICY_FEW ? POLICY_LOOK_AGAIN
-                                       : (uint32_t)least(2 * p->look_after, POLICY_LOOK_SELDOM);
+    look_later(p, is_small(p) ? share < POLICY_FEW : paid);
   } else {
     p->survival = (uint32_t)((p->survival + share + 1) / 2);
   }
@@ -134,7 +171,6 @@ void policy_minor(Policy *p, const PolicyMinor *minor) {
   p->fulls = 0;
   if (minor->fixed > young + p->debt / 64) p->nursery += p->nursery / 2;
   else if (minor->fixed < young / 4) p->nursery -= p->nursery / 8;
-  p->nursery = most(p->nursery, POLICY_LEAST_NURSERY);
   set_budget(p);
 }
 

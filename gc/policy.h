@@ -24,10 +24,13 @@
  * blocks survive. The policy watches the share and looks again now and then (GCBench of depth 18,
  * where it never did: half the time).
  *
- * Beyond, minor collections bound the pauses. What they have to look at besides the young (roots,
- * pages stored to) is the same whatever the young generation's size, so that is made larger while
- * it is more than the young themselves, up to a quarter of the room; collections that get long for
- * it are done in rounds (collect.c).
+ * Beyond, a minor collection pays if it frees a byte for less work than a major one does. What it
+ * has to look at besides the young (roots, pages stored to) is the same whatever the young
+ * generation's size, so that is made larger while it is more than the young themselves, up to a
+ * quarter of the room; collections that get long for it are done in rounds (collect.c). Where it
+ * does not pay even so, because most young blocks survive or nearly all old pages were stored to,
+ * there are major collections alone, in steps, which begin when seven eighths of the room are used.
+ * Again a minor one is tried now and then.
  *
  * The least budget, of a program with hardly anything alive, is 2 MiB, half of which stays in the
  * second cache. 13 programs that allocate much took 0.98 of the time with 1 MiB and 0.99 with 2 MiB
@@ -50,6 +53,8 @@ enum { POLICY_POOR_MAX = 8, POLICY_POOR_SHARE = 32 };
 /* Minor collections pay below this share of survivors, in 1/256. Where they do not, one is tried
  * after so many full ones; each time in vain, twice as many. */
 enum { POLICY_FEW = 64, POLICY_LOOK_AGAIN = 4, POLICY_LOOK_SELDOM = 64 };
+/* So many in vain in a row, and a large heap does without. */
+enum { POLICY_VAIN = 2 };
 /* The young generation of a large heap. */
 #define POLICY_LEAST_NURSERY ((uint64_t)4 << 20)
 
@@ -74,7 +79,8 @@ typedef struct Policy {
   uint64_t nursery;   /* the budget of minor collections in a large heap */
   uint64_t goal;      /* soft limit, 0: none */
   uint32_t survival;  /* share of bytes that survive a minor collection, in 1/256, smoothed */
-  uint32_t fulls;     /* full collections since the last minor one */
+  uint32_t vain;      /* minor collections of a large heap in a row that did not pay */
+  uint32_t fulls;     /* major collections without minor ones since the last minor one */
   uint32_t look_after; /* so many, and a minor one is tried */
   uint32_t percent;   /* how large the heap may get, of the survivors; 0: nothing is prescribed */
   uint32_t kinds;     /* PolicyKinds */
@@ -96,14 +102,20 @@ void policy_set_goal(Policy *p, uint64_t goal);
 PolicyChoice policy_choose(const Policy *p);
 /* Is a major one to be done in steps? */
 bool policy_wants_steps(const Policy *p);
+/* And without minor ones meanwhile? */
+bool policy_is_alone(const Policy *p);
+/* Has a minor collection looked at so many words that it does not pay, whatever it may free? */
+bool policy_is_vain(const Policy *p, uint64_t work);
 /* Words to look at per word handed out so that a major collection ends within the room. */
 uint64_t policy_step_rate(const Policy *p);
 /* Has so much been handed out while collections were under way that they had better be given up for
  * a full one at once? */
 bool policy_is_behind(const Policy *p);
 /* A major collection ended with so many bytes alive, for which it looked at so many words; it was
- * `full` if done at once, by itself. */
-void policy_major(Policy *p, uint64_t live, uint64_t work, bool full);
+ * `alone` if without minor ones. */
+void policy_major(Policy *p, uint64_t live, uint64_t work, bool alone);
+/* All young blocks became old: so many bytes in the old generation. */
+void policy_promoted(Policy *p, uint64_t old);
 void policy_minor(Policy *p, const PolicyMinor *minor);
 /* The limit is reached: is another collection worth it? False: report exhaustion. */
 bool policy_may_force(Policy *p, uint64_t limit);

@@ -33,7 +33,7 @@
 #include "snapshot.h"
 #include "sweep.h"
 
-enum { SLAB_PAGES = 8, SLAB_MAX_PAGES = 16, SLAB_SHARE = 32, SWEEP_TRIES = 8 };
+enum { SLAB_PAGES = 8, SLAB_MAX_PAGES = 16, SLAB_SHARE = 32, SWEEP_TRIES = 8, STEP_PAGES = 4 };
 
 static unsigned slot_words(unsigned run) { return gc_class_words[run % GC_CLASSES]; }
 
@@ -100,9 +100,10 @@ static bool find_run(Gc *gc, uint32_t span, uint64_t from, GcRun *out) {
 }
 
 /* Pages of a run are copied into the log of a snapshot when it is opened: page by page, then.
- * Likewise when a collection is under way, which goes on a step with each run. */
-static uint32_t end_on_page(GcRun run, unsigned words) {
-  uint32_t left = GC_PAGE_WORDS - run.cur % GC_PAGE_WORDS;
+ * Likewise when a collection is under way, which goes on a step with each run; a few pages at once
+ * where that is a major one, which has time. */
+static uint32_t end_on_page(GcRun run, unsigned words, unsigned pages) {
+  uint32_t left = pages * GC_PAGE_WORDS - run.cur % GC_PAGE_WORDS;
   uint32_t slots = (left + words - 1) / words, end = run.cur + slots * words;
   return end < run.end ? end : run.end;
 }
@@ -110,7 +111,8 @@ static uint32_t end_on_page(GcRun run, unsigned words) {
 static void open_run(Gc *gc, unsigned r, GcRun run, bool single) {
   Heap *h = gc->heap;
   if (single) run.end = run.cur + slot_words(r);
-  else if (gc_has_snapshots(gc) || gc->rounds) run.end = end_on_page(run, slot_words(r));
+  else if (gc_has_snapshots(gc) || gc->rounds) run.end = end_on_page(run, slot_words(r), 1);
+  else if (gc->phase == PHASE_MARK) run.end = end_on_page(run, slot_words(r), STEP_PAGES);
   barrier_fresh(gc, run.cur, run.end - run.cur);
   h->runs[r] = run;
   if (!h->run_start[r]) h->run_start[r] = run.cur;

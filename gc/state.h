@@ -191,6 +191,7 @@ struct Gc {
   Phase phase;
   uint32_t rounds; /* steps of the minor collection under way, and 1; 0: there is none */
   bool round_due;  /* its next step is a round */
+  bool promoting;  /* old blocks may refer to young ones on any page, see promote.c */
   uint64_t round_words; /* tests: the budget of a step; 0: the usual one */
   uint64_t stress_rng;  /* tests: state of gc_set_stress_seed, 0: none */
   bool stress_now;      /* the barrier was taken since the last collection */

@@ -67,6 +67,11 @@ void sweep_young(Gc *gc) {
   memset(gc->young_pages, 0, gc->top_page / 8 + 1);
 }
 
+void sweep_young_span(Gc *gc, uint32_t span) {
+  page_unlist_young(gc, span);
+  sweep_any(gc, span);
+}
+
 static uint32_t take_late(Gc *gc) {
   uint32_t span = gc->heap->late;
   PageDesc *d = page_edit(gc, span);

@@ -6,6 +6,8 @@
 
 /* After marking: sweeps all spans allocated into since the last collection. */
 void sweep_young(Gc *gc);
+/* One of them, which nothing is being allocated into. */
+void sweep_young_span(Gc *gc, uint32_t span);
 
 /* A major collection has marked: all spans are to be swept. The young ones come first, see
  * above. */

@@ -126,7 +126,7 @@ static bool is_unfinished(Gc *gc, uint64_t block) {
 static const char *check_colours(Check *c, uint64_t word, uint32_t ref) {
   Gc *gc = c->gc;
   uint64_t holder = c->holder;
-  if (!holder || !bits_test(gc->marks, holder) || bits_test(gc->dirty, page_of_word(word)) ||
+  if (gc->promoting || !holder || !bits_test(gc->marks, holder) || bits_test(gc->dirty, page_of_word(word)) ||
       is_unfinished(gc, holder))
     return NULL;
   return bits_test(gc->marks, ref) ? NULL : "an old block refers to a young one on a clean page";

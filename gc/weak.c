@@ -270,9 +270,13 @@ void weak_clear(Gc *gc) {
   if (gc->marker.final) forget(gc, &w->slow);
 }
 
-void weak_abort(Gc *gc) {
+void weak_abort_minor(Gc *gc) {
   drop_waits(&gc->weak);
   forget(gc, &gc->weak.now);
+}
+
+void weak_abort(Gc *gc) {
+  weak_abort_minor(gc);
   forget(gc, &gc->weak.slow);
 }
 

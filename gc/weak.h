@@ -18,6 +18,8 @@ void weak_mark(Gc *gc);
 void weak_clear(Gc *gc);
 /* Forgets what was found: the collection is given up. */
 void weak_abort(Gc *gc);
+/* The minor collection is; the major one in steps goes on. */
+void weak_abort_minor(Gc *gc);
 /* The same for the major collection in steps: one begins. */
 void weak_begin_slow(Gc *gc);
 

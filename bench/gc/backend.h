@@ -138,6 +138,7 @@ static inline void mark_shadow(Gc *gc, void *embedder) {
 }
 static inline void backend_open_with(GcConfig config) {
   config.mark_roots = mark_shadow;
+  config.notes_stacks = true; /* there are none */
   heap.gc = gc_new(&config);
   if (!heap.gc) out_of_memory();
   heap.base = gc_base(heap.gc);

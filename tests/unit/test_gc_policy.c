@@ -102,13 +102,46 @@ Test(gc_policy, obeys) {
  * young together never exceed the room by more than what is promoted meanwhile. */
 Test(gc_policy, nursery) {
   Policy p = new_policy(POLICY_ADAPTS, 0, 0);
-  policy_major(&p, 1024 * MB, 100 * MB, false);
+  policy_major(&p, 1024 * MB, 1000 * MB, false);
   for (int i = 0; i < 50; i++) minor(&p, 1024 * MB, 1000, 900000, 1000000);
   cr_assert(p.budget == 128 * MB, "%lu", (unsigned long)p.budget);
   cr_assert(p.old_limit + p.budget <= (uint64_t)1024 * MB * 3 / 2);
   for (int i = 0; i < 50; i++) minor(&p, 1024 * MB, 1000, 1000, 1000000);
   cr_assert(p.budget == POLICY_LEAST_NURSERY, "%lu", (unsigned long)p.budget);
   cr_assert(policy_step_rate(&p) >= 4);
+}
+
+/* In a large heap where all survives, or where a young generation as large as can be does not make up
+ * for what is fixed, major collections go on alone, with a look now and then; begun late. */
+Test(gc_policy, majors_alone) {
+  for (int fixed = 0; fixed < 2; fixed++) {
+    Policy p = new_policy(POLICY_ADAPTS, 0, 0);
+    policy_major(&p, 1024 * MB, 128 * MB, false);
+    for (int i = 0; i < 50 && !policy_is_alone(&p); i++) {
+      p.debt = p.budget;
+      PolicyMinor m = {1024 * MB, fixed ? 0 : p.debt, 1000, p.debt / 8};
+      if (fixed) m.fixed = 40 * MB, m.work = 41 * MB;
+      cr_assert(!policy_is_vain(&p, 1000) && policy_is_vain(&p, 200 * MB));
+      policy_minor(&p, &m);
+    }
+    cr_assert(policy_is_alone(&p) && policy_choose(&p) == POLICY_MAJOR);
+    for (int look = 0, majors = POLICY_LOOK_AGAIN; look < 3; look++, majors *= 2) {
+      for (int i = 0; i < majors; i++) {
+        cr_assert(policy_choose(&p) == POLICY_MAJOR && p.old + p.budget <= 1536 * MB);
+        policy_promoted(&p, p.old + p.budget);
+        cr_assert(p.budget == 64 * MB && p.old <= 1472 * MB);
+        policy_major(&p, 1024 * MB, 128 * MB, true);
+      }
+      cr_assert(policy_choose(&p) == POLICY_MINOR && p.budget <= 128 * MB);
+      PolicyMinor all = {1024 * MB + p.budget, p.debt = p.budget, 10, p.budget / 8};
+      policy_minor(&p, &all);
+    }
+    for (int i = 0; i < 2 * POLICY_LOOK_SELDOM && policy_is_alone(&p); i++) {
+      policy_major(&p, 1024 * MB, 128 * MB, true);
+      if (policy_choose(&p) == POLICY_MINOR) p.debt = 4 * MB, policy_minor(&p, &(PolicyMinor){1024 * MB, 0, 10, 1000});
+    }
+    cr_assert(!policy_is_alone(&p), "it pays again");
+  }
 }
 
 Test(gc_policy, goal_can_be_moved) {
