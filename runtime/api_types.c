@@ -23,8 +23,7 @@ struct HostType {
   ox_ForeignType host;    /* as far as the host's version of it reaches */
   const ox_ForeignType *key;
   uint32_t number;
-  uint32_t
-      users; /* lists that begin or go on with it: a fork's goes on like its parent's. Atomic */
+  uint32_t users; /* lists that begin or go on with it: a fork's goes on like its parent's; atomic */
   struct HostType *next;
 };
 

@@ -5,10 +5,11 @@
  * included, so going back is the heap's business (gc/snapshot.c). Here remains what is around it:
  *
  *   - where to go on: the handle notes the link by which its snapshot() call wants the result.
- * After a rollback the machine state is that of the call, and the handle is delivered there again
+ *     After a rollback the machine state is that of the call, and the handle is delivered there
+ *     again
  *   - C frames, which are not part of the state: a snapshot may be restored while the run of the
  *     interpreter in which it was taken is the innermost one, or from any outermost run to any
- * other. Where C code would be cut off in between, an error says so
+ *     other. Where C code would be cut off in between, an error says so
  *   - hints beside the cage that speak of the state left: inline caches; temporary roots
  *   - the value handed over, which is copied out before and in again afterwards (carry.c)
  *
@@ -191,8 +192,8 @@ static GcSnapshotStatus go_back(ox_VM *vm, GcSnapshot id, bool crosses, uint64_t
 }
 
 /* The handle may be a copy, which restore(s, value) has made in another time line: this is where
- * the original lies in the state kept. Nothing refers to it there yet: its call had not returned.
- */
+ * the original lies in the state kept. Nothing refers to it there yet: its call had not
+ * returned. */
 static Value original(ox_VM *vm, uint64_t self) {
   return v_from_ptr(vm->cage, KIND_INSTANCE, gc_ptr(vm->cage, (Ref){(uint32_t)self}));
 }

@@ -80,8 +80,7 @@ typedef struct VmState {
   uint64_t hold_depth;      /* transactions that hold back output (output.c) */
   Value held;               /* Bytes: what they have written, or nil */
   uint64_t held_len, held_lost;
-  uint64_t
-      snapshot_handles; /* ref of the first handle of a snapshot, 0: none; weak (snapshot_life.c) */
+  uint64_t snapshot_handles; /* ref of the first snapshot's handle, 0: none; weak: snapshot_life.c */
   Value spare[64];          /* 40..63: runtime/lib/lib.h */
 } VmState;
 _Static_assert(sizeof(VmState) <= GC_ROOT_BYTES, "the root area must hold it");
@@ -135,8 +134,7 @@ struct ox_VM {
   bool suspending;           /* the native that returns V_ERROR suspends its fiber: fiber_suspend */
   void (*mark_extra)(Gc *gc, ox_VM *vm); /* the API's roots; may be NULL */
   void (*finalize_extra)(ox_VM *vm, Ref object); /* for objects that are not Foreign; may be NULL */
-  void (*restored)(
-      ox_VM *vm); /* after a rollback, for state of the API beside the cage; may be NULL */
+  void (*restored)(ox_VM *vm); /* after a rollback, for state of the API beside the cage, or NULL */
   void *api;                 /* the API's own state */
   const char *const *denied; /* what the host forbids, NULL at the end: "process", "fs.write",
                                 "import" (of files); or NULL */
@@ -242,8 +240,7 @@ static inline bool vm_poll_at(ox_VM *vm, uint64_t i, uint64_t *next) {
   return vm_poll(vm, VM_WORK / VM_WORK_STEP);
 }
 
-/* False, with an error pending: the host forbids `what`, a module or a function as in vm->denied.
- */
+/* False, error pending: the host forbids `what`, a module or a function as in vm->denied. */
 bool vm_allows(ox_VM *vm, const char *what);
 
 /* ---- output ---- */

@@ -4,10 +4,11 @@
  * A weak.Ref is an instance whose one hidden field is weak to the collector. A weak.Map has
  *
  *   table   Store, LAYOUT_KEYED: [entries in use] [key][value] [key][value] ... in the order they
- * were added. The key of an entry removed or dead is V_ABSENT. What the collector clears it
- *           subtracts from the count, the first word
+ *           were added. The key of an entry removed or dead is V_ABSENT. What the collector clears
+ *           it subtracts from the count, the first word
  *   index   Bytes: 2^s slots of 32 bits with linear probing, 0 if free, else entry number + 1. A
- * key hashes by its place, which never changes used    entries in the table, holes included
+ *           key hashes by its place, which never changes
+ *   used    entries in the table, holes included
  *
  * When the table is full both are made anew, without the holes.
  *
