@@ -39,8 +39,8 @@ run_criterion() {
 
 # The examples of the pages, then the grammar held against them and the example programs.
 run_spec() {
-  { "$runner" "$build/oxbow" SPEC.md docs/tour.md
-    "$build/oxbow" tests/spec/grammar.oxb SPEC.md docs/tour.md examples/*.oxb
+  { "$runner" "$build/oxbow" README.md SPEC.md docs/tour.md
+    "$build/oxbow" tests/spec/grammar.oxb SPEC.md README.md docs/tour.md examples/*.oxb
   } | tee "$logs/spec-parts.log"
   awk '/^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3; n++ }
        END { printf "%d passed, %d failed\n", p, f + (n < 2) }' "$logs/spec-parts.log"
