@@ -8,4 +8,7 @@ const char *habit_of_word(const char *word);
 /* The same for one who calls it. */
 const char *habit_of_call(const char *word);
 
+/* What to write for a member that others have, to stand behind "write"; NULL: none. */
+const char *habit_of_member(const char *word);
+
 #endif

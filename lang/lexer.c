@@ -452,6 +452,9 @@ static const char *stray_hint(uint32_t code) {
   if (code == 0xA0 || (code >= 0x2000 && code <= 0x200F) || code == 0x3000 || code == 0xFEFF)
     return "it looks like a blank: type a plain one";
   if (code == 0x2212 || code == 0x2013 || code == 0x2014) return "write - for a minus";
+  if (code == '`') return "a string stands in double quotes: \"...\"";
+  if (code == '\\') return "a line goes on by itself where a bracket or an operator is open";
+  if (code == '$') return "a name has no sign before it; `${...}` stands only in strings";
   if (code == 0xD7) return "write * to multiply";
   return NULL;
 }

@@ -186,6 +186,16 @@ static bool at_prefixed_string(const Parser *p) {
   return p->pos > 0 && before->kind == TOKEN_NAME && before->span.end == token->span.start;
 }
 
+/* Behind `function(x)`, which has been read as a call. */
+static bool after_function_call(const Parser *p) {
+  uint32_t i = p->pos;
+  if (i == 0 || p->tokens[i - 1].kind != TOKEN_RPAREN) return false;
+  while (i > 0 && !(p->tokens[i].kind == TOKEN_LPAREN && p->tokens[i].closer == p->pos - 1)) i--;
+  if (i == 0 || p->tokens[i - 1].kind != TOKEN_NAME) return false;
+  const char *word = p->tokens[i - 1].name->chars;
+  return !strcmp(word, "function") || !strcmp(word, "func") || !strcmp(word, "def");
+}
+
 /* What people coming from other languages write after an expression, and what to write instead.
  * `what` would have been right. */
 static const char *habit_hint(const Parser *p, const char *what) {
@@ -198,11 +208,17 @@ static const char *habit_hint(const Parser *p, const char *what) {
   switch (parser_kind(p)) {
     case TOKEN_IF:
       return parser_at_line_start(p) ? NULL : "a choice is written `if a { b } else { c }`";
-    case TOKEN_FOR: return in_brackets || in_call ? "write xs.map(fn(x) => ...), or filter" : NULL;
+    case TOKEN_FOR:
+      if (strcmp(what, "`,` or `}`") == 0)
+        return "import map, and write map.from(xs.map(fn(x) => [x, x * x]))";
+      return in_brackets || in_call ? "write xs.map(fn(x) => ...), or filter" : NULL;
     case TOKEN_COLON: return in_brackets ? "a slice is written xs[from..to]" : NULL;
     case TOKEN_NAME: return habit_of_word(parser_token(p)->name->chars);
     case TOKEN_EQUAL: return "`==` compares; an assignment is a statement of its own";
     case TOKEN_QUESTION: return "a choice is written `if a { b } else { c }`";
+    case TOKEN_TILDE: return "\"not equal\" is written `!=`";
+    case TOKEN_LBRACE:
+      return after_function_call(p) ? "a function is written `fn(x) { ... }`" : NULL;
     case TOKEN_THIN_ARROW: return "an arrow is written `=>`";
     case TOKEN_ARROW: return "a function is written `fn(x) => ...`";
     default: return NULL;
@@ -232,6 +248,22 @@ bool parser_expect(Parser *p, TokenKind kind, const char *what) {
   return false;
 }
 
+/* At `self` as a parameter: what the method that Python gives such a name is called here. */
+static const char *self_hint(Parser *p) {
+  static const char *const methods[][2] = {
+      {"__init__", "init"}, {"__str__", "str"},   {"__repr__", "str"}, {"__len__", "len"},
+      {"__iter__", "iter"}, {"__call__", "call"}, {"__eq__", "=="},    {"__lt__", "<"},
+      {"__add__", "+"},     {"__sub__", "-"},     {"__mul__", "*"},    {"__getitem__", "[]"},
+      {"__hash__", "hash"}, {"__contains__", "in"}, {"__setitem__", "[]="},
+  };
+  const Token *name = p->pos >= 2 ? parser_token(p) - 2 : parser_token(p);
+  for (size_t i = 0; name->kind == TOKEN_NAME && i < sizeof methods / sizeof *methods; i++)
+    if (strcmp(name->name->chars, methods[i][0]) == 0)
+      return arena_format(p->arena, "write `fn %s(...)`: methods have `self` without declaring it",
+                          methods[i][1]);
+  return "methods have `self` without declaring it";
+}
+
 const Token *parser_expect_name(Parser *p, const char *what) {
   if (!p->panicking && parser_at(p, TOKEN_NAME)) return parser_advance(p);
   Diag *diag = parser_expected(p, what);
@@ -239,7 +271,9 @@ const Token *parser_expect_name(Parser *p, const char *what) {
   if (token_is_keyword(parser_kind(p)))
     parser_hint(p, diag, "`%s` is a word of the language and cannot be a name",
                 token_kind_text(parser_kind(p)));
-  if (parser_at(p, TOKEN_SELF)) diag->hint = "methods have `self` without declaring it";
+  if (parser_at(p, TOKEN_SELF)) diag->hint = self_hint(p);
+  if (parser_at(p, TOKEN_STAR_STAR))
+    diag->hint = "a parameter with a default can be named in a call";
   if (parser_at(p, TOKEN_STAR)) diag->hint = "what is left goes into a parameter `...rest`";
   if (parser_at(p, TOKEN_LPAREN)) diag->hint = "several names stand in brackets: [a, b]";
   return NULL;

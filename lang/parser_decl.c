@@ -73,6 +73,16 @@ static void parse_params(Parser *p, Fn *fn) {
   if (!p->panicking) check_params(p, fn);
 }
 
+/* What other languages have between the parameters and the body. */
+static const char *body_hint(const Parser *p) {
+  switch (parser_kind(p)) {
+    case TOKEN_COLON: return "a body stands in braces: { ... }";
+    case TOKEN_EQUAL: return "a body of one expression stands behind `=>`";
+    case TOKEN_THIN_ARROW: return "results have no declared types";
+    default: return NULL;
+  }
+}
+
 /* `=> expression` or `{ statements }` */
 static void parse_body(Parser *p, Fn *fn) {
   if (parser_accept(p, TOKEN_ARROW)) {
@@ -80,8 +90,10 @@ static void parse_body(Parser *p, Fn *fn) {
     fn->body = parser_parse_arrow_body(p, true);
     return;
   }
-  if (!p->panicking && !parser_at(p, TOKEN_LBRACE))
-    parser_expected(p, "`{` or `=>` and the body of the function");
+  if (!p->panicking && !parser_at(p, TOKEN_LBRACE)) {
+    Diag *diag = parser_expected(p, "`{` or `=>` and the body of the function");
+    if (body_hint(p)) diag->hint = body_hint(p);
+  }
   fn->body = parser_parse_block(p);
 }
 
@@ -231,9 +243,22 @@ static void refuse_member(Parser *p) {
   else parser_hint(p, diag, "a class holds fields `x = 0` and methods `fn name() { }`");
 }
 
+/* `def name(`, with the words that other languages have. */
+static bool at_method_habit(const Parser *p) {
+  bool is_word = parser_at_word(p, "def") || parser_at_word(p, "function") ||
+                 parser_at_word(p, "func") || parser_at_word(p, "fun");
+  const Token *next = parser_peek(p, 1);
+  return is_word && token_is_word(next->kind) && !next->newline_before;
+}
+
 static void parse_member(Parser *p, FieldList *fields) {
   bool is_fn_habit = parser_at(p, TOKEN_NAME) && parser_peek(p, 1)->kind == TOKEN_LPAREN;
-  if (parser_at(p, TOKEN_FN)) {
+  bool is_method_habit = at_method_habit(p);
+  if (is_method_habit)
+    parser_hint(p, parser_complain(p, parser_token(p)->span, "there is no `%s`",
+                                   parser_token(p)->name->chars),
+                "a method starts with `fn`");
+  if (is_method_habit || parser_at(p, TOKEN_FN)) {
     Fn *method = parser_parse_fn(p, FN_IN_CLASS);
     parser_list_push(p, &method, sizeof method);
   } else if (is_fn_habit) {
@@ -290,8 +315,14 @@ static void parse_superclass(Parser *p, ClassDecl *class_) {
   } else if (parser_at(p, TOKEN_LPAREN)) {
     parser_hint(p, parser_expected(p, "`{`"), "write `class %s : Super { }`",
                 class_->name ? class_->name->chars : "Name");
-  } else if (parser_accept(p, TOKEN_COLON)) {
-    class_->superclass = parser_parse_type(p);
+  } else if (parser_at(p, TOKEN_COLON)) {
+    const Token *colon = parser_advance(p);
+    bool is_block = parser_at(p, TOKEN_EOF) ||
+                    (parser_at_line_start(p) && !parser_at(p, TOKEN_NAME));
+    if (is_block)
+      parser_hint(p, parser_error(p, colon->span, "a class has no block behind `:`"),
+                  "a block stands in braces: { ... }");
+    else class_->superclass = parser_parse_type(p);
   }
 }
 

@@ -46,9 +46,23 @@ static bool looks_like_bare_call(const Parser *p, const Stmt *stmt) {
   return parser_starts_expr(parser_kind(p)) && !parser_at(p, TOKEN_LBRACE);
 }
 
-static const char *bare_call_hint(const Expr *callee) {
+/* `int x = 1`, where `x` is what stands at the current token. */
+static bool at_typed_declaration(const Parser *p) {
+  return parser_at(p, TOKEN_NAME) && parser_peek(p, 1)->kind == TOKEN_EQUAL;
+}
+
+static const char *bare_call_hint(const Parser *p, const Expr *callee) {
   const char *habit = callee->kind == EXPR_NAME ? habit_of_word(callee->name.name->chars) : NULL;
-  return habit ? habit : "a call needs parentheses: f(x)";
+  if (habit) return habit;
+  return at_typed_declaration(p) ? "a variable is declared by `let x = 1`, without a type"
+                                 : "a call needs parentheses: f(x)";
+}
+
+/* At the first comma of `{1, 2}` or of `a, b = 1, 2`. */
+static const char *comma_hint(const Parser *p) {
+  bool after_brace = p->pos >= 2 && parser_token(p)[-2].kind == TOKEN_LBRACE;
+  return after_brace ? "import set, and write set.new([1, 2]); a map is {key: value}"
+                     : "several values are assigned as `[a, b] = [b, a]`";
 }
 
 /* Makes sure that the statement just read ends where it ended. */
@@ -56,7 +70,7 @@ static void end_statement(Parser *p, const Stmt *stmt) {
   if (parser_accept(p, TOKEN_SEMICOLON) || parser_at_statement_end(p) || at_block_end(p)) return;
   Diag *diag = parser_expected(p, "a new line or `;`");
   bool is_prefixed = diag->hint && !parser_at(p, TOKEN_NAME); /* f"text" */
-  if (looks_like_bare_call(p, stmt) && !is_prefixed) diag->hint = bare_call_hint(stmt->expr);
+  if (looks_like_bare_call(p, stmt) && !is_prefixed) diag->hint = bare_call_hint(p, stmt->expr);
   if (stmt->kind == STMT_LET && parser_at(p, TOKEN_COMMA))
     parser_hint(p, diag, "several variables are declared as `let [a, b] = [1, 2]`");
   else if (stmt->kind == STMT_LET && parser_at(p, TOKEN_COLON))
@@ -64,7 +78,7 @@ static void end_statement(Parser *p, const Stmt *stmt) {
   else if (stmt->kind == STMT_RETURN && parser_at(p, TOKEN_COMMA))
     parser_hint(p, diag, "several values are returned as a list: [a, b]");
   else if (stmt->kind == STMT_EXPR && parser_at(p, TOKEN_COMMA))
-    parser_hint(p, diag, "several values are assigned as `[a, b] = [b, a]`");
+    diag->hint = comma_hint(p);
 }
 
 void parser_parse_statements(Parser *p, Block *block) {
@@ -143,6 +157,40 @@ static Stmt *parse_defer(Parser *p) {
   return stmt;
 }
 
+/* At an operator where a statement should start. */
+static const char *infix_hint(const Parser *p) {
+  const Token *next = parser_peek(p, 1);
+  bool touches = next->span.start == parser_token(p)->span.end;
+  switch (parser_kind(p)) {
+    case TOKEN_SLASH_SLASH: return "a comment starts with `#`";
+    case TOKEN_SLASH:
+      if (touches && (next->kind == TOKEN_STAR || next->kind == TOKEN_STAR_STAR))
+        return "a comment starts with `#`";
+      break;
+    case TOKEN_AT:
+      if (touches && next->kind == TOKEN_NAME)
+        return "there are no decorators: write let f = wrap(fn(x) { ... })";
+      break;
+    case TOKEN_GREATER:
+    case TOKEN_SHIFT_RIGHT:
+      if (p->pos == 0) return "the sign that a prompt shows is not typed";
+      break;
+    default: break;
+  }
+  return "to go on with the line above, put the operator at its end";
+}
+
+/* At what belongs to a statement that has ended already: at a prompt it ends with its line. */
+static const char *statement_hint(const Parser *p) {
+  switch (parser_kind(p)) {
+    case TOKEN_ELSE: return "it follows the block of an `if`: at a prompt, on the line of its `}`";
+    case TOKEN_CATCH:
+    case TOKEN_FINALLY:
+      return "it follows the block of a `try`: at a prompt, on the line of its `}`";
+    default: return NULL;
+  }
+}
+
 /* An expression or an assignment. A line that starts with an operator was meant to go on with the
  * line above, which it does not; the hint says how. */
 static Stmt *parse_expr_stmt(Parser *p) {
@@ -150,9 +198,9 @@ static Stmt *parse_expr_stmt(Parser *p) {
   Diag *diag = NULL;
   if (parser_is_infix(parser_kind(p))) {
     diag = parser_expected(p, "a statement");
-    parser_hint(p, diag, "to go on with the line above, put the operator at its end");
+    diag->hint = infix_hint(p);
   } else if (!parser_starts_expr(parser_kind(p))) {
-    parser_expected(p, "a statement");
+    parser_expected(p, "a statement")->hint = statement_hint(p);
   }
   Expr *expr = parser_parse_expr_or_assign(p);
   Stmt *stmt = new_stmt_from(p, STMT_EXPR, first);

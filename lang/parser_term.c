@@ -138,7 +138,9 @@ static Expr *parse_super(Parser *p) {
 /* `.name` or `?.name`, at the name. */
 static Expr *parse_field(Parser *p, Expr *object, bool optional) {
   if (!token_is_word(parser_kind(p))) {
-    parser_expected(p, "a name after the point");
+    Diag *diag = parser_expected(p, "a name after the point");
+    if (object->kind == EXPR_INT) diag->hint = "a float has a digit behind its point: 1.0";
+    if (parser_at(p, TOKEN_STRING)) diag->hint = "strings are joined by `+`";
     return object;
   }
   const Token *name = parser_advance(p);
@@ -338,6 +340,7 @@ static const char *operand_hint(const Parser *p) {
                                                      : "a number takes no sign `+`";
     case TOKEN_GREATER:
       return touches && previous->kind == TOKEN_LESS ? "\"not equal\" is written `!=`" : NULL;
+    case TOKEN_PIPE: return "a function is written `fn(x) => ...`";
     case TOKEN_STAR: return "arguments are spread by `...xs`";
     case TOKEN_COLON: return "a slice is written xs[from..to], and has no step";
     case TOKEN_DOT: return "a number starts with a digit: 0.5";

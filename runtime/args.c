@@ -98,7 +98,7 @@ bool arg_element(ox_VM *vm, Value v, uint64_t len, const char *what, uint64_t *o
   if (!arg_int(vm, v, what, &i)) return false;
   *out = i < 0 ? (uint64_t)i + len : (uint64_t)i;
   if (*out < len) return true;
-  vm_throw(vm, ERR_INDEX, "%s %lld is out of range: length %llu", what, (long long)i,
-           (unsigned long long)len);
+  vm_throw(vm, ERR_INDEX, "%s is out of range: it is %lld, and the list has %llu element%s",
+           what, (long long)i, (unsigned long long)len, len == 1 ? "" : "s");
   return false;
 }

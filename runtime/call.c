@@ -208,6 +208,9 @@ static bool not_callable(ox_VM *vm, Value f, unsigned at) {
     vm_throw(vm, ERR_TYPE, "cannot call an instance of %s (it has no method `call`)", type);
   else if (!callee_text(vm, at, callee)) vm_throw(vm, ERR_TYPE, "cannot call %s", type);
   else if (f == V_NIL) vm_throw(vm, ERR_TYPE, "cannot call `%s`, which is nil", callee);
+  else if (v_is(f, KIND_FIBER))
+    vm_throw(vm, ERR_TYPE, "cannot call `%s`, which is a fiber: its method `next` resumes it",
+             callee);
   else
     vm_throw(vm, ERR_TYPE, "cannot call `%s`, which is %s %s", callee,
              strchr("aeiou", *type) ? "an" : "a", type);

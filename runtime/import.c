@@ -321,12 +321,17 @@ static void unknown_standard(Job *job, const ImportRef *ref) {
   suggest_given(job->vm, &near);
   if (near.best_len)
     diag_hint(&job->diags, d, "did you mean `%.*s`?", (int)near.best_len, near.best);
+  else
+    diag_hint(&job->diags, d, "a file is imported by its path: import \"%.*s\"", (int)ref->path.len,
+              ref->path.chars);
 }
 
-static VmStatus bad_import(Job *job, const ImportRef *ref, const char *format, const char *what) {
+/* `where`: the path that was looked for, or NULL. */
+static VmStatus bad_import(Job *job, const ImportRef *ref, const char *format,
+                           const char *where) {
   Diag *d = diag_error(&job->diags, &job->source, (Span){ref->from, ref->to}, format,
                        (int)ref->path.len, ref->path.chars);
-  if (what) diag_hint(&job->diags, d, "%s", what);
+  if (where) diag_hint(&job->diags, d, "there is no %s", where);
   return show_errors(job);
 }
 

@@ -69,6 +69,8 @@ static bool arith_fails(ox_VM *vm, ArithOp op, Value a, Value b) {
     hint = " (str(x) makes a string of any value)";
   if (op.method == OPM_MUL && v_is_string(a) && num_is_int(b))
     hint = " (text.repeat(n) repeats a string)";
+  if (op.method == OPM_MUL && v_is(a, KIND_LIST) && num_is_int(b))
+    hint = " (filled(n, x) of the module list makes a list)";
   if (op.method == OPM_MOD && v_is_string(a)) hint = " (\"{}\".format(x) fills in values)";
   vm_throw(vm, ERR_TYPE, "cannot %s %s and %s%s", op.verb, left, right, hint);
   return false;

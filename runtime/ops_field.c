@@ -14,6 +14,8 @@
 #include "str.h"
 #include "suggest.h"
 
+#include "../lang/habits.h"
+
 static const char *name_chars(ox_VM *vm, Value name) {
   String *s = string_flat(vm, name);
   return s ? s->chars : "?";
@@ -28,6 +30,14 @@ static void throw_with(ox_VM *vm, ErrorKind kind, Buf *b, const Suggest *near) {
   if (e != V_ERROR) vm_throw_value(vm, e);
 }
 
+/* `m.items`, which is a key of m unless it is called. */
+static void add_method_note(ox_VM *vm, Value map, Value key, Buf *b) {
+  Value cls = v_is_string(key) ? vm_class_of(vm, map) : V_ERROR;
+  String *name = cls == V_ERROR ? NULL : string_flat(vm, key);
+  if (!name || map_get_str(vm, as_map(vm, as_class(vm, cls)->methods), key) == V_ABSENT) return;
+  buf_printf(b, " (its method is called as `m.%s(...)`)", name->chars);
+}
+
 static Value no_key(ox_VM *vm, Value map, Value key) {
   Buf b;
   Suggest near;
@@ -40,6 +50,7 @@ static Value no_key(ox_VM *vm, Value map, Value key) {
     return V_ERROR;
   }
   buf_puts(&b, " in the map");
+  if (near.best_len == 0) add_method_note(vm, map, key, &b);
   throw_with(vm, ERR_KEY, &b, &near);
   return V_ERROR;
 }
@@ -47,11 +58,13 @@ static Value no_key(ox_VM *vm, Value map, Value key) {
 /* Nothing was near: perhaps another type has it, or the program's class did not declare it. */
 static void add_whereabouts(ox_VM *vm, Value v, Value name, const char *what, Buf *b) {
   const char *owner = native_type_with(name_chars(vm, name));
+  const char *habit = habit_of_member(name_chars(vm, name));
   bool is_instance = v_is(v, KIND_INSTANCE), is_class = v_is(v, KIND_CLASS);
   if (is_class && map_get_str(vm, as_map(vm, as_class(vm, v)->methods), name) != V_ABSENT)
     buf_puts(b, " (its instances have)");
   else if (is_instance && *what == 'f' && !(as_class(vm, vm_class_of(vm, v))->flags & CLASS_BUILTIN))
     buf_printf(b, " (fields are declared in the class: `%s = nil`)", name_chars(vm, name));
+  else if (habit && (v_is_string(v) || v_is(v, KIND_LIST))) buf_printf(b, " (write %s)", habit);
   else if (owner && !is_instance && !is_class && v != V_NIL && *what == 'm')
     buf_printf(b, " (%s has one)", owner);
 }
@@ -507,8 +520,9 @@ bool slow_slice(ox_VM *vm, uint32_t ins) {
 bool slow_range(ox_VM *vm, uint32_t ins) {
   Value from = vm_regs(vm)[INS_B(ins)], to = vm_regs(vm)[INS_C(ins)];
   if (!num_is_int(from) || !num_is_int(to)) {
-    vm_throw(vm, ERR_TYPE, "the ends of a range must be ints, not %s and %s",
-             vm_type_name(vm, from), vm_type_name(vm, to));
+    vm_throw(vm, ERR_TYPE, "the ends of a range must be ints, not %s and %s%s",
+             vm_type_name(vm, from), vm_type_name(vm, to),
+             v_is_string(from) ? " (+ joins strings)" : "");
     return false;
   }
   Value r = range_new(vm, from, to, op_code(ins) == OP_RANGEI);

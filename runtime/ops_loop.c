@@ -37,8 +37,9 @@ bool slow_forprep(ox_VM *vm, uint32_t ins) {
   unsigned at = INS_A(ins);
   Value from = vm_regs(vm)[at], to = vm_regs(vm)[at + 1];
   if (!num_is_int(from) || !num_is_int(to)) {
-    vm_throw(vm, ERR_TYPE, "the ends of a range must be ints, not %s and %s",
-             vm_type_name(vm, from), vm_type_name(vm, to));
+    vm_throw(vm, ERR_TYPE, "the ends of a range must be ints, not %s and %s%s",
+             vm_type_name(vm, from), vm_type_name(vm, to),
+             v_is_string(from) ? " (+ joins strings)" : "");
     return false;
   }
   int64_t first = num_int(vm, from), last = num_int(vm, to);

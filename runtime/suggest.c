@@ -24,7 +24,11 @@ static bool is_alias(const char *wanted, const char *name) {
       {"endswith", "ends_with"}, {"endsWith", "ends_with"},
       {"toUpperCase", "upper"}, {"toLowerCase", "lower"},
       {"indexOf", "index_of"},  {"index", "index_of"},     {"find", "index_of"},
+      {"capitalize", "title"},  {"splitlines", "lines"},   {"encode", "bytes"},
+      {"zfill", "pad_start"},   {"rjust", "pad_start"},    {"ljust", "pad_end"},
+      {"padStart", "pad_start"}, {"padEnd", "pad_end"},    {"index", "find"},
       {"includes", "contains"}, {"has", "contains"},       {"has_key", "contains"},
+      {"has_key", "has"},       {"contains", "has"},       {"includes", "has"},
       {"shift", "remove"},      {"delete", "remove"},      {"discard", "remove"},
       {"pop", "remove"},
       {"update", "merge"},      {"forEach", "each"},       {"concat", "extend"},
@@ -40,13 +44,28 @@ static bool is_alias(const char *wanted, const char *name) {
   return false;
 }
 
+static bool is_same_but_for_case(const char *a, uint32_t a_len, const char *b, uint32_t b_len) {
+  if (a_len != b_len) return false;
+  for (uint32_t i = 0; i < a_len; i++) {
+    bool are_letters = ((a[i] | 0x20) >= 'a' && (a[i] | 0x20) <= 'z');
+    if (a[i] != b[i] && !(are_letters && (a[i] ^ b[i]) == 0x20)) return false;
+  }
+  return true;
+}
+
+/* 0: another language's word for it; 1: only capitals differ. */
+static unsigned distance_to(const Suggest *s, const String *name) {
+  if (is_alias(s->wanted, name->chars)) return 0;
+  if (is_same_but_for_case(s->wanted, s->len, name->chars, name->h.aux)) return 1;
+  return distance_edit(s->wanted, s->len, name->chars, name->h.aux);
+}
+
 void suggest_try(Suggest *s, const String *name) {
   if (s->len == 0 || name == NULL || name->h.aux == 0 || name->h.aux >= SUGGEST_MAX) return;
   if (name->chars[0] == '%') return; /* hidden ones */
-  unsigned d = is_alias(s->wanted, name->chars)
-                   ? 0 : distance_edit(s->wanted, s->len, name->chars, name->h.aux);
+  unsigned d = distance_to(s, name);
   unsigned longest = s->len > name->h.aux ? s->len : name->h.aux;
-  if (2 * d > longest || d >= s->distance) return;
+  if (3 * d > longest + 1 || d >= s->distance) return;
   s->distance = d;
   s->best_len = name->h.aux;
   memcpy(s->best, name->chars, s->best_len);

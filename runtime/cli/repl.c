@@ -32,7 +32,8 @@ static const char help_text[] =
     "  :help        this\n"
     "  :quit        ends the session, as Ctrl-D and `exit` do\n"
     "Tab completes names and members, arrows bring back what was typed. Lines go on where\n"
-    "something is open. Ctrl-C stops what is running, or gives up what is being typed.\n";
+    "something is open. Ctrl-C stops what is running, or gives up what is being typed. What fails\n"
+    "or is stopped leaves the session as it was.\n";
 
 /* ---- evaluating ------------------------------------------------------------------------------ */
 
@@ -258,8 +259,8 @@ static void show_unknown(Repl *r, const char *name) {
 /* What the session declares comes first: it hides builtins of the same name. */
 static void show_doc(Repl *r, const char *text) {
   char name[128];
-  text += strspn(text, " \t(");
-  size_t n = strcspn(text, " \t?()");
+  text += strspn(text, " \t(\"'");
+  size_t n = strcspn(text, " \t?()\"'");
   if (n == 0 || n >= sizeof name) {
     fputs(help_text, stdout);
     return;

@@ -85,12 +85,23 @@ static const char *trimmed(ox_VM *vm, const String *s, size_t *n) {
   return s->chars + from;
 }
 
-static Value not_a_number(ox_VM *vm, Value text, const char *type) {
+/* Whether every character may stand in an int, so that only its size can be wrong. */
+static bool is_all_digits(const char *text, size_t n, int base) {
+  size_t i = n > 0 && (text[0] == '-' || text[0] == '+');
+  for (size_t from = i; i < n; i++) {
+    char c = text[i], low = (char)(c | 0x20);
+    int digit = c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'z' ? low - 'a' + 10 : 99;
+    bool is_separator = c == '_' && i > from && i + 1 < n;
+    if (digit >= base && !is_separator) return false;
+  }
+  return n > 0 && text[n - 1] != '-' && text[n - 1] != '+';
+}
+
+static Value not_a_number(ox_VM *vm, Value text, const char *type, const char *what) {
   Value shown = value_repr(vm, text);
   String *s = shown == V_ERROR ? NULL : string_flat(vm, shown);
   if (!s) return V_ERROR;
-  return vm_throw(vm, ERR_VALUE, "%s: %.100s is not %s", type, s->chars,
-                  *type == 'i' ? "an int of 64 bits" : "a number");
+  return vm_throw(vm, ERR_VALUE, "%s: %.100s %s", type, s->chars, what);
 }
 
 static Value int_of_float(ox_VM *vm, double d) {
@@ -114,8 +125,11 @@ static Value core_int(ox_VM *vm, Value *args, int nargs) {
   String *s = string_flat(vm, args[0]);
   if (!s) return V_ERROR;
   const char *text = trimmed(vm, s, &n);
-  return num_parse_int(text, n, (int)base, &i) ? num_from_int(vm, i)
-                                               : not_a_number(vm, args[0], "int");
+  if (num_parse_int(text, n, (int)base, &i)) return num_from_int(vm, i);
+  return not_a_number(vm, args[0], "int",
+                      is_all_digits(text, n, (int)base) ? "does not fit an int of 64 bits"
+                      : base == 10                      ? "is not a whole number"
+                                                        : "is not a whole number in this base");
 }
 
 static Value core_float(ox_VM *vm, Value *args, int nargs) {
@@ -129,7 +143,8 @@ static Value core_float(ox_VM *vm, Value *args, int nargs) {
   String *s = string_flat(vm, args[0]);
   if (!s) return V_ERROR;
   const char *text = trimmed(vm, s, &n);
-  return num_parse_float(text, n, &d) ? v_from_float(d) : not_a_number(vm, args[0], "float");
+  if (num_parse_float(text, n, &d)) return v_from_float(d);
+  return not_a_number(vm, args[0], "float", "is not a number");
 }
 
 static Value core_chr(ox_VM *vm, Value *args, int nargs) {

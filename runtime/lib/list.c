@@ -44,8 +44,9 @@ static Value list_m_insert(ox_VM *vm, Value *args, int nargs) {
   if (!is_list(vm, args[0]) || !arg_int(vm, args[1], "index of insert", &i)) return V_ERROR;
   uint64_t n = list_len(vm, args[0]), at = i < 0 ? (uint64_t)i + n : (uint64_t)i;
   if (at > n)
-    return vm_throw(vm, ERR_INDEX, "index of insert %lld is out of range: length %llu",
-                    (long long)i, (unsigned long long)n);
+    return vm_throw(vm, ERR_INDEX,
+                    "index of insert is out of range: it is %lld, and the list has %llu element%s",
+                    (long long)i, (unsigned long long)n, n == 1 ? "" : "s");
   return list_insert(vm, args[0], at, args[2]) ? V_NIL : V_ERROR;
 }
 
