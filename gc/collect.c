@@ -440,7 +440,7 @@ static void alone_due(Gc *gc) {
 }
 
 static void major_due(Gc *gc, bool in_steps) {
-  if (!in_steps) {
+  if (!in_steps || gc->must_be_full) {
     collect_full(gc);
     return;
   }

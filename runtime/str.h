@@ -29,6 +29,7 @@ uint32_t string_hash(ox_VM *vm, String *s);
 uint32_t string_hash_of(ox_VM *vm, const char *bytes, uint64_t n);
 bool string_is_interned(ox_VM *vm, const String *s);
 void string_sweep_table(ox_VM *vm);                     /* after_mark: drop dead interned strings */
+void string_close(ox_VM *vm);                           /* what lies outside of the cage */
 bool string_init(ox_VM *vm);                            /* table, one-byte strings */
 
 /* A growing byte buffer for building strings in C (malloc'ed, outside the cage, counted). */

@@ -215,6 +215,7 @@ void vm_free(ox_VM *vm) {
   task_leave_family(vm);
   snapshot_life_free(vm);
   import_free(vm);
+  string_close(vm);
   free(vm->roots);
   free(vm->handles);
   free(vm->out);

@@ -96,6 +96,14 @@ typedef struct Handle {
 /* A budget that a program and its tasks draw on: fork.c. */
 typedef struct FuelPool FuelPool;
 
+/* The strings interned since the last collection: a minor one has to look for dead ones among them
+ * alone. Of no meaning unless `known`. */
+typedef struct NewStrings {
+  uint32_t *refs;
+  uint64_t count, capacity;
+  bool known;
+} NewStrings;
+
 /* Words of a block that C code writes to without a barrier while programs may run in between (in a
  * method called back): a snapshot opens them again at once. In a list, innermost first. */
 typedef struct Borrow { uint64_t word, n; struct Borrow *next; } Borrow;
@@ -106,6 +114,7 @@ struct ox_VM {
   VmState *st;               /* cage + GC_ROOT_OFF */
   Value *roots; uint32_t nroots, roots_cap;  /* temporary roots */
   Handle *handles; uint32_t nhandles, handles_cap, free_handle;
+  NewStrings new_strings;    /* str.c */
   uint32_t c_depth;          /* nested calls from C into the interpreter */
   uint64_t run, runs;        /* serial number of the innermost of them, 0: none; of the last one */
   uint32_t run_depth;        /* how many there are: more than c_depth where C calls C */

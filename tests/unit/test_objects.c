@@ -332,6 +332,33 @@ Test(objects, deep_ropes_and_interning) {
   close_vm(vm);
 }
 
+/* After minor collections the intern table has exactly the strings that are alive, wherever the gaps
+ * were: in rounds with few and with many new ones, some of which survive. */
+Test(objects, interning_and_minor_collections) {
+  enum { KEPT = 600 };
+  ox_VM *vm = open_vm(false);
+  Value kept[KEPT];
+  uint32_t mark = vm_roots_mark(vm), count = 0;
+  uint64_t rng = 88172645463325252u;
+  gc_collect(vm->gc);
+  uint64_t before = vm->st->strings_used;
+  for (uint32_t round = 0; count < KEPT; round++) {
+    uint64_t made = round % 3 ? 5 + next_random(&rng) % 100 : 3000;
+    for (uint64_t i = 0; i < made; i++) {
+      Value s = string_format(vm, "string %d of %d", (int)i, (int)round);
+      CHECK(s != V_ERROR);
+      if (count < KEPT && next_random(&rng) % 40 == 0) kept[count++] = s;
+      vm_roots_reset(vm, mark);
+      for (uint32_t k = 0; k < count; k++) vm_root(vm, kept[k]);
+    }
+    gc_collect_young(vm->gc);
+    CHECK(vm->st->strings_used == before + count);
+    for (uint32_t k = 0; k < count; k++)
+      CHECK(string_is_interned(vm, vm_deref(vm, kept[k])));
+  }
+  close_vm(vm);
+}
+
 /* ---- numbers --------------------------------------------------------------------------------- */
 
 static void check_round_trip(double d) {
