@@ -1,9 +1,9 @@
 /* snapshot.c - states of the whole heap that can be gone back to: an undo log of pages.
  *
- * A snapshot costs next to nothing when it is taken: all pages are marked frozen. The first store to
- * a frozen page (the barrier sees its byte in page_state) copies the page into the log of the head,
- * the delta between the newest snapshot and now. Going back copies the logged pages back. No system
- * call, no page fault, and nothing is done for pages that nobody changes.
+ * A snapshot costs next to nothing when it is taken: all pages are marked frozen. The first store
+ * to a frozen page (the barrier sees its byte in page_state) copies the page into the log of the
+ * head, the delta between the newest snapshot and now. Going back copies the logged pages back. No
+ * system call, no page fault, and nothing is done for pages that nobody changes.
  *
  * Snapshots are the nodes of a tree, since one can go back to an older one and on from there:
  *
@@ -13,8 +13,8 @@
  *
  * Each node owns the edge from its parent: the pages in which the two differ. Of each page one copy
  * is kept, the one that is not in the heap now: on the path the parent's content (undo), off it the
- * node's (redo). Going from C to D swaps the pages of C's edge with their copies, then those of D's.
- * Edges list two kinds of pages, each page at most once:
+ * node's (redo). Going from C to D swaps the pages of C's edge with their copies, then those of
+ * D's. Edges list two kinds of pages, each page at most once:
  *     logged   in use, or free but needed, at the parent: has a copy
  *     fresh    free at the parent, its content needed by nobody: off the path it has a copy if the
  *              node uses it, on the path none
@@ -27,15 +27,15 @@
  * A page is in the head's delta exactly if FROZEN is clear. A page freed while frozen stays frozen:
  * an ancestor may have its only copy there, even if the newest snapshot has it free.
  *
- * When the last snapshot is released, the pages stay as they are, at rest: the first store to a frozen
- * one finds that nobody needs it, and notes that it is open. So neither the release nor the next
- * snapshot has to go over the whole heap.
+ * When the last snapshot is released, the pages stay as they are, at rest: the first store to a
+ * frozen one finds that nobody needs it, and notes that it is open. So neither the release nor the
+ * next snapshot has to go over the whole heap.
  *
  * Two parts of the cage are written to all the time, without a barrier: struct Heap and the
  * embedder's root area. They are small, never frozen, and copied whole into each node.
  *
- * What the collector keeps outside of the cage (marks, remembered pages, an unfinished sweep) is not
- * part of a state. Going back drops it, and the next collection is a full one.
+ * What the collector keeps outside of the cage (marks, remembered pages, an unfinished sweep) is
+ * not part of a state. Going back drops it, and the next collection is a full one.
  *
  * Where memory for the log is refused in the middle of a store, the store must go on: all snapshots
  * are given up ("lost") then, and restoring one says so. A reserve makes that rare: allocations and
@@ -109,7 +109,7 @@ typedef struct Snapshots {
   uint32_t lost;        /* the last serial number that was given up */
 } Snapshots;
 
-/* ---- buffers ---------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 static uint8_t *buffer(Snapshots *s, uint32_t buf) {
   return s->chunks[buf / CHUNK_PAGES] + (uint64_t)(buf % CHUNK_PAGES) * GC_PAGE;
@@ -172,7 +172,7 @@ static void put_buffer(Snapshots *s, uint32_t buf) {
   if (buf != NO_BUF) s->spare[s->nspare++] = buf;
 }
 
-/* ---- lists of pages --------------------------------------------------------------------------- */
+/* ---- lists of pages -------------------------------------------------------------------------- */
 
 static bool entries_room(Entries *e, uint64_t more) {
   if (e->cap - e->n >= more) return true;
@@ -214,7 +214,7 @@ static void drop_head(Snapshots *s) {
   drop_delta(s, &s->head);
 }
 
-/* ---- states of pages -------------------------------------------------------------------------- */
+/* ---- states of pages ------------------------------------------------------------------------- */
 
 /* The metadata that stays open lies in front of the page table. */
 static uint64_t first_frozen(Gc *gc) { return gc->heap->table_off / GC_PAGE; }
@@ -291,7 +291,8 @@ uint32_t snapshot_last_serial(const Gc *gc) {
   return gc->snapshots ? gc->snapshots->serial : gc->first_serial;
 }
 
-/* So that numbers of another heap, of the same process or an earlier one, are not taken for its own. */
+/* So that numbers of another heap, of the same process or an earlier one, are not taken for its
+ * own. */
 uint32_t snapshot_serial_after(Gc *gc, uint32_t last) {
   uint64_t x = (uint64_t)(uintptr_t)gc->base ^ os_now_ns() * 0x9E3779B97F4A7C15u;
   x = (x ^ x >> 31) * 0xBF58476D1CE4E5B9u;
@@ -303,7 +304,7 @@ uint64_t snapshot_bytes(const Gc *gc) {
   return gc->snapshots ? gc->snapshots->npages * (uint64_t)GC_PAGE : 0;
 }
 
-/* ---- the barrier's side ----------------------------------------------------------------------- */
+/* ---- the barrier's side ---------------------------------------------------------------------- */
 
 static void give_up(Gc *gc);
 
@@ -364,7 +365,7 @@ bool snapshot_take(Gc *gc, uint64_t first, uint64_t count) {
   return true;
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------ */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static uint64_t root_bytes(const Gc *gc) {
   return gc->config.root_bytes ? (gc->config.root_bytes + 7u) & ~7u : GC_ROOT_BYTES;
@@ -450,7 +451,7 @@ static void remove_kid(Node *parent, Node *n) {
   parent->kids--;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void forget_nodes(Snapshots *s) {
   for (uint32_t i = 0; i < s->nnodes; i++)
@@ -518,13 +519,14 @@ static void rest(Gc *gc) {
   if (!s->rested) thaw_all(gc);
 }
 
-/* ---- taking ----------------------------------------------------------------------------------- */
+/* ---- taking ---------------------------------------------------------------------------------- */
 
 static void freeze_entries(Gc *gc, const Entries *e) {
   for (uint32_t i = 0; i < e->n; i++) gc->states[e->at[i].page] |= PAGE_FROZEN;
 }
 
-/* Eight states at a time: compilers do not make that of the plain loop at every level of optimisation. */
+/* Eight states at a time: compilers do not make that of the plain loop at every level of
+ * optimisation. */
 static void freeze_pages(Gc *gc, uint64_t end) {
   const uint64_t frozen = PAGE_FROZEN * 0x0101010101010101u;
   uint64_t page = first_frozen(gc), eight;
@@ -586,7 +588,7 @@ GcSnapshot gc_snapshot(Gc *gc, uint64_t *name) {
   return n->id;
 }
 
-/* ---- moving between nodes ---------------------------------------------------------------------- */
+/* ---- moving between nodes -------------------------------------------------------------------- */
 
 static void swap_page(uint8_t *a, uint8_t *b) {
   uint64_t piece[64];
@@ -612,7 +614,8 @@ static void swap_logged(Gc *gc, Entries *e) {
 
 /* Copies the pages of the head back. With `keep`, those that had been changed stay open, with their
  * copies: a loop that goes back to the same snapshot changes the same pages again, most often, and
- * needs not log them a second time. One that was not changed since the last time is frozen again. */
+ * needs not log them a second time. One that was not changed since the last time is frozen
+ * again. */
 static void undo_logged(Gc *gc, bool keep) {
   Snapshots *s = gc->snapshots;
   Entries *logged = &s->head.logged;
@@ -739,7 +742,7 @@ GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot id) {
   return GC_SNAPSHOT_OK;
 }
 
-/* ---- a look at another state ------------------------------------------------------------------ */
+/* ---- a look at another state ----------------------------------------------------------------- */
 
 enum { BITS_PAGE = GC_PAGE / 8 }; /* words of a page of the alloc bitmap */
 
@@ -872,7 +875,7 @@ bool gc_past_same(Gc *gc, Ref r) {
   return !past_freed(gc->snapshots, r.w);
 }
 
-/* ---- pruning ---------------------------------------------------------------------------------- */
+/* ---- pruning --------------------------------------------------------------------------------- */
 
 /* Merges the later entries into the earlier edge: a page in both keeps the earlier kind, and the
  * earlier copy if the edge undoes, the later one if it redoes. */

@@ -4,15 +4,15 @@
 
 #include "state.h"
 
-/* Marking has come to words [from, to) of a weak block: LAYOUT_WEAK or LAYOUT_KEYED. `slow`: it is the
- * major collection in steps that has. Allocates nothing, or does without. */
+/* Marking has come to words [from, to) of a weak block: LAYOUT_WEAK or LAYOUT_KEYED. `slow`: it is
+ * the major collection in steps that has. Allocates nothing, or does without. */
 void weak_found(Gc *gc, uint64_t block, uint64_t from, uint64_t to, bool slow);
 /* While weak_mark follows the values: marking has come to a block, which may be somebody's key. */
 void weak_key_found(Gc *gc, uint32_t key);
 
-/* At the end of marking: marks what was pushed, the values of keys that are marked, and what follows
- * from that, until nothing changes. From here to weak_clear marking tells of each block it comes to, so
- * that it can be called again when more is to be marked. */
+/* At the end of marking: marks what was pushed, the values of keys that are marked, and what
+ * follows from that, until nothing changes. From here to weak_clear marking tells of each block it
+ * comes to, so that it can be called again when more is to be marked. */
 void weak_mark(Gc *gc);
 /* Nothing will be marked any more: clears what refers to the dead. */
 void weak_clear(Gc *gc);

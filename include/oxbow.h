@@ -42,11 +42,11 @@
  * copies what it is given, unless a function says otherwise.
  *
  * Broken rules. What a release build notices anyway, such as NULL for a name, gives OX_MISUSE,
- * OX_NONE or nothing at all. A library built with -DOX_DEBUG (`make debug`) looks more closely, at a
- * price: it names the function and the rule on standard error and aborts, for NULL where something
- * must be, a structure without its size, two threads at once, a value of another VM or one no longer
- * kept alive, a scope closed twice, a call from a finalizer, ox_free of a VM that runs, a number
- * read from a string, a value unpinned too often.
+ * OX_NONE or nothing at all. A library built with -DOX_DEBUG (`make debug`) looks more closely, at
+ * a price: it names the function and the rule on standard error and aborts, for NULL where
+ * something must be, a structure without its size, two threads at once, a value of another VM or
+ * one no longer kept alive, a scope closed twice, a call from a finalizer, ox_free of a VM that
+ * runs, a number read from a string, a value unpinned too often.
  *
  * Structures that a host fills in begin with their size, so that they can grow in later versions
  * without breaking programs compiled before.
@@ -133,9 +133,9 @@ typedef void (*ox_Write)(void *context, const char *bytes, size_t length);
 typedef char *(*ox_Load)(void *context, const char *path, size_t *length);
 
 /* What programs may do to the world outside. A program that imports a module or file which it may
- * not does not compile; a function without its capability throws an error of the kind "import" where
- * it is used. Whatever the capabilities, programs can print (to ox_Config.write) and call os.exit
- * (which ends only the running call: OX_EXITED). */
+ * not does not compile; a function without its capability throws an error of the kind "import"
+ * where it is used. Whatever the capabilities, programs can print (to ox_Config.write) and call
+ * os.exit (which ends only the running call: OX_EXITED). */
 enum {
   OX_CAN_READ = 1,    /* fs: looking at files and folders */
   OX_CAN_WRITE = 2,   /* fs: making, changing and removing them */
@@ -234,9 +234,9 @@ OX_API ox_Status ox_run(ox_VM *vm, const char *text, size_t length, const char *
 OX_API ox_Status ox_run_file(ox_VM *vm, const char *path, ox_Value *out);
 
 /* Compiles a program, with what it imports, without running it. *out gets a function without
- * parameters that runs it from its first line at each call, with variables of its own each time, and
- * returns the value of its last statement where that is an expression, else nil. For a text with
- * parameters, ox_eval a function: "fn(x, y) => x * y". */
+ * parameters that runs it from its first line at each call, with variables of its own each time,
+ * and returns the value of its last statement where that is an expression, else nil. For a text
+ * with parameters, ox_eval a function: "fn(x, y) => x * y". */
 OX_API ox_Status ox_compile(ox_VM *vm, const char *text, size_t length, const char *name,
                             ox_Value *out);
 
@@ -362,7 +362,8 @@ typedef struct ox_Stats {
   uint64_t full_collections; /* of the collections, those that looked at everything */
   uint64_t young_collections; /* and those that looked at what was new */
   /* How often the program waited for the collector, and percentiles of the times, within 20 %; the
-   * longest is collect_ns_max. A step of a collection that is done in steps is a pause of its own. */
+   * longest is collect_ns_max. A step of a collection that is done in steps is a pause of its
+   * own. */
   uint64_t pauses, pause_ns_p50, pause_ns_p99, pause_ns_p999;
   double allocation_rate;    /* bytes a second, since the VM began */
   double fragmentation;      /* the share of committed_bytes that no block takes: 0 to 1 */
@@ -375,14 +376,14 @@ OX_API void ox_stats(ox_VM *vm, ox_Stats *stats);
  * For tests: takes as long as a collection. */
 OX_API const char *ox_verify(ox_VM *vm);
 
-/* ---- snapshots (docs/snapshots.md) ------------------------------------------------------------ */
+/* ---- snapshots (docs/snapshots.md) ----------------------------------------------------------- */
 
 /* A state of a VM that can be gone back to: all its variables, objects, modules, suspended fibers,
  * random generators. 0 is none. It belongs to its VM, and lives until ox_release or ox_free. */
 typedef uint64_t ox_Snapshot;
 
-/* Keeps the present state. Costs microseconds, whatever the size of the heap, and from then on 4 KiB
- * for each page of memory that the program changes, which counts against the memory limit.
+/* Keeps the present state. Costs microseconds, whatever the size of the heap, and from then on 4
+ * KiB for each page of memory that the program changes, which counts against the memory limit.
  * OX_THROWN: out of memory. OX_MISUSE: called by a function that a program runs (programs have
  * snapshot() themselves). */
 OX_API ox_Status ox_snapshot(ox_VM *vm, ox_Snapshot *out);
@@ -391,7 +392,8 @@ OX_API ox_Status ox_snapshot(ox_VM *vm, ox_Snapshot *out);
  * the budget, limits, what the host registered. Values that the host has from after the snapshot,
  * pinned ones too, must not be used any more; pins are those of the snapshot. Foreign objects made
  * since are finalized. OX_MISUSE as above, and for a snapshot that was released, or given up since
- * memory ran out in the middle of a store; OX_THROWN: out of memory. The state is unchanged then. */
+ * memory ran out in the middle of a store; OX_THROWN: out of memory. The state is unchanged
+ * then. */
 OX_API ox_Status ox_restore(ox_VM *vm, ox_Snapshot snapshot);
 
 /* The snapshot is needed no more. 0 and released ones are ignored. */
@@ -409,20 +411,20 @@ typedef struct ox_SnapshotStats {
 /* Fills in as much as stats->size has room for. */
 OX_API void ox_snapshot_stats(ox_VM *vm, ox_SnapshotStats *stats);
 
-/* ---- forks (docs/snapshots.md) ---------------------------------------------------------------- */
+/* ---- forks (docs/snapshots.md) --------------------------------------------------------------- */
 
-/* A second VM with the state of the first: the same variables, objects, modules, globals. Both go on
- * independently, each used by one thread at a time, and either may be freed first. Costs a copy of
- * what one of them has changed since the last fork, mostly microseconds; the memory of a fork that has
- * been freed is kept for the next ones of the same VM. A VM that is prepared once and then forked for
- * each request is the use that this is made for: see examples/embed/server.c.
+/* A second VM with the state of the first: the same variables, objects, modules, globals. Both go
+ * on independently, each used by one thread at a time, and either may be freed first. Costs a copy
+ * of what one of them has changed since the last fork, mostly microseconds; the memory of a fork
+ * that has been freed is kept for the next ones of the same VM. A VM that is prepared once and then
+ * forked for each request is the use that this is made for: see examples/embed/server.c.
  *
- * Values that are alive in `vm` now mean the same in the fork, and live there until it is freed; values
- * made later are of one of both alone. The configuration, limits and capabilities are the same; what
- * is left of the budget is copied. Shared are the functions of the host with their contexts, the
- * callbacks `write`, `write_error` and `load`, and the types of foreign objects: where forks run on
- * several threads, these have to cope with it. Foreign objects and open files stay with `vm`; in the
- * fork they refuse. The fork has no snapshots and no tasks.
+ * Values that are alive in `vm` now mean the same in the fork, and live there until it is freed;
+ * values made later are of one of both alone. The configuration, limits and capabilities are the
+ * same; what is left of the budget is copied. Shared are the functions of the host with their
+ * contexts, the callbacks `write`, `write_error` and `load`, and the types of foreign objects:
+ * where forks run on several threads, these have to cope with it. Foreign objects and open files
+ * stay with `vm`; in the fork they refuse. The fork has no snapshots and no tasks.
  *
  * OX_NO_MEMORY: memory or address space was refused. OX_MISUSE: called by a function that a program
  * runs. *out is NULL then. */
@@ -464,13 +466,13 @@ OX_API ox_Value ox_scope_close_keeping(ox_VM *vm, ox_Scope scope, ox_Value value
 OX_API bool ox_pin(ox_VM *vm, ox_Value value);
 OX_API void ox_unpin(ox_VM *vm, ox_Value value); /* nothing happens where it is not pinned */
 
-/* A reference that does not keep `value` alive: an object like those of the module `weak`, which has to
- * be kept alive itself. `value` is an object with an identity (no number, string, range, nil or bool), else
- * OX_NONE with OX_MISUSE. */
+/* A reference that does not keep `value` alive: an object like those of the module `weak`, which
+ * has to be kept alive itself. `value` is an object with an identity (no number, string, range, nil
+ * or bool), else OX_NONE with OX_MISUSE. */
 OX_API ox_Value ox_weak(ox_VM *vm, ox_Value value);
 
-/* What it refers to, kept alive like any value that is given out; nil when that is gone. It goes before
- * its finalizer runs. OX_NONE: `weak` is no weak reference. */
+/* What it refers to, kept alive like any value that is given out; nil when that is gone. It goes
+ * before its finalizer runs. OX_NONE: `weak` is no weak reference. */
 OX_API ox_Value ox_weak_get(ox_VM *vm, ox_Value weak);
 
 /* ---- making values --------------------------------------------------------------------------- */
@@ -493,9 +495,9 @@ OX_API ox_Value ox_map(ox_VM *vm); /* empty: see ox_set_index */
  * then `function` is called only with arguments of these types (or OX_NONE where one that has a
  * default was not given): any, bool, int, float, number (int or float), string, list, map, set,
  * range, function (whatever can be called), fiber, class, error, module, or the name of a foreign
- * type; with `?` nil as well. `doc` is what help shows, NULL: nothing. When the function is no longer
- * reachable, `finalize(context)` is called, unless NULL; also if this call fails. It must not call
- * into the VM. OX_NONE: out of memory, or the signature is malformed. */
+ * type; with `?` nil as well. `doc` is what help shows, NULL: nothing. When the function is no
+ * longer reachable, `finalize(context)` is called, unless NULL; also if this call fails. It must
+ * not call into the VM. OX_NONE: out of memory, or the signature is malformed. */
 OX_API ox_Value ox_function(ox_VM *vm, const char *signature, const char *doc, ox_Function function,
                             void *context, void (*finalize)(void *context));
 
@@ -546,8 +548,8 @@ OX_API ox_Status ox_member(ox_VM *vm, ox_Value value, const char *name, ox_Value
 OX_API ox_Status ox_set_member(ox_VM *vm, ox_Value value, const char *name, ox_Value member);
 
 /* Goes through the entries of a map or set in their order, or through a list, whose keys are its
- * indexes: *position starts at 0; false at the end, and for anything else. The values given out live
- * as long as the container holds them. It must not gain or lose keys meanwhile. `value` may be
+ * indexes: *position starts at 0; false at the end, and for anything else. The values given out
+ * live as long as the container holds them. It must not gain or lose keys meanwhile. `value` may be
  * NULL. */
 OX_API bool ox_next(ox_VM *vm, ox_Value map, uint32_t *position, ox_Value *key, ox_Value *value);
 
@@ -561,7 +563,8 @@ OX_API ox_Status ox_elements(ox_VM *vm, ox_Value iterable, ox_Value *out);
  *   "plot(self, x: int, y: int)"  a method; also operators and what the language calls itself:
  *                                 "+(self, other)", "==(self, other)", "<(self, other)",
  *                                 "[](self, i)", "[]=(self, i, value)", "call(self)", "len(self)",
- *                                 "str(self)", "iter(self)" (gives a list, fiber, ...), "hash(self)"
+ *                                 "str(self)", "iter(self)" (gives a list, fiber, ...),
+ *                                 "hash(self)"
  *   "get width(self)"             a property: what object.width gives
  *   "set width(self, value)"      what object.width = value does
  *   "init(width, height = 1)"     what calling the class does (see ox_class): it has no self, gets
@@ -587,14 +590,14 @@ typedef struct ox_ForeignType {
    * call into the VM. */
   void (*on_restore)(void *object);
   /* A fork is made: gives what the object is there, for which finalize is called in its turn. The
-   * same pointer only where the host counts its owners. NULL, or no function: there it is closed, and
-   * using it throws. Runs on the parent's thread; must not call into a VM. */
+   * same pointer only where the host counts its owners. NULL, or no function: there it is closed,
+   * and using it throws. Runs on the parent's thread; must not call into a VM. */
   void *(*on_fork)(void *object);
 } ox_ForeignType;
 
-/* An object of the host as a value: programs can hold it, hand it back, and call its methods. The VM
- * owns `object`, which is not NULL, from now on, also if this call fails (OX_NONE: out of memory, or
- * a method's signature is malformed; then finalize has been called). */
+/* An object of the host as a value: programs can hold it, hand it back, and call its methods. The
+ * VM owns `object`, which is not NULL, from now on, also if this call fails (OX_NONE: out of
+ * memory, or a method's signature is malformed; then finalize has been called). */
 OX_API ox_Value ox_foreign(ox_VM *vm, const ox_ForeignType *type, void *object);
 
 /* The host's object in a value, or NULL if the value is not a foreign object of this very type. It
@@ -616,19 +619,19 @@ OX_API ox_Value ox_slot(ox_VM *vm, ox_Value object, unsigned index);
  * OX_NO_MEMORY: not that many; the old number stays. */
 OX_API ox_Status ox_charge(ox_VM *vm, ox_Value object, uint64_t bytes);
 
-/* ---- images (docs/snapshots.md) --------------------------------------------------------------- */
+/* ---- images (docs/snapshots.md) -------------------------------------------------------------- */
 
-/* An image is the state of a VM as a file: variables, objects, functions, modules, suspended fibers,
- * random generators. Opening one takes about as long as making a VM, whatever its size: its pages are
- * mapped and read when they are used, and processes that open the same file share them.
+/* An image is the state of a VM as a file: variables, objects, functions, modules, suspended
+ * fibers, random generators. Opening one takes about as long as making a VM, whatever its size: its
+ * pages are mapped and read when they are used, and processes that open the same file share them.
  *
  * An image may do what a program may do, and more: it holds code that has passed no compiler. Open
  * only images of those whose programs you would run; for others there is OX_IMAGE_CHECK_ALL
  * (docs/SECURITY.md). It fits the build of the library that saved it and no other.
  *
- * Not in it: files that are open, objects of the host (using one says that it is gone; its slots and
- * class are there), what the functions of the host are made of (the host gives them again), snapshots,
- * pins, limits, budget, capabilities, loader, output. */
+ * Not in it: files that are open, objects of the host (using one says that it is gone; its slots
+ * and class are there), what the functions of the host are made of (the host gives them again),
+ * snapshots, pins, limits, budget, capabilities, loader, output. */
 
 typedef struct ox_ImageStats {
   size_t size;           /* sizeof(ox_ImageStats): set by the caller */
@@ -640,14 +643,14 @@ typedef struct ox_ImageStats {
 } ox_ImageStats;
 
 /* Saves the VM's state, after a collection. The file is written beside `path`, synced, and renamed:
- * whatever happens, `path` is the old image or the new one. A list of the pages that are used first is
- * saved with it: in a VM that was opened from an image those used since. `stats` may be NULL.
+ * whatever happens, `path` is the old image or the new one. A list of the pages that are used first
+ * is saved with it: in a VM that was opened from an image those used since. `stats` may be NULL.
  * OX_THROWN: it cannot be written (ox_error says why; the file that was there is unharmed).
  * OX_MISUSE: called by a function that a program runs. */
 OX_API ox_Status ox_image_save(ox_VM *vm, const char *path, ox_ImageStats *stats);
 
-/* How closely a file is looked at. Always: its kind, version and build, its length, the checksums of
- * its header and tables. */
+/* How closely a file is looked at. Always: its kind, version and build, its length, the checksums
+ * of its header and tables. */
 typedef enum ox_ImageCheck {
   OX_IMAGE_CHECK_AUTO = 0,  /* files up to 16 MiB as PAGES, larger ones as HEADER */
   OX_IMAGE_CHECK_HEADER,    /* nothing else */
@@ -673,10 +676,10 @@ typedef struct ox_ImageConfig {
 
 /* A new VM in the state of an image. `config` may be NULL. Every function and foreign type of the
  * host that the image refers to must be given again. A context given with a finalizer is the
- * library's from now on, also on failure; of a function that the image does not need it is finalized
- * at once. NULL: refused, and `message` (room bytes, may be NULL if room is 0) says why and what
- * helps, naming the file. An image is refused, too, that was saved with capabilities which `config`
- * does not give. */
+ * library's from now on, also on failure; of a function that the image does not need it is
+ * finalized at once. NULL: refused, and `message` (room bytes, may be NULL if room is 0) says why
+ * and what helps, naming the file. An image is refused, too, that was saved with capabilities which
+ * `config` does not give. */
 OX_API ox_VM *ox_image_open(const char *path, const ox_ImageConfig *config, ox_ImageStats *stats,
                             char *message, size_t room);
 
@@ -693,8 +696,8 @@ OX_API ox_Value ox_fiber(ox_VM *vm, ox_Value function);
 
 /* Starts a fiber or goes on with it: what it waits for (a `yield`, or a function that did
  * ox_suspend) gives `sent`. Returns when the fiber yields, with that value in *out, or ends, with
- * what its function returned: ox_is_done tells. A status other than OX_OK: it ended so. OX_THROWN as
- * well if it is finished already or is running. */
+ * what its function returned: ox_is_done tells. A status other than OX_OK: it ended so. OX_THROWN
+ * as well if it is finished already or is running. */
 OX_API ox_Status ox_resume(ox_VM *vm, ox_Value fiber, ox_Value sent, ox_Value *out);
 
 /* The same, but what the fiber waits for throws `error` (see ox_new_error). */
@@ -705,9 +708,9 @@ OX_API bool ox_is_done(ox_VM *vm, ox_Value fiber);
 
 /* For native functions, which `return ox_suspend(...)`: the running fiber yields `value` to whoever
  * resumed it. When it is resumed, the call of the native function gives what was sent; or, unless
- * `then` is OX_NONE, `then` is called with what was sent, and its result counts: a function that may
- * suspend again. Throws where nothing can be suspended: outside of fibers, and where a function in C
- * stands between (a comparison called by a sort, an ox_call). */
+ * `then` is OX_NONE, `then` is called with what was sent, and its result counts: a function that
+ * may suspend again. Throws where nothing can be suspended: outside of fibers, and where a function
+ * in C stands between (a comparison called by a sort, an ox_call). */
 OX_API ox_Value ox_suspend(ox_VM *vm, ox_Value value, ox_Value then);
 
 /* ---- looking inside -------------------------------------------------------------------------- */
@@ -735,8 +738,8 @@ OX_API int ox_find_doc(const char *name, void (*found)(void *context, const ox_D
 
 /* Describes the function, class or module that a name of the session stands for, or names joined
  * by dots: "area", "geometry.area", "Point.length". Its documentation are the comment lines above
- * its declaration. The texts are valid until `found` returns, which must not call into the VM. False:
- * the name stands for nothing, or for another type of value. Runs nothing. */
+ * its declaration. The texts are valid until `found` returns, which must not call into the VM.
+ * False: the name stands for nothing, or for another type of value. Runs nothing. */
 OX_API bool ox_describe(ox_VM *vm, const char *name,
                         void (*found)(void *context, const ox_Doc *doc), void *context);
 

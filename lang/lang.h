@@ -18,7 +18,8 @@ typedef struct LangEnv {
   int (*global_index)(void *ctx, const char *name, uint32_t len, bool *is_const);
   const char *(*global_name)(void *ctx, uint32_t i);
   /* Called for each top-level declaration in session mode; gives its index, or -1 (table full).
-   * Declaring a name again in a later line gives a fresh index or the old one, as the host likes. */
+   * Declaring a name again in a later line gives a fresh index or the old one, as the host
+   * likes. */
   int (*global_define)(void *ctx, const char *name, uint32_t len, bool is_const);
   /* For hints: the standard module that a name is (*is_itself) or that has a function of that name;
    * NULL where there is none. May be NULL. */

@@ -1,6 +1,6 @@
-/* api_check.c - the rules of oxbow.h, looked after where that costs time: in debug builds, those made
- * with -DOX_DEBUG. Whoever breaks one is told which on standard error, and the process aborts, so
- * that a debugger stands at the call.
+/* api_check.c - the rules of oxbow.h, looked after where that costs time: in debug builds, those
+ * made with -DOX_DEBUG. Whoever breaks one is told which on standard error, and the process aborts,
+ * so that a debugger stands at the call.
  *
  * Release builds give OX_MISUSE (or nothing, where a function has no status) for what they notice
  * anyway, see api_broken; these checks are not in them. */

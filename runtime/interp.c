@@ -39,9 +39,9 @@
 #define FORK __asm__ volatile("")
 
 /* ---- operands ----
- * A is a byte of the register that holds `ins`; B would take three instructions from there, so it is
- * read from the code again, which gains 3 % (clang) and 6 % (gcc). Reading C so loses: GETIDX gets
- * 6 % slower. Hence no handler may use B once it has moved pc. */
+ * A is a byte of the register that holds `ins`; B would take three instructions from there, so it
+ * is read from the code again, which gains 3 % (clang) and 6 % (gcc). Reading C so loses: GETIDX
+ * gets 6 % slower. Hence no handler may use B once it has moved pc. */
 #define A (uint8_t)(ins >> 8)
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define B (((const uint8_t *)pc)[-2])

@@ -1,17 +1,17 @@
-/* heap.c - the interface of gc/heap.h on libgc, the collector of Boehm, Demers and Weiser. Built instead
- * of all other allocators and collectors by `make BOEHM=1`, to compare with them; no part of Oxbow
- * proper.
+/* heap.c - the interface of gc/heap.h on libgc, the collector of Boehm, Demers and Weiser. Built
+ * instead of all other allocators and collectors by `make BOEHM=1`, to compare with them; no part
+ * of Oxbow proper.
  *
  * References are indices from the base of a cage, so libgc's heap must lie in one: the linker hands
- * its calls of mmap to __wrap_mmap, which gives it pieces of a range that was reserved here. Objects
- * are of a kind of their own, whose mark procedure reads their headers as gc/mark.c does: marking is
- * precise, but for the C stack, which libgc scans in any case. Small blocks come from free lists that
- * gc_bump takes from inline; a collection drops the lists.
+ * its calls of mmap to __wrap_mmap, which gives it pieces of a range that was reserved here.
+ * Objects are of a kind of their own, whose mark procedure reads their headers as gc/mark.c does:
+ * marking is precise, but for the C stack, which libgc scans in any case. Small blocks come from
+ * free lists that gc_bump takes from inline; a collection drops the lists.
  *
  * libgc keeps one heap per process, in variables, so there is one Gc at a time. Not here, where a
- * caller can tell: snapshots (gc_snapshot says out of memory), collection at every allocation, minor
- * collections, the checker, the report by size class, the soft limit. The limit holds for the heap as
- * libgc counts it.
+ * caller can tell: snapshots (gc_snapshot says out of memory), collection at every allocation,
+ * minor collections, the checker, the report by size class, the soft limit. The limit holds for the
+ * heap as libgc counts it.
  */
 #include "../heap.h"
 #include "../os.h"
@@ -271,7 +271,7 @@ bool gc_add_final(Gc *gc, Ref object) {
   return true;
 }
 
-/* ---- no barrier, no snapshots, no forks ---------------------------------------------------------------- */
+/* ---- no barrier, no snapshots, no forks ------------------------------------------------------ */
 
 void gc_barrier_slow(uint8_t *base, uint64_t page) { (void)base, (void)page; }
 void gc_touch_range(uint8_t *base, uint64_t word, uint64_t n) { (void)base, (void)word, (void)n; }

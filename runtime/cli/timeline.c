@@ -122,7 +122,7 @@ void timeline_undo_piece(Timeline *t) {
   else timeline_cancel(t);
 }
 
-/* ---- going back and forth --------------------------------------------------------------------- */
+/* ---- going back and forth -------------------------------------------------------------------- */
 
 static bool go(Timeline *t, ox_Snapshot state) {
   if (ox_restore(t->vm, state) == OX_OK) return true;
@@ -180,7 +180,7 @@ void timeline_redo(Timeline *t, const char *count) {
   say(t, "redone", n);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static int find_name(const Timeline *t, const char *name) {
   for (int i = 0; i < t->nnames; i++)

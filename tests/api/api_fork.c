@@ -1,4 +1,5 @@
-/* Forks through the C API: what they have of their parent, what stays behind, and whose end is whose. */
+/* Forks through the C API: what they have of their parent, what stays behind, and whose end is
+ * whose. */
 #include <criterion/criterion.h>
 #include <oxbow.h>
 #include <pthread.h>
@@ -177,8 +178,8 @@ Test(fork, limits) {
   ox_free(vm);
 }
 
-/* A template, forked again and again: what one request did is not seen by the next, and memory is the
- * same after many of them. */
+/* A template, forked again and again: what one request did is not seen by the next, and memory is
+ * the same after many of them. */
 Test(fork, template) {
   ox_VM *vm = ox_new(NULL);
   run(vm, "import json\nlet seen = 0\nlet data = map(0..2000, fn(i) => {id: i})\n"
@@ -227,7 +228,7 @@ Test(fork, threads) {
   ox_free(vm);
 }
 
-/* ---- tasks, as far as they are the host's business --------------------------------------------- */
+/* ---- tasks, as far as they are the host's business ------------------------------------------- */
 
 Test(fork, tasks_of_a_host) {
   ox_Config config = ox_config();
