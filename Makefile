@@ -95,9 +95,11 @@ LIB_SOURCES := $(GC_SOURCES) $(wildcard lang/*.c runtime/*.c runtime/lib/*.c)
 CLI_LIBS += $(if $(BOEHM),-Wl$(comma)--wrap=mmap -l:libgc.a -ldl)
 CLI_SOURCES := $(wildcard runtime/cli/*.c)
 PRELUDE := $(wildcard runtime/lib/prelude.oxb)
-LIB_OBJECTS := $(LIB_SOURCES:%.c=$(O)/%.o) $(O)/gen/digest.o $(if $(PRELUDE),$(O)/gen/prelude.o)
+STD := $(sort $(wildcard runtime/lib/std/*.oxb))
+LIB_OBJECTS := $(LIB_SOURCES:%.c=$(O)/%.o) $(O)/gen/digest.o $(O)/gen/std.o \
+  $(if $(PRELUDE),$(O)/gen/prelude.o)
 DIGESTED := $(sort $(LIB_SOURCES) $(wildcard gc/*.h lang/*.h lang/*.def runtime/*.h runtime/*.def \
-  runtime/lib/*.h runtime/lib/*.oxb include/*.h))
+  runtime/lib/*.h runtime/lib/*.oxb runtime/lib/std/*.oxb include/*.h))
 CLI_OBJECTS := $(CLI_SOURCES:%.c=$(O)/%.o)
 
 .PHONY: all run test check clean debug asan help products tests check-dispatch reference FORCE
@@ -150,6 +152,11 @@ $(O)/%.o: %.c $(O)/flags
 $(O)/gen/prelude.c: $(PRELUDE) $(O)/flags runtime/mk/embed.sh
 	@mkdir -p $(@D)
 	$(Q)sh runtime/mk/embed.sh prelude_text prelude_size $< > $@
+$(O)/gen/std.c: $(STD) $(O)/flags runtime/mk/library.sh
+	@mkdir -p $(@D)
+	$(Q)sh runtime/mk/library.sh $(STD) > $@
+$(O)/gen/std.o: $(O)/gen/std.c
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 $(O)/gen/prelude.o: $(O)/gen/prelude.c
 	$(call say,CC $(<F))
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<

@@ -228,7 +228,7 @@ static const char *check_native(ox_VM *vm, const Header *h, uint64_t words) {
   REQUIRE(table < (uint32_t)native_table_count && index < (uint32_t)native_tables[table]->ndefs,
           "a native function that there is not");
   const NativeDef *def = native_def(vm, h->aux);
-  REQUIRE(def->kind != DEF_NUMBER && h->layout == LAYOUT_VALUES, "a number as a function");
+  REQUIRE(def->kind != DEF_NUMBER && def->kind != DEF_MEMBER && h->layout == LAYOUT_VALUES, "a number as a function");
   signature_parse(def->signature, &sig);
   REQUIRE(n->min == sig.required && n->max == (sig.rest ? UINT16_MAX : sig.count) &&
               n->flags == sig.named,

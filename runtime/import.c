@@ -223,13 +223,29 @@ static Value import_given(ox_VM *vm, const char *name, size_t len) {
   return k == V_ERROR ? V_ERROR : map_get_str(vm, as_map(vm, vm->st->modules), k);
 }
 
+/* A standard module that is written in Oxbow, compiled; it has not run. Rooted. */
+static Value load_written(ox_VM *vm, int table) {
+  const ModuleDef *def = native_tables[table];
+  VmText diags = {0};
+  char name[IMPORT_NAME_MAX + 8];
+  snprintf(name, sizeof name, "std:%s", def->name);
+  const char *text = native_written_text(table);
+  LoadRequest r = {def->name, name, text, strlen(text), false, false, &diags, NULL};
+  Value module = V_ERROR;
+  VmStatus status = vm_allows(vm, def->name) ? import_load(vm, &r, &module) : VM_THROWN;
+  if (status != VM_OK && status != VM_THROWN)
+    vm_throw(vm, ERR_SYSTEM, "%s does not compile: %s", name, diags.data ? diags.data : "?");
+  vm_text_free(&diags);
+  return status == VM_OK ? module : V_ERROR;
+}
+
 static Value import_table(ox_VM *vm, int table, const char *name, size_t len) {
   if (table < 0) return V_ABSENT;
   Value k = tagged_key(vm, "std", name, len);
   if (k == V_ERROR) return V_ERROR;
   Value m = map_get_str(vm, as_map(vm, vm->st->modules), k);
   if (m != V_ABSENT) return m;
-  m = native_module(vm, table);
+  m = native_written_text(table) ? load_written(vm, table) : native_module(vm, table);
   return m != V_ERROR && map_set(vm, vm->st->modules, k, m) ? m : V_ERROR;
 }
 

@@ -18,7 +18,8 @@
 
 typedef Value (*NativeFn)(ox_VM *vm, Value *args, int nargs);
 
-typedef enum DefKind { DEF_FN, DEF_NUMBER, DEF_SCRIPT, DEF_SPECIAL } DefKind;
+/* DEF_MEMBER: of a module that is written in Oxbow, where it is defined. */
+typedef enum DefKind { DEF_FN, DEF_NUMBER, DEF_SCRIPT, DEF_SPECIAL, DEF_MEMBER } DefKind;
 typedef struct NativeDef {
   const char *name;
   const char *signature;
@@ -69,6 +70,8 @@ int native_find_module(const char *name, size_t len);
 const char *native_module_with(const char *name, size_t len);
 /* A built-in type that has such a method; NULL: none has. */
 const char *native_type_with(const char *name);
+/* The text of a module that is written in Oxbow (all its definitions are DEF_MEMBER), or NULL. */
+const char *native_written_text(int table);
 /* The table of helpers that only lib/prelude.oxb may import: they trust their arguments. */
 int native_find_helpers(void);
 bool natives_init(ox_VM *vm);             /* core Store; classes of builtin types are made lazily */

@@ -4,15 +4,27 @@
 #include "import.h"
 #include "interp.h"
 #include "map.h"
+#include "native.h"
 #include "run.h"
 #include "str.h"
 
 extern const char prelude_text[]; /* made from prelude.oxb by runtime/mk/embed.sh */
 extern const unsigned long prelude_size;
 
-bool prelude_is(ox_VM *vm, Value module) { return module != V_NIL && module == vm->st->prelude; }
+bool prelude_is(ox_VM *vm, Value module) {
+  if (!v_is(module, KIND_MODULE)) return false;
+  const Module *m = vm_deref(vm, module);
+  if (module == vm->st->prelude) return true;
+  return v_is(m->path, KIND_STRING) &&
+         strncmp(((const String *)vm_deref(vm, m->path))->chars, "std:", 4) == 0;
+}
 
-bool prelude_is_text(const char *text) { return text == prelude_text; }
+bool prelude_is_text(const char *text) {
+  bool is_standard = text == prelude_text;
+  for (int t = 0; t < native_table_count && !is_standard; t++)
+    is_standard = native_written_text(t) == text;
+  return is_standard;
+}
 
 static bool load(ox_VM *vm) {
   if (v_is(vm->st->prelude, KIND_MODULE)) return true;

@@ -19,6 +19,8 @@ const ModuleDef *const native_tables[] = {
     &module_string, &module_list, &module_map, &module_set, &module_math, &module_json,
     &module_regex, &module_random, &module_time, &module_os, &module_fs, &module_path,
     &module_process, &module_io, &module_test, &module_memory, &module_buddy, &module_weak,
+    /* modules written in Oxbow */
+    &module_args, &module_csv, &module_iter, &module_queue, &module_text,
     /* methods of objects that modules make */
     &module_regex_pattern, &module_random_generator, &module_fs_file, &module_io_stream,
     &module_buddy_manager, &module_weak_ref, &module_weak_map,

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/interp.h"
+#include "runtime/list.h"
+#include "runtime/map.h"
 #include "runtime/native.h"
 #include "runtime/prelude.h"
 #include "runtime/run.h"
@@ -46,6 +49,47 @@ static void check_doc(const ModuleDef *m, const NativeDef *d) {
 Test(tables, everything_is_documented) {
   each_def(check_doc);
   for (int t = 0; t < native_table_count; t++) cr_expect(native_tables[t]->doc != NULL);
+}
+
+/* Parameters as the table has them and as the function has them. */
+static void check_parameters(ox_VM *vm, const ModuleDef *m, const NativeDef *d, Value f) {
+  Signature sig;
+  signature_parse(d->signature, &sig);
+  if (!v_is(f, KIND_CLOSURE)) return; /* a class: its signature is that of init */
+  Proto *p = proto_of(vm, f);
+  cr_expect(p->nparams == sig.count, "%s.%s: other parameters", m->name, d->name);
+  for (int i = 0; i < sig.count && i < p->nparams; i++) {
+    String *name = string_flat(vm, list_get(vm, p->params, (uint64_t)i));
+    cr_expect(strlen(name->chars) == sig.params[i].len &&
+                  memcmp(name->chars, sig.params[i].name, sig.params[i].len) == 0,
+              "%s.%s: parameter %d is %s", m->name, d->name, i, name->chars);
+  }
+}
+
+/* What modules written in Oxbow export is what their tables say. */
+Test(tables, written_modules_have_what_is_documented) {
+  ox_VM *vm = vm_new(NULL);
+  int written = 0;
+  for (int t = 0; t < native_table_count; t++) {
+    const ModuleDef *m = native_tables[t];
+    Value module;
+    VmText diags = {0};
+    if (!native_written_text(t)) continue;
+    cr_assert(vm_import(vm, m->name, false, &module, &diags) == VM_OK, "%s", m->name);
+    Module *object = (Module *)vm_deref(vm, module);
+    cr_expect(as_map(vm, object->exports)->live == (uint32_t)m->ndefs, "%s", m->name);
+    for (int i = 0; i < m->ndefs; i++) {
+      Value key = string_intern(vm, m->defs[i].name, strlen(m->defs[i].name));
+      Value slot = map_get_str(vm, as_map(vm, object->exports), key);
+      cr_expect(m->defs[i].kind == DEF_MEMBER && slot != V_ABSENT, "%s.%s", m->name, m->defs[i].name);
+      if (slot == V_ABSENT) continue;
+      Value f = ((Frame *)vm_deref(vm, object->frame))->slots[v_int(slot)];
+      check_parameters(vm, m, &m->defs[i], f);
+    }
+    written++;
+  }
+  cr_expect(written == 5);
+  vm_free(vm);
 }
 
 Test(tables, names_are_unique) {
