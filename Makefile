@@ -120,7 +120,7 @@ help:
 	@echo 'make coverage lines and branches that the tests reach, per folder'
 	@echo 'make clean    removes $(BUILD)/'
 
-products: $(OUT)/oxbow $(OUT)/liboxbow.a $(if $(BOEHM),,$(OUT)/liboxbow.so)
+products: $(OUT)/oxbow $(OUT)/liboxbow.a $(if $(BOEHM),,$(OUT)/liboxbow.so $(OUT)/oxbow-library.img)
 
 # ---- stamps: files that change when flags or the set of objects change ----------------------------
 
@@ -189,6 +189,11 @@ $(OUT)/oxbow: $(CLI_OBJECTS) $(OUT)/liboxbow.a $(OUT)/.link
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(CLI_OBJECTS) $(OUT)/liboxbow.a $(CLI_LIBS)
+
+# What the command begins with, made by itself.
+$(OUT)/oxbow-library.img: $(OUT)/oxbow
+	$(call say,IMAGE $@)
+	$(Q)$(OUT)/oxbow --make-library=$@
 
 debug asan:
 	@$(MAKE) --no-print-directory VARIANT=$@ products

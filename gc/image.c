@@ -41,7 +41,7 @@ enum {
   MOST_MAPS = 64,
   MOST_RANGES = 128, /* of either list: each is a request when the image is opened */
   MOST_GAP = 8,      /* pages in between that are listed, too, to have fewer */
-  NEXT_SPANS = 12,
+  NEXT_SPANS = 7,
   WRITE_PAGES = 2048, /* in one call */
 };
 

@@ -295,9 +295,10 @@ static bool map_pages(const Image *image, Gc *gc) {
 
 /* ---- what is listed: hints; what fails here is faulted in later ------------------------------ */
 
+typedef void InFile(const Image *image, uint64_t offset, uint64_t bytes, void *ctx);
+
 /* Calls `fn` for each part of the listed ranges that is in the file, with its place there. */
-static void each_in_file(const Image *image, ImageSection which,
-                         void (*fn)(const Image *image, uint64_t offset, uint64_t bytes)) {
+static void each_in_file(const Image *image, ImageSection which, InFile *fn, void *ctx) {
   uint64_t bytes, map_bytes;
   const ImageRun *r = image_section(image, which, &bytes), *last = r + bytes / sizeof *r;
   const ImageMap *m = image_section(image, IMAGE_MAPS, &map_bytes);
@@ -305,23 +306,29 @@ static void each_in_file(const Image *image, ImageSection which,
   while (r < last && m < end) {
     uint64_t r_end = r->first + (uint64_t)r->count, m_end = m->page + (uint64_t)m->count;
     uint64_t from = r->first > m->page ? r->first : m->page, to = r_end < m_end ? r_end : m_end;
-    if (from < to) fn(image, (m->at + (from - m->page)) * GC_PAGE, (to - from) * GC_PAGE);
+    if (from < to) fn(image, (m->at + (from - m->page)) * GC_PAGE, (to - from) * GC_PAGE, ctx);
     if (r_end < m_end) r++;
     else m++;
   }
 }
 
-static void read_ahead(const Image *image, uint64_t offset, uint64_t bytes) {
+static void read_ahead(const Image *image, uint64_t offset, uint64_t bytes, void *ctx) {
+  (void)ctx;
   posix_fadvise(image->fd, (off_t)offset, (off_t)bytes, POSIX_FADV_WILLNEED);
 }
 
-/* Whether a page of the image has to come from the disk. */
+/* Whether pages to be read first have to come from the disk: the last of them is looked at. */
+static void note_place(const Image *image, uint64_t offset, uint64_t bytes, void *last) {
+  (void)image;
+  *(uint64_t *)last = offset + bytes - 1;
+}
+
 static bool is_cold(const Image *image) {
   char byte;
   struct iovec one = {&byte, 1};
-  off_t last = (off_t)(image->head.file_bytes - GC_PAGE);
-  return preadv2(image->fd, &one, 1, last, RWF_NOWAIT) < 0 &&
-         errno == EAGAIN;
+  uint64_t last = 0;
+  each_in_file(image, IMAGE_READ, note_place, &last);
+  return preadv2(image->fd, &one, 1, (off_t)last, RWF_NOWAIT) < 0 && errno == EAGAIN;
 }
 
 static void populate_list(const Image *image, Gc *gc, ImageSection which, int advice) {
@@ -336,8 +343,8 @@ static void populate_list(const Image *image, Gc *gc, ImageSection which, int ad
 static void make_resident(const Image *image, Gc *gc) {
   if (!image->head.listed_pages) return;
   if (is_cold(image)) {
-    each_in_file(image, IMAGE_WRITTEN, read_ahead);
-    each_in_file(image, IMAGE_READ, read_ahead);
+    each_in_file(image, IMAGE_WRITTEN, read_ahead, NULL);
+    each_in_file(image, IMAGE_READ, read_ahead, NULL);
     populate_list(image, gc, IMAGE_READ, MADV_POPULATE_READ);
   }
   populate_list(image, gc, IMAGE_WRITTEN, MADV_POPULATE_WRITE);

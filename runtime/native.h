@@ -79,6 +79,9 @@ Value native_module(ox_VM *vm, int table);/* the Module object of a standard mod
 /* A Module that has run, of a Map name -> value. Rooted. */
 Value native_make_module(ox_VM *vm, Value name, Value members);
 
+/* After an image was opened: os.args are the arguments of this process. */
+void os_renew_args(ox_VM *vm);
+
 /* ---- checking arguments: each throws a type error that names the function and parameter ---- */
 static inline bool arg_given(Value *args, int i) { return args[i] != V_ABSENT; }
 bool arg_int(ox_VM *vm, Value v, const char *what, int64_t *out);      /* no float, even if whole */

@@ -130,6 +130,8 @@ def extern(name):
             command = [sys.executable, path, "--programs", bench.args.programs, "--oxbow", bench.args.oxbow]
         else:
             command = [os.path.join(bench.args.programs, name)]
+            if name == "library":
+                command.append(bench.args.oxbow)
         if bench.quick:
             command.append("--quick")
         print("\n" + name, flush=True)
@@ -143,7 +145,7 @@ def extern(name):
 
 
 SECTIONS = {"core": core, "script": script, "barrier": barrier}
-SECTIONS.update((name, extern(name)) for name in ("forks", "images")
+SECTIONS.update((name, extern(name)) for name in ("forks", "images", "library")
                 if os.path.exists(os.path.join(HERE, name + ".c")) or os.path.exists(os.path.join(HERE, name + ".py")))
 
 

@@ -23,6 +23,8 @@ typedef struct Options {
   int argc;           /* arguments of the program */
   char **argv;
   const char *image, *save_image, *verify_image; /* files; NULL: none */
+  const char *library; /* the image of the standard library; NULL: found, "": none */
+  const char *make_library;
   uint64_t max_memory, memory_goal, fuel;
   ox_GcMode gc_mode;
   bool snapshot_stress;
@@ -68,6 +70,14 @@ int test_command(const Options *options);
 
 /* Saves the session, and says where and how much, or on standard error why not. */
 bool save_image(ox_VM *vm, const char *path);
+
+/* ---- library.c ---- */
+/* A VM that begins with the image of the standard library. NULL: there is none to be used. */
+ox_VM *library_open(const Options *options, const ox_Config *config);
+/* The image's path, in `path` unless the options name it; NULL: there is none. */
+const char *library_find(const Options *options, char *path, size_t room);
+/* Makes the image, for the build; gives the exit status. */
+int library_make(const char *path);
 
 /* ---- repl.c ---- */
 /* Reads, evaluates and prints until the input ends. Gives the exit status. */

@@ -22,6 +22,8 @@ static const char usage[] =
     "      --image=FILE   begin with the state saved in FILE: run a program or -e in it, else prompt\n"
     "      --save-image=FILE  afterwards save the state to FILE\n"
     "      --verify=FILE  prove that the image in FILE is whole, and run nothing\n"
+    "      --library=FILE the image of the standard library to begin with; none if FILE is empty\n"
+    "      --make-library=FILE  make that image, as the build does\n"
     "      --disasm       show the bytecode, run nothing\n"
     "      --max-memory=N bytes the heap may take; K, M and G may follow the number\n"
     "      --memory-goal=N  collect more often as the heap comes near N bytes\n"
@@ -80,10 +82,15 @@ static void write_stdout(void *context, const char *bytes, size_t length) {
   fwrite(bytes, 1, length, stdout);
 }
 
-static int print_version(void) {
+static int print_version(const Options *o) {
+  char path[8192];
+  ox_Config config = ox_config();
   Readline table;
   const char *editing = readline_load(&table) ? "readline" : "no readline";
   printf("oxbow %s (%s, %s)\n", ox_version(), ox_build_info(), editing);
+  ox_VM *vm = library_open(o, &config);
+  printf("library: %s\n", vm ? library_find(o, path, sizeof path) : "no image, compiled when used");
+  ox_free(vm);
   return EXIT_OK;
 }
 
@@ -102,9 +109,9 @@ static bool is_option(const char *arg, const char *brief, const char *full) {
 }
 
 /* Options that only print something. -1: it is none. */
-static int print_option(const char *arg) {
+static int print_option(const Options *o, const char *arg) {
   if (is_option(arg, "-h", "--help")) return fputs(usage, stdout) < 0;
-  if (strcmp(arg, "--version") == 0) return print_version();
+  if (strcmp(arg, "--version") == 0) return print_version(o);
   if (strcmp(arg, "--reference") == 0) return ox_reference(write_stdout, NULL), EXIT_OK;
   return -1;
 }
@@ -133,7 +140,8 @@ static int wrong_size(const char *option, const char *value, const char *example
 static int unknown_option(const char *arg) {
   static const char *const names[] = {"-e", "-c", "--check", "-i", "--interactive", "--disasm",
                                       "--max-memory", "--memory-goal", "--gc", "--fuel", "--filter",
-                                      "-v", "--verbose", "--image", "--save-image", "--verify",
+                                      "-v", "--verbose", "--image", "--save-image", "--library",
+                                      "--make-library", "--verify",
                                       "--reference", "--version", "-h", "--help"};
   char name[32];
   snprintf(name, sizeof name, "%.*s", (int)strcspn(arg, "="), arg);
@@ -154,7 +162,7 @@ static int file_option(const char **file, const char *option, const char *value)
 /* One option at argv[*i]. -1: go on, else the exit status. */
 static int read_option(Options *o, int argc, char **argv, int *i) {
   const char *arg = argv[*i], *value;
-  int status = print_option(arg);
+  int status = print_option(o, arg);
   if (status >= 0) return status;
   if (flag_option(o, arg)) return -1;
   if (strcmp(arg, "-e") == 0) {
@@ -175,6 +183,9 @@ static int read_option(Options *o, int argc, char **argv, int *i) {
   if ((value = option_value("--image", argc, argv, i))) return file_option(&o->image, "--image", value);
   if ((value = option_value("--save-image", argc, argv, i)))
     return file_option(&o->save_image, "--save-image", value);
+  if (strncmp(arg, "--library=", 10) == 0) return o->library = arg + 10, -1;
+  if (strncmp(arg, "--make-library=", 15) == 0)
+    return file_option(&o->make_library, "--make-library", arg + 15);
   if (strncmp(arg, "--verify=", 9) == 0) return file_option(&o->verify_image, "--verify", arg + 9);
   if ((value = option_value("--filter", argc, argv, i))) {
     o->filter = value;

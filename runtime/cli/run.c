@@ -227,7 +227,8 @@ static int check_heap(ox_VM *vm, int status) {
 
 ox_VM *make_vm(const Options *o, const ox_Config *wanted) {
   ox_Config config = *wanted;
-  ox_VM *vm = ox_new(&config);
+  ox_VM *vm = library_open(o, wanted);
+  if (!vm) vm = ox_new(&config);
   if (vm) return vm;
   for (uint64_t space = MOST_SPACE; !vm && space >= LEAST_SPACE; space /= 2) {
     config.address_space = space;
@@ -260,6 +261,7 @@ ox_Config run_config(const Options *o) {
 
 int run_command(const Options *o) {
   if (o->verify_image) return verify_image(o->verify_image);
+  if (o->make_library) return library_make(o->make_library);
   ox_Config config = run_config(o);
   ox_VM *vm = o->image ? open_image(o->image, &config) : make_vm(o, &config);
   if (!vm) return EXIT_UNCAUGHT;

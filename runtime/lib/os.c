@@ -95,6 +95,29 @@ static bool os_init(ox_VM *vm, Value exports) {
          lib_export(vm, exports, "platform", string_from_c(vm, PLATFORM));
 }
 
+/* The place of `args` in the module where that was imported; NULL: it was not. */
+static Value *args_place(ox_VM *vm) {
+  Value key = string_from_c(vm, "std:os"), name = string_from_c(vm, "args");
+  if (key == V_ERROR || name == V_ERROR) return NULL;
+  Value module = map_get_str(vm, as_map(vm, vm->st->modules), key);
+  if (!v_is(module, KIND_MODULE)) return NULL;
+  const Module *m = vm_deref(vm, module);
+  if (!v_is(m->exports, KIND_MAP) || !v_is(m->frame, KIND_FRAME)) return NULL;
+  Value slot = map_get_str(vm, as_map(vm, m->exports), name);
+  Frame *f = (Frame *)vm_deref(vm, m->frame);
+  return v_is_int(slot) && (uint64_t)v_int(slot) < f->h.n ? &f->slots[v_int(slot)] : NULL;
+}
+
+void os_renew_args(ox_VM *vm) {
+  uint32_t mark = vm_roots_mark(vm);
+  Value *place = args_place(vm);
+  bool is_same = place && !vm->argc && v_is(*place, KIND_LIST) && list_len(vm, *place) == 0;
+  Value list = place && !is_same ? args_list(vm) : V_ERROR;
+  if (list != V_ERROR) gc_store(vm->cage, gc_word(vm->cage, place), list);
+  if (error_pending(vm)) error_take(vm); /* no memory: they stay what they were */
+  vm_roots_reset(vm, mark);
+}
+
 static const NativeDef os_defs[] = {
     NATIVE("env", os_env, "env(name, default = nil)",
            "The environment variable of that name, or the default."),

@@ -10,7 +10,7 @@ bench_snapshot_programs := $(patsubst bench/snapshot/%.c,%,$(wildcard bench/snap
 .PHONY: bench-snapshot bench-snapshot-programs
 bench-snapshot-programs: $(bench_snapshot_programs:%=$(BENCH_SNAPSHOT)/%)
 bench-snapshot:
-	@$(build_all) $(BUILD)/oxbow bench-snapshot-programs
+	@$(build_all) $(BUILD)/oxbow $(BUILD)/oxbow-library.img bench-snapshot-programs
 	@$(build_all) BUILD=$(BUILD)/no-barrier CPPFLAGS=-DGC_NO_BARRIER $(BUILD)/no-barrier/oxbow
 	python3 bench/snapshot/run.py --programs $(BUILD)/bench-snapshot --oxbow $(BUILD)/oxbow \
 	  --no-barrier $(BUILD)/no-barrier/oxbow $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))

@@ -4,7 +4,8 @@
 #   DESTDIR=...      put in front of every path while copying: a staging area for packagers
 #   bindir=... libdir=... includedir=... mandir=... docdir=...    single folders, as in GNU projects
 #
-# The standard library is inside the library and the command, so there is nothing else to copy.
+# The standard library is inside the library and the command; an image of it, which makes the command
+# start quicker, is looked for in ../lib/oxbow beside the command's folder.
 
 PREFIX ?= /usr/local
 prefix ?= $(PREFIX)
@@ -16,6 +17,7 @@ datarootdir ?= $(prefix)/share
 mandir ?= $(datarootdir)/man
 docdir ?= $(datarootdir)/doc/oxbow
 pkgconfigdir ?= $(libdir)/pkgconfig
+imagedir = $(abspath $(bindir)/../lib/oxbow)
 INSTALL ?= install
 
 # The header states the version; the soname, which the Makefile gives the library, its first part.
@@ -32,7 +34,9 @@ in_terms_of_prefix = $(subst $(prefix)/,$${prefix}/,$(1))
 
 install: products
 	$(INSTALL) -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(libdir)' '$(DESTDIR)$(includedir)' \
-	  '$(DESTDIR)$(pkgconfigdir)' '$(DESTDIR)$(mandir)/man1' '$(DESTDIR)$(docdir)'
+	  '$(DESTDIR)$(pkgconfigdir)' '$(DESTDIR)$(mandir)/man1' '$(DESTDIR)$(docdir)' \
+	  '$(DESTDIR)$(imagedir)'
+	$(INSTALL) -m 644 $(OUT)/oxbow-library.img '$(DESTDIR)$(imagedir)/oxbow-library.img'
 	$(INSTALL) -m 755 $(OUT)/oxbow '$(DESTDIR)$(bindir)/oxbow'
 	$(INSTALL) -m 755 $(OUT)/liboxbow.so '$(DESTDIR)$(libdir)/liboxbow.so.$(VERSION)'
 	ln -sf liboxbow.so.$(VERSION) '$(DESTDIR)$(libdir)/$(SONAME)'
@@ -47,15 +51,16 @@ install: products
 	$(INSTALL) -m 644 docs/oxbow.1 '$(DESTDIR)$(mandir)/man1/oxbow.1'
 	$(INSTALL) -m 644 $(DOCS) '$(DESTDIR)$(docdir)'
 
-# Takes away what `install` with the same settings put there, and the folder that is Oxbow's alone.
+# Takes away what `install` with the same settings put there, and the folders that are Oxbow's alone.
 uninstall:
-	rm -f '$(DESTDIR)$(bindir)/oxbow' '$(DESTDIR)$(libdir)/liboxbow.so.$(VERSION)' \
+	rm -f '$(DESTDIR)$(bindir)/oxbow' '$(DESTDIR)$(imagedir)/oxbow-library.img' \
+	  '$(DESTDIR)$(libdir)/liboxbow.so.$(VERSION)' \
 	  '$(DESTDIR)$(libdir)/$(SONAME)' '$(DESTDIR)$(libdir)/liboxbow.so' \
 	  '$(DESTDIR)$(libdir)/liboxbow.a' '$(DESTDIR)$(includedir)/oxbow.h' \
 	  '$(DESTDIR)$(pkgconfigdir)/oxbow.pc' '$(DESTDIR)$(mandir)/man1/oxbow.1' \
 	  $(foreach doc,$(notdir $(DOCS)),'$(DESTDIR)$(docdir)/$(doc)')
-	if [ -d '$(DESTDIR)$(docdir)' ]; then \
-	  rmdir --ignore-fail-on-non-empty '$(DESTDIR)$(docdir)'; fi
+	for folder in '$(DESTDIR)$(docdir)' '$(DESTDIR)$(imagedir)'; do if [ -d "$$folder" ]; then \
+	  rmdir --ignore-fail-on-non-empty "$$folder"; fi; done
 
 # One package with command, library and header, in $(OUT)/oxbow_VERSION_ARCHITECTURE.deb.
 DEB_ROOT := $(OUT)/deb/root

@@ -40,6 +40,8 @@ check "a program's state is saved" 0 "" "" "$oxbow" --save-image=a.img prepare.o
 check "and is there again" 0 "1000 999 42 2 3 9223372036854775807 true true" "" "$oxbow" --image a.img \
   -e 'print(len(table), table[999].s, p.twice(), g.next(), g.next(), wide, "b" in names, word.test("1 abc"))'
 check "a program runs in it" 0 '47 ["x", "y"]' "" "$oxbow" --image=a.img more.oxb x y
+check "an image of a program that knows its arguments" 0 "" "" "$oxbow" --save-image=os.img -e 'import os' 1 2
+check "has those of its process" 0 '["x"]' "" "$oxbow" --image=os.img -e 'print(os.args)' x
 check "the same random numbers come each time" 0 "$("$oxbow" --image a.img -e "$dice")" "" \
   "$oxbow" --image a.img -e "$dice"
 check "an image of an image" 0 "" "" "$oxbow" --image=a.img --save-image=b.img -e 'p.x = 4; let q = 5'
@@ -112,6 +114,41 @@ damage() {
   printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc 2> dd.log
 }
 damage bad 8 '\003'
+# The image of the standard library: with it, without it, and with one that cannot be used.
+uses_library='import csv
+print([1].map(fn(x) => x + 1), csv.parse("a,b"), sorted([2, 1], fn(a, b) => a - b))'
+said='[2] [["a", "b"]] [1, 2]'
+library=$(dirname "$oxbow")/oxbow-library.img
+# names_library COMMAND...: the line of --version about it
+names_library() { "$@" --version | tail -n 1; }
+check "the library's image is whole" 0 "1" "" sh -c "'$oxbow' --verify='$library' | grep -c 'is whole'"
+check "with the library's image" 0 "$said" "" "$oxbow" --library="$library" -e "$uses_library"
+check "without it" 0 "$said" "" "$oxbow" --library= -e "$uses_library"
+check "one that is not there, asked for" 0 "$said" "No such file" "$oxbow" --library=none -e "$uses_library"
+check "one that is none" 0 "$said" "it is no image" "$oxbow" --library=prepare.oxb -e "$uses_library"
+mkdir -p alone
+cp "$oxbow" alone/oxbow
+check "a command without an image" 0 "$said" "" alone/oxbow -e "$uses_library"
+check "says so" 0 "library: no image, compiled when used" "" names_library alone/oxbow
+for at in 8 24 48 300 4100; do # version, layout, build, a section, a table
+  cp "$library" alone/oxbow-library.img
+  printf 'XXXX' | dd of=alone/oxbow-library.img bs=1 seek=$at conv=notrunc 2> dd.log
+  check "a command with an image that is changed at $at" 0 "$said" "" alone/oxbow -e "$uses_library"
+done
+head -c 50000 "$library" > alone/oxbow-library.img
+check "a command with an image that is cut off" 0 "$said" "" alone/oxbow -e "$uses_library"
+: > alone/oxbow-library.img
+check "a command with an empty image" 0 "$said" "" alone/oxbow -e "$uses_library"
+cp a.img alone/oxbow-library.img
+check "an image made by a command with an image" 0 "" "" alone/oxbow --library= --make-library=alone/oxbow-library.img
+check "is used" 0 "library: $dir/alone/oxbow-library.img" "" names_library alone/oxbow
+check "in little memory it is not" 0 "$said" "" "$oxbow" --max-memory=2M -e "$uses_library"
+check "in little address space it is not" 0 "$said" "" \
+  sh -c "ulimit -v 4000000; exec '$oxbow' -e '$uses_library'"
+check "programs do not see each other's modules" 65 "" "'csv' is not defined" "$oxbow" -e 'print(csv)'
+check "a saved state holds the library" 0 "" "" "$oxbow" --save-image=lib.img -e 'import csv; let t = csv.parse("1,2")'
+check "and goes on with it" 0 "1,2" "" "$oxbow" --image=lib.img -e 'print(csv.stringify(t).trim())'
+
 check "another version" 1 "" "its format is version 3, this program reads version 2" "$oxbow" --image bad
 damage bad 200 'x'
 check "damaged header" 1 "" "the checksum of its header" "$oxbow" --image bad

@@ -54,6 +54,7 @@ lib/liboxbow.a
 lib/liboxbow.so
 lib/liboxbow.so.$major
 lib/liboxbow.so.$version
+lib/oxbow/oxbow-library.img
 lib/pkgconfig/oxbow.pc
 share/doc/oxbow/LICENSE
 share/doc/oxbow/README.md
@@ -73,6 +74,20 @@ check 'the soname' has_soname
 check 'the command runs' prints 42 "$prefix/bin/oxbow" -e 'print(6 * 7)'
 check 'the standard library is in it' prints 3.0 "$prefix/bin/oxbow" -e 'import math
 print(math.sqrt(9))'
+check 'its image is found' prints "library: $prefix/bin/../lib/oxbow/oxbow-library.img" \
+  sh -c "'$prefix/bin/oxbow' --version | tail -n 1"
+check 'the image is whole' "$prefix/bin/oxbow" --verify="$lib/oxbow/oxbow-library.img"
+# of another build: what it takes for granted is not so here
+stale() {
+  cp "$lib/oxbow/oxbow-library.img" "$dir/kept.img"
+  printf 'another build' | dd of="$lib/oxbow/oxbow-library.img" bs=1 seek=48 conv=notrunc
+  prints '[2] x' "$prefix/bin/oxbow" -e 'import csv
+print([1].map(fn(x) => x + 1), csv.parse("x")[0][0])'
+  status=$?
+  mv "$dir/kept.img" "$lib/oxbow/oxbow-library.img"
+  return $status
+}
+check 'a stale image is passed over' stale
 
 # ---- a project of somebody else ----
 
@@ -138,6 +153,7 @@ check 'make uninstall' build_make uninstall PREFIX="$prefix"
 check 'uninstalling leaves what it did not install' prints 'lib/mine share/doc/mine' \
   sh -c "cd '$prefix' && find . ! -type d | sed 's|^./||' | LC_ALL=C sort | paste -s -d ' '"
 check 'the folder of the documentation is gone' test ! -e "$prefix/share/doc/oxbow"
+check 'the folder of the image is gone' test ! -e "$lib/oxbow"
 check 'uninstalling again does no harm' build_make uninstall PREFIX="$prefix"
 
 # ---- staged for a package, with folders of its own ----
@@ -183,7 +199,8 @@ deb=$build/oxbow_${version}_$(dpkg --print-architecture).deb
 rm -f "$deb"
 check 'make deb' build_make deb
 dpkg-deb -c "$deb" 2>/dev/null | awk '$1 !~ /^d/ { print $6 }' > "$dir/contents"
-for file in bin/oxbow include/oxbow.h share/man/man1/oxbow.1.gz share/doc/oxbow/copyright; do
+for file in bin/oxbow include/oxbow.h share/man/man1/oxbow.1.gz share/doc/oxbow/copyright \
+  lib/oxbow/oxbow-library.img; do
   check "the package has $file" grep -x "./usr/$file" "$dir/contents"
 done
 for file in "liboxbow\.so\.$version" "liboxbow\.so\.$major" 'liboxbow\.so' 'liboxbow\.a' \
