@@ -81,10 +81,9 @@ static Side lay_out_side(uint64_t pages) {
   return s;
 }
 
-static bool open_side(Gc *gc, uint64_t pages) {
+static void point_aside(Gc *gc, uint64_t pages) {
   Side s = lay_out_side(pages);
-  uint8_t *at = gc->side = os_map(&gc->os, s.bytes);
-  if (!at) return false;
+  uint8_t *at = gc->side;
   gc->next = (uint64_t *)(at + s.next);
   gc->pending = (uint64_t *)(at + s.pending);
   gc->slow_pending = (uint64_t *)(at + s.slow_pending);
@@ -96,7 +95,12 @@ static bool open_side(Gc *gc, uint64_t pages) {
   gc->unswept = (uint64_t *)(at + s.unswept);
   gc->weak.now.bits = (uint64_t *)(at + s.weak);
   gc->weak.slow.bits = (uint64_t *)(at + s.weak_slow);
-  return true;
+}
+
+static bool open_side(Gc *gc, uint64_t pages) {
+  gc->side = os_map(&gc->os, lay_out_side(pages).bytes);
+  if (gc->side) point_aside(gc, pages);
+  return gc->side != NULL;
 }
 
 /* Populates the pages that hold [from, from + bytes). */
@@ -107,13 +111,14 @@ static bool populate(Gc *gc, void *from, uint64_t bytes) {
 }
 
 /* The metadata is committed whole, once, since every commitment is a system call, and populated as
- * the heap grows; host page and caches are neighbours and are faulted in on demand. */
+ * the heap grows; caches, host page and states are neighbours, and caches are faulted in on demand.
+ * */
 static bool commit_fixed(Gc *gc, const Heap *h) {
   Os *os = &gc->os;
-  uint64_t end = h->first_page * GC_PAGE, state_bytes = round_up(h->cage_pages, GC_PAGE);
-  return os_commit(os, gc_host(gc->base), GC_PAGE + GC_CACHE_BYTES) &&
+  uint64_t end = h->first_page * GC_PAGE;
+  uint64_t state_bytes = round_up(GC_HOST_BYTES + h->cage_pages, GC_PAGE);
+  return os_commit(os, gc->base - GC_CACHE_OFF, GC_CACHE_BYTES + state_bytes) &&
          os_commit(os, gc->marks, round_up(h->cage_pages * (GC_PAGE / 64), GC_PAGE)) &&
-         os_commit(os, gc->states, state_bytes) &&
          os_commit(os, gc->base + GC_HEAP_OFF, end - GC_HEAP_OFF);
 }
 
@@ -136,12 +141,12 @@ static bool open_buddy(Gc *gc) {
  * called. */
 static bool reserve(Gc *gc, uint64_t bytes, Heap *plan) {
   lay_out(plan, pages_of(bytes));
-  uint8_t *at = os_reserve(&gc->os, HUGE_PAGE + GC_HOST_OFF + bytes, HUGE_PAGE);
+  uint8_t *at = os_reserve(&gc->os, GC_MARK_OFF + bytes, HUGE_PAGE);
   if (!at) return false;
-  gc->base = at + round_up(GC_HOST_OFF, HUGE_PAGE);
+  gc->base = at + GC_MARK_OFF;
   point_into(gc, plan);
   gc->committed_units = 0;
-  gc->committed = calloc(bytes / UNIT_BYTES / 64 + 1, sizeof(uint64_t));
+  gc->committed = calloc(cage_map_words(gc), sizeof(uint64_t));
   return gc->committed && open_side(gc, plan->cage_pages) && commit_fixed(gc, plan);
 }
 
@@ -182,11 +187,39 @@ bool cage_open_like(Gc *gc, const Gc *like) {
   return false;
 }
 
+/* Bytes below the base of a mapped cage: the side tables come first. */
+static uint64_t mapped_below(uint64_t cage_bytes) {
+  return round_up(lay_out_side(pages_of(cage_bytes)).bytes, HUGE_PAGE) + GC_MARK_OFF;
+}
+
+bool cage_open_mapped(Gc *gc, const CageFile *file, const Gc *like) {
+  uint64_t bytes = gc->config.cage_bytes, below = mapped_below(bytes);
+  uint8_t *at = os_reserve_open(&gc->os, below + bytes, HUGE_PAGE);
+  if (!at) return false;
+  gc->side = at;
+  gc->base = at + below;
+  gc->mapped = true;
+  point_into(gc, like->heap);
+  point_aside(gc, like->heap->cage_pages);
+  gc->committed = calloc(cage_map_words(gc), sizeof(uint64_t));
+  if (gc->committed && os_file_map(&gc->os, file->fd, gc->base - GC_CACHE_OFF, file->bytes)) {
+    memcpy(gc->committed, file->committed, cage_map_words(gc) * sizeof(uint64_t));
+    gc->committed_units = file->committed_units;
+    return true;
+  }
+  cage_close(gc);
+  return false;
+}
+
 void cage_close(Gc *gc) {
   if (!gc->base) return;
-  uint64_t bytes = HUGE_PAGE + GC_HOST_OFF + gc->config.cage_bytes;
-  os_release(gc->base - round_up(GC_HOST_OFF, HUGE_PAGE), bytes);
-  if (gc->side) os_unmap(gc->side, lay_out_side(pages_of(gc->config.cage_bytes)).bytes);
+  uint64_t bytes = gc->config.cage_bytes;
+  if (gc->mapped) {
+    os_release(gc->side, mapped_below(bytes) + bytes);
+  } else {
+    os_release(gc->base - GC_MARK_OFF, GC_MARK_OFF + bytes);
+    if (gc->side) os_unmap(gc->side, lay_out_side(pages_of(bytes)).bytes);
+  }
   gc->side = NULL;
   free(gc->committed);
   gc->base = NULL;

@@ -7,10 +7,24 @@
 /* Reserves everything, lays out the metadata and commits the first unit. False: refused, nothing
  * is held. gc->config and gc->os are set. */
 bool cage_open(Gc *gc, uint64_t bytes);
-/* The same with the layout of another one, but for the content of Heap, roots and metadata, which the
- * caller copies. No unit is committed. */
+/* The same with the layout of another one, but for the content of Heap, roots and metadata, which
+ * the caller copies. No unit is committed. */
 bool cage_open_like(Gc *gc, const Gc *like);
 void cage_close(Gc *gc);
+/* Words of Gc.committed. */
+static inline uint64_t cage_map_words(const Gc *gc) {
+  return gc->config.cage_bytes / UNIT_BYTES / 64 + 1;
+}
+/* The same, with a private mapping of a file instead of a content: caches, states and the cage up
+ * to the end of its last committed unit, see base.h. One mapping for the file, one each for what
+ * lies below and above, which those of neighbours are joined to: two for each such cage. */
+typedef struct CageFile {
+  int fd;
+  uint64_t bytes;           /* from GC_CACHE_OFF below the base on */
+  const uint64_t *committed; /* the units that it has, as Gc.committed */
+  uint64_t committed_units;
+} CageFile;
+bool cage_open_mapped(Gc *gc, const CageFile *file, const Gc *like);
 /* The same around a content that is given, see GcContent; gc->config.cage_bytes says how large. */
 bool cage_open_with(Gc *gc, const GcContent *content);
 /* Inside GcContent.fill: pages [first, first + count) for blocks are in use; makes them usable, and

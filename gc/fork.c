@@ -1,9 +1,9 @@
 /* fork.c - a heap copied into a cage of its own, so that both go on at the same time.
  *
- * A cage that a fork has left is kept as a slot of its parent's pool. It still has what the heap had
- * when it was forked, but for the pages that the child changed since and those that the parent
- * changed since. To bring it up to date is to copy these, a few microseconds for a heap of any size:
- * no system call, no page fault, and as quick when all processors are busy.
+ * A cage that a fork has left is kept as a slot of its parent's pool. It still has what the heap
+ * had when it was forked, but for the pages that the child changed since and those that the parent
+ * changed since. To bring it up to date is to copy these, a few microseconds for a heap of any
+ * size: no system call, no page fault, and as quick when all processors are busy.
  *
  *   parent   log      pages in the order in which they were first changed after a fork
  *            epoch    where the entries since the last fork begin
@@ -15,15 +15,25 @@
  * enters it in the log and clears the bit; a fork sets it again for the entries of the epoch. So
  * a page is in the log once for each fork, and a child's bits tell which pages are in its log.
  *
+ * A new slot is a copy of the whole heap, if that is small. Otherwise it is a private mapping of
+ * the base, the heap as it was published once (base.c): it is in step with that moment, and what
+ * the parent has changed since is copied like any other difference. Pages that a mapped slot's
+ * child stores to become private, by a page fault each; a slot that has had many gives way to a
+ * copy. Where the differences from the base have cost new slots as much as a new base, there is a
+ * new one.
+ *
+ * A fork that is mapped, and with nothing to be copied, can sleep: until it is woken nothing is
+ * written to its cage, so that it has no memory of its own.
+ *
  * Free pages are not copied, but who gets to know of them must be exact: giving a page back is a
  * change like taking it.
  *
  * A log that grows too long is cut off at the entry that the slots have in common; slots far behind
  * are copied whole again when they are used. Where memory for the log is refused, all are.
  *
- * One lock for each pool. Under it lie the lists of slots and Forks.idle; the content of a slot, and
- * the rest of its Forks, belong to the thread that has taken it out: the parent's while it is idle.
- * A parent may end before its children: then the pool remains until the last of them does. */
+ * One lock for each pool. Under it lie the lists of slots and Forks.idle; the content of a slot,
+ * and the rest of its Forks, belong to the thread that has taken it out: the parent's while it is
+ * idle. A parent may end before its children: then the pool remains until the last of them does. */
 #include "fork.h"
 
 #include <pthread.h>
@@ -31,6 +41,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base.h"
 #include "bits.h"
 #include "cage.h"
 #include "collect.h"
@@ -39,7 +50,12 @@
 #include "snapshot.h"
 #include "sweep.h"
 
-enum { LEAST_IDLE = 8, LOG_SLACK = 8192 };
+enum { LEAST_IDLE = 8, LOG_SLACK = 8192, LOG_FIRST = 64 };
+/* Heaps up to so many pages are copied; those above the other number never are, if it can be
+ * helped. */
+enum { COPY_ALWAYS = 2048, COPY_MOST = 65536 };
+enum { LOOKED_AT = 16 }; /* pages changed since the base: so many are compared with it */
+enum { FAULT_PAGES = 16 }; /* a page fault costs as much as so many pages of a large copy */
 #define MOST_IDLE_BYTES ((uint64_t)1 << 30)
 
 typedef struct ForkPool {
@@ -52,6 +68,7 @@ typedef struct ForkPool {
   uint32_t nidle;  /* room for all slots */
   uint64_t idle_bytes;
   uint32_t most_idle;
+  uint32_t copies_due; /* new slots are to be copies of the whole heap */
 } ForkPool;
 
 typedef struct Forks {
@@ -64,23 +81,35 @@ typedef struct Forks {
   uint64_t first;  /* number of log[0] since the beginning */
   uint64_t epoch;
   bool lost;       /* pages that are not in the log have changed since the last fork */
+  Base *base;      /* the newest one, NULL: none */
+  uint64_t regret; /* pages copied into new mapped slots since it was published */
+  ForkSlots kind;
+  /* Of a fork that is a mapped slot: */
+  uint64_t origin; /* GcForkStats.published of the parent at its base; 0: it is no mapped one */
+  bool pristine;   /* Heap and root area are the base's: nothing was written to the cage */
+  bool asleep;     /* likewise, nor is the host page */
+  uint64_t *own;   /* by page: it has become private */
+  uint64_t nown;
+  uint32_t place;  /* in ForkPool.slots */
+  uint64_t idle_bytes; /* as it is counted in the pool */
   ForkBug bug;
   GcForkStats stats;
 } Forks;
 
-/* ---- the log ---------------------------------------------------------------------------------- */
+/* ---- the log ----------------------------------------------------------------------------------
+ * */
 
 static uint64_t log_end(const Forks *f) { return f->first + f->n; }
 
-/* No slot is in step any more. */
+/* No slot is in step any more, nor is the base. */
 static void lose_log(Forks *f) {
-  f->first = log_end(f);
+  f->first = log_end(f) + 1;
   f->n = 0;
   f->lost = true;
 }
 
 static bool log_grow(Forks *f) {
-  uint64_t cap = f->cap ? 2 * f->cap : 256;
+  uint64_t cap = f->cap ? 2 * f->cap : LOG_FIRST;
   uint32_t *log = realloc(f->log, cap * sizeof *log);
   if (!log) return false;
   f->log = log;
@@ -98,7 +127,8 @@ void fork_note(Gc *gc, uint64_t page) {
   enter(gc->forks, page);
 }
 
-/* ---- states ----------------------------------------------------------------------------------- */
+/* ---- states -----------------------------------------------------------------------------------
+ * */
 
 /* The metadata before this page is copied at each fork. */
 static uint64_t first_tracked(const Gc *gc) { return gc->heap->table_off / GC_PAGE; }
@@ -144,13 +174,17 @@ static void wash(Gc *child) {
   }
 }
 
-/* ---- copying ---------------------------------------------------------------------------------- */
+/* ---- copying ----------------------------------------------------------------------------------
+ * */
+
+bool fork_page_is_free(Gc *gc, uint64_t page) {
+  if (!(gc->states[page] & PAGE_FROZEN)) return gc->states[page] & PAGE_FREE;
+  return !buddy_run(gc->buddy, (uint32_t)page).used;
+}
 
 static bool is_free(Gc *gc, uint64_t page) {
   if (page < gc->heap->first_page) return false;
-  if (!cage_is_committed(gc, page)) return true;
-  if (!(gc->states[page] & PAGE_FROZEN)) return gc->states[page] & PAGE_FREE;
-  return !buddy_run(gc->buddy, (uint32_t)page).used;
+  return !cage_is_committed(gc, page) || fork_page_is_free(gc, page);
 }
 
 static void copy_pages(const Gc *from, Gc *to, uint64_t page, uint64_t count) {
@@ -192,23 +226,25 @@ static void copy_tables(Gc *gc, Gc *child, uint64_t unit) {
   copy_pages(gc, child, gc->heap->bits_off / GC_PAGE + unit, 1);
 }
 
-static bool any_unit(const Gc *gc, const Gc *child, uint64_t from, uint64_t to) {
-  return bits_next(gc->committed, from, to) < to || bits_next(child->committed, from, to) < to;
+static bool any_unit(const Gc *gc, uint64_t from, uint64_t to) {
+  return gc && bits_next(gc->committed, from, to) < to;
 }
 
 /* Parts of the tree that are about no such unit are zero, but for those at the ends of the cage. */
+bool fork_needs_buddy(Gc *gc, uint64_t i, const Gc *child) {
+  uint64_t from, to, end = gc->heap->cage_pages, first_page = gc->heap->first_page;
+  buddy_range_of_page(gc->buddy, i, &from, &to);
+  if ((from < first_page && first_page < to) || (from < end && end < to)) return true;
+  if (to > end) to = end;
+  return any_unit(gc, from / UNIT_PAGES, to / UNIT_PAGES) ||
+         any_unit(child, from / UNIT_PAGES, to / UNIT_PAGES);
+}
+
 static void copy_buddy(Gc *gc, Gc *child) {
-  uint64_t end = gc->heap->cage_pages, first_page = gc->heap->first_page;
   uint64_t start = gc->heap->buddy_off / GC_PAGE;
   uint64_t bytes = buddy_state_bytes(gc->buddy.state->order);
-  for (uint64_t i = 0; i * GC_PAGE < bytes; i++) {
-    uint64_t from, to;
-    buddy_range_of_page(gc->buddy, i, &from, &to);
-    bool edge = (from < first_page && first_page < to) || (from < end && end < to);
-    if (to > end) to = end;
-    if (edge || any_unit(gc, child, from / UNIT_PAGES, to / UNIT_PAGES))
-      copy_pages(gc, child, start + i, 1);
-  }
+  for (uint64_t i = 0; i * GC_PAGE < bytes; i++)
+    if (fork_needs_buddy(gc, i, child)) copy_pages(gc, child, start + i, 1);
 }
 
 /* A slot that is not in step. */
@@ -264,9 +300,21 @@ static void copy_roots(Gc *gc, Gc *child) {
   child->heap->peak_bytes = child->heap->used_pages * GC_PAGE;
 }
 
+/* Which pages of a mapped slot have become private: those in its log. */
+static void count_own(Gc *slot) {
+  Forks *c = slot->forks;
+  if (!c->origin || !c->n) return;
+  if (!c->own) c->own = calloc(slot->heap->cage_pages / 64 + 1, sizeof *c->own);
+  for (uint64_t i = 0; c->own && i < c->n; i++) {
+    c->nown += !bits_test(c->own, c->log[i]);
+    bits_set(c->own, c->log[i]);
+  }
+}
+
 /* Counters and caches of the life before. */
 static void begin_life(Gc *gc, Gc *child, void *embedder) {
   Forks *c = child->forks;
+  count_own(child);
   c->n = c->first = c->epoch = 0;
   c->lost = c->cold = false;
   c->step = log_end(gc->forks);
@@ -274,14 +322,33 @@ static void begin_life(Gc *gc, Gc *child, void *embedder) {
   child->first_serial = snapshot_serial_after(child, snapshot_last_serial(gc));
   child->config = gc->config;
   child->config.embedder = embedder;
-  *gc_host(child->base) = (HostPage){child, embedder};
   if (gc->top_page > child->top_page) child->top_page = gc->top_page;
   child->minors = child->majors = child->collect_ns_total = child->collect_ns_max = 0;
   memset(child->pauses, 0, sizeof child->pauses);
-  collect_forget(child);
+  child->stepped_at = gc->heap->allocated_bytes;
+  child->must_be_full = true;
 }
 
-/* ---- pools ------------------------------------------------------------------------------------ */
+/* The first store to a sleeping fork. Reference 0 is to nowhere, as in other cages. */
+void gc_wake(Gc *gc) {
+  Forks *c = gc->forks;
+  if (!c || !c->asleep) return;
+  *gc_host(gc->base) = (HostPage){gc, gc->config.embedder};
+  if (c->pristine) os_forbid(gc->base, GC_PAGE);
+  else collect_forget(gc);
+  c->asleep = c->pristine = false;
+}
+
+bool gc_is_asleep(const Gc *gc) { return gc->forks && gc->forks->asleep; }
+void gc_set_cache_bytes(Gc *gc, uint64_t bytes) { gc->cache_bytes = bytes; }
+
+static void drop_base(Forks *f) {
+  base_free(f->base);
+  f->base = NULL;
+}
+
+/* ---- pools ------------------------------------------------------------------------------------
+ * */
 
 static void pool_free(ForkPool *pool) {
   pthread_mutex_destroy(&pool->lock);
@@ -327,26 +394,44 @@ static bool pool_room(ForkPool *pool) {
 
 /* Under the lock. */
 static void pool_remove(ForkPool *pool, const Gc *slot) {
-  uint32_t i = 0;
-  while (pool->slots[i] != slot) i++;
-  pool->slots[i] = pool->slots[--pool->nslots];
+  uint32_t place = slot->forks->place;
+  pool->slots[place] = pool->slots[--pool->nslots];
+  pool->slots[place]->forks->place = place;
 }
 
-static uint64_t slot_bytes(const Gc *slot) { return slot->committed_units * UNIT_BYTES; }
+/* Memory of its own. */
+static uint64_t slot_bytes(const Gc *slot) {
+  const Forks *c = slot->forks;
+  if (c->pristine) return 0;
+  if (c->origin) return (c->nown + c->n) * GC_PAGE;
+  return slot->committed_units * UNIT_BYTES;
+}
 
 static Gc *pool_take(ForkPool *pool) {
   pthread_mutex_lock(&pool->lock);
   Gc *slot = pool->nidle ? pool->idle[--pool->nidle] : NULL;
-  if (slot) pool->idle_bytes -= slot_bytes(slot);
+  if (slot) pool->idle_bytes -= slot->forks->idle_bytes;
   pthread_mutex_unlock(&pool->lock);
   return slot;
 }
 
+/* A mapped slot whose page faults have cost as much as a copy of the whole heap is of no use any
+ * more: the next slot is to be such a copy. (To make all its pages private at once would not do: on
+ * virtual machines the first use of each small page costs a fault of the host's.) */
+static bool is_worn(const Gc *slot) {
+  const Forks *c = slot->forks;
+  uint64_t pages = slot->committed_units * UNIT_PAGES;
+  return c->origin && pages <= COPY_MOST && (c->nown + c->n) * FAULT_PAGES > pages;
+}
+
 /* Under the lock: takes the slot back, unless there are enough. */
 static bool pool_put(ForkPool *pool, Gc *slot) {
-  uint64_t bytes = slot_bytes(slot);
-  if (pool->orphaned || pool->nidle >= pool->most_idle ||
-      pool->idle_bytes + bytes > MOST_IDLE_BYTES) {
+  uint64_t bytes = slot->forks->idle_bytes = slot_bytes(slot);
+  bool full = pool->orphaned || pool->nidle >= pool->most_idle ||
+              pool->idle_bytes + bytes > MOST_IDLE_BYTES;
+  bool worn = !full && is_worn(slot);
+  pool->copies_due += worn;
+  if (full || worn) {
     pool_remove(pool, slot);
     return false;
   }
@@ -369,6 +454,7 @@ void fork_close_pool(Gc *gc) {
   pthread_mutex_lock(&pool->lock);
   pool->orphaned = true;
   uint32_t n = pool->nidle;
+  for (uint32_t i = 0; i < n; i++) pool_remove(pool, pool->idle[i]);
   pool->nidle = 0;
   pthread_mutex_unlock(&pool->lock);
   for (uint32_t i = 0; i < n; i++) {
@@ -384,9 +470,12 @@ bool fork_give_back(Gc *gc) {
   if (!pool) return false;
   bool clean = gc->minors + gc->majors == 0 && !gc->snapshots;
   f->cold |= f->lost;
-  snapshot_close(gc);
-  if (!clean) wash(gc);
-  collect_forget(gc);
+  drop_base(f);
+  if (!f->asleep) {
+    snapshot_close(gc);
+    if (!clean) wash(gc);
+    collect_forget(gc);
+  }
   pthread_mutex_lock(&pool->lock);
   bool kept = pool_put(pool, gc);
   pthread_mutex_unlock(&pool->lock);
@@ -396,21 +485,26 @@ bool fork_give_back(Gc *gc) {
 
 void fork_close(Gc *gc) {
   if (!gc->forks) return;
+  base_free(gc->forks->base);
+  free(gc->forks->own);
   free(gc->forks->log);
   free(gc->forks);
   gc->forks = NULL;
 }
 
-/* ---- cutting the log -------------------------------------------------------------------------- */
+/* ---- cutting the log --------------------------------------------------------------------------
+ * */
 
 /* Under the lock: up to which entry the slots are in step that are worth it. Those that are too far
  * behind are copied whole when they are used next. */
 static uint64_t oldest_step(Gc *gc) {
-  const Forks *f = gc->forks;
+  Forks *f = gc->forks;
   uint64_t oldest = log_end(f), most = gc->heap->used_pages + LOG_SLACK;
+  if (f->base && (f->base->step < f->first || log_end(f) - f->base->step > most)) drop_base(f);
+  if (f->base) oldest = f->base->step;
   for (uint32_t i = 0; i < f->pool->nslots; i++) {
     Forks *c = f->pool->slots[i]->forks;
-    if (log_end(f) - c->step > most) continue;
+    if (c->step < f->first || log_end(f) - c->step > most) continue;
     if (c->step < oldest) oldest = c->step;
   }
   return oldest;
@@ -431,7 +525,8 @@ static void cut_log(Gc *gc) {
   f->first += cut;
 }
 
-/* ---- forking ---------------------------------------------------------------------------------- */
+/* ---- forking ----------------------------------------------------------------------------------
+ * */
 
 static bool open_forks(Gc *gc) {
   if (!gc->forks) {
@@ -443,36 +538,90 @@ static bool open_forks(Gc *gc) {
   return gc->forks->pool != NULL;
 }
 
-/* A slot of no use so far, not in the pool. */
-static Gc *slot_open(Gc *gc) {
+/* A slot that is not in the pool: a mapping of the base, or without a content. */
+static Gc *slot_open(Gc *gc, const Base *base) {
   Gc *slot = calloc(1, sizeof *slot);
   if (!slot) return NULL;
   slot->os = gc->os;
   slot->config = gc->config;
   slot->sweep_page = SWEEP_DONE;
   slot->forks = calloc(1, sizeof *slot->forks);
-  bool open = slot->forks && cage_open_like(slot, gc);
+  bool open = slot->forks && (base ? cage_open_mapped(slot, &base->file, gc)
+                                   : cage_open_like(slot, gc));
   gc->os.calls = slot->os.calls;
-  if (open) {
-    slot->forks->cold = true;
-    return slot;
-  }
+  slot->os = (Os){0};
+  if (open) return slot;
   free(slot->forks);
   free(slot);
   return NULL;
 }
 
+static Gc *slot_copied(Gc *gc) {
+  Gc *slot = slot_open(gc, NULL);
+  if (!slot) return NULL;
+  slot->forks->cold = true;
+  slot->forks->step = log_end(gc->forks);
+  return slot;
+}
+
+/* The base for a new slot. NULL: the system refuses. */
+static Base *base_for(Gc *gc) {
+  Forks *f = gc->forks;
+  bool usable = f->base && f->base->step >= f->first;
+  if (usable && f->regret * FAULT_PAGES <= gc->heap->used_pages) return f->base;
+  uint64_t start = os_now_ns();
+  Base *base = base_publish(gc, log_end(f));
+  if (!base) return usable ? f->base : NULL;
+  drop_base(f);
+  f->base = base;
+  f->regret = 0;
+  f->stats.published++;
+  f->stats.published_pages += base->pages;
+  f->stats.published_ns += os_now_ns() - start;
+  return base;
+}
+
+static Gc *slot_mapped(Gc *gc) {
+  Forks *f = gc->forks;
+  Base *base = base_for(gc);
+  Gc *slot = base ? slot_open(gc, base) : NULL;
+  if (!slot) return NULL;
+  Forks *c = slot->forks;
+  c->step = f->bug == FORK_MISSES_DELTA ? log_end(f) : base->step;
+  c->origin = f->stats.published;
+  c->pristine = true;
+  slot->top_page = base->top_page;
+  f->regret += log_end(f) - base->step;
+  f->stats.mapped++;
+  return slot;
+}
+
+/* Copies are for small heaps and in place of worn slots, and not if there are many forks at once.
+ * */
+static bool wants_copy(Gc *gc) {
+  Forks *f = gc->forks;
+  ForkPool *pool = f->pool;
+  if (f->kind != FORK_AS_FITS) return f->kind == FORK_COPIED;
+  bool small = gc->heap->used_pages <= COPY_ALWAYS;
+  pthread_mutex_lock(&pool->lock);
+  bool few = pool->nslots < pool->most_idle, due = few && !small && pool->copies_due;
+  pool->copies_due -= due;
+  pthread_mutex_unlock(&pool->lock);
+  return few && (small || due);
+}
+
 static Gc *slot_new(Gc *gc) {
   ForkPool *pool = gc->forks->pool;
-  Gc *slot = slot_open(gc);
+  Gc *slot = wants_copy(gc) ? NULL : slot_mapped(gc);
+  if (!slot) slot = slot_copied(gc);
   if (!slot) return NULL;
   pthread_mutex_lock(&pool->lock);
   bool room = pool_room(pool);
   if (room) {
+    slot->forks->place = pool->nslots;
     pool->slots[pool->nslots++] = slot;
     pool->users++;
     slot->forks->home = pool;
-    slot->forks->step = log_end(gc->forks);
   }
   pthread_mutex_unlock(&pool->lock);
   if (room) return slot;
@@ -508,22 +657,57 @@ static void count(Gc *gc, uint64_t start, uint64_t copied) {
   s->last_ns = os_now_ns() - start;
 }
 
+/* Pages that were opened for stores may be what they were: the running stack's often are. If all
+ * that the log has since the base are, it is in step. */
+static void look_at_base(Gc *gc) {
+  Forks *f = gc->forks;
+  Base *base = f->base;
+  if (!base || f->lost || base->step < f->first || log_end(f) - base->step > LOOKED_AT) return;
+  for (uint64_t i = base->step - f->first; i < f->n; i++)
+    if (is_free(gc, f->log[i]) || !base_has_page(base, gc, f->log[i])) return;
+  base->step = log_end(f);
+}
+
+/* Whether what is in a mapped slot is what its child is to begin with. */
+static bool can_sleep(const Gc *gc, const Gc *slot) {
+  const Forks *f = gc->forks, *c = slot->forks;
+  return c->pristine && f->base && c->origin == f->stats.published && f->base->step == log_end(f) &&
+         base_has_roots(f->base, gc);
+}
+
+/* Makes a slot what the heap is now. */
+static bool fill(Gc *gc, Gc *slot, void *embedder) {
+  Forks *c = slot->forks;
+  bool asleep = can_sleep(gc, slot);
+  if (!asleep && !bring_up(gc, slot)) return false;
+  if (!asleep) copy_roots(gc, slot);
+  begin_life(gc, slot, embedder);
+  c->asleep = true;
+  if (!asleep) gc_wake(slot);
+  return true;
+}
+
 Gc *gc_fork(Gc *gc, void *embedder) {
+  Gc *child = gc_fork_asleep(gc, embedder);
+  if (child) gc_wake(child);
+  return child;
+}
+
+Gc *gc_fork_asleep(Gc *gc, void *embedder) {
   uint64_t start = os_now_ns();
   if (gc->collecting || !open_forks(gc)) return NULL;
   uint64_t copied = gc->forks->stats.copied;
   if (!fork_has_bug(gc, FORK_KEEPS_RUNS)) slab_close_runs(gc);
   cut_log(gc);
   Gc *slot = pool_take(gc->forks->pool);
+  if (!slot || slot->forks->pristine) look_at_base(gc);
   if (!slot) slot = slot_new(gc);
   if (!slot) return NULL;
-  if (!bring_up(gc, slot)) {
+  if (!fill(gc, slot, embedder)) {
     slot_drop(slot);
     return NULL;
   }
-  copy_roots(gc, slot);
   begin_epoch(gc);
-  begin_life(gc, slot, embedder);
   count(gc, start, copied);
   return slot;
 }
@@ -542,6 +726,10 @@ void gc_fork_stats(Gc *gc, GcForkStats *out) {
   out->idle = pool->nidle;
   out->idle_bytes = pool->idle_bytes;
   pthread_mutex_unlock(&pool->lock);
+}
+
+void fork_set_slots(Gc *gc, ForkSlots slots) {
+  if (open_forks(gc)) gc->forks->kind = slots;
 }
 
 void fork_set_bug(Gc *gc, ForkBug bug) { gc->forks->bug = bug; }

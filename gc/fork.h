@@ -14,6 +14,11 @@ static inline void fork_note_page(Gc *gc, uint64_t page) {
 /* PAGE_TRACK where changes are reported, else 0: of pages of freshly committed units. */
 static inline uint8_t fork_track(const Gc *gc) { return gc->forks ? PAGE_TRACK : 0; }
 
+/* Whether a page of a committed unit is of nobody. */
+bool fork_page_is_free(Gc *gc, uint64_t page);
+/* Whether page `i` of the buddy tree may be other than zero in one of the two (`child` may be NULL). */
+bool fork_needs_buddy(Gc *gc, uint64_t i, const Gc *child);
+
 /* At the end of a heap: its pool ends, but for forks that are alive. */
 void fork_close_pool(Gc *gc);
 /* Gives a fork's cage back to its parent's pool. False: there is no use for it, free it. */
@@ -23,9 +28,13 @@ void fork_close(Gc *gc); /* what belongs to the heap itself */
 /* For tests: a mistake to be made, which they have to notice. */
 typedef enum ForkBug {
   FORK_SOUND, FORK_FORGETS_CHILD, FORK_FORGETS_PARENT, FORK_TRACKS_ONCE, FORK_MISSES_TAKEN,
-  FORK_MISSES_ROLLBACK, FORK_KEEPS_RUNS, FORK_MISSES_ROOTS, FORK_BUGS
+  FORK_MISSES_ROLLBACK, FORK_KEEPS_RUNS, FORK_MISSES_ROOTS, FORK_MISSES_DELTA, FORK_BUGS
 } ForkBug;
 void fork_set_bug(Gc *gc, ForkBug bug); /* after the first fork */
+
+/* For tests: how new slots are made. */
+typedef enum ForkSlots { FORK_AS_FITS, FORK_COPIED, FORK_MAPPED } ForkSlots;
+void fork_set_slots(Gc *gc, ForkSlots slots); /* before or after the first fork */
 bool fork_has_bug(const Gc *gc, ForkBug bug);
 
 #endif

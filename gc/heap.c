@@ -87,7 +87,7 @@ Gc *gc_new_with(const GcConfig *config, const GcContent *content) {
 void gc_free(Gc *gc) {
   if (!gc) return;
   gc->collecting = true;
-  final_report(gc, FINALS_ALL);
+  if (!gc_is_asleep(gc)) final_report(gc, FINALS_ALL);
   gc->collecting = false;
   fork_close_pool(gc);
   if (fork_give_back(gc)) return;

@@ -3,10 +3,11 @@
  * Address space of one heap, low to high; every part hangs on `base` by a constant displacement, so
  * one register reaches all of it:
  *
- *   base - GC_HOST_OFF    host page: Gc *, embedder pointer. Never copied, never rolled back
- *   base - GC_CACHE_OFF   inline caches of the interpreter (hints; the embedder's, 8 bytes each)
  *   base - GC_MARK_OFF    mark bits, one per word of the cage
- *   base - GC_STATE_OFF   page_state, one byte per page: the barrier's byte
+ *   base - GC_CACHE_OFF   inline caches of the interpreter (hints; the embedder's, 8 bytes each)
+ *   base - GC_HOST_OFF    HostPage: Gc *, embedder pointer. Never copied, never rolled back
+ *   base - GC_STATE_OFF   page_state, one byte per page: the barrier's byte. Follows in the same
+ *                         page of memory, so that a small fork has one of both
  *   base                  the cage
  *     page 0              never mapped readable: ref 0 faults
  *     GC_HEAP_OFF         struct Heap: all allocator state (position independent, rolled back)
@@ -36,11 +37,12 @@ enum {
 enum { GC_SPACE_OBJECT = 0, GC_SPACE_FRAME = 1 }; /* scope frames have slabs of their own */
 
 #define GC_MAX_CAGE ((uint64_t)32 << 30)
-#define GC_STATE_OFF (GC_MAX_CAGE / GC_PAGE)                    /* 8 MiB */
-#define GC_MARK_OFF (GC_STATE_OFF + GC_MAX_CAGE / 64)           /* + 512 MiB */
+#define GC_HOST_BYTES ((uint64_t)64)
+#define GC_HOST_OFF (GC_MAX_CAGE / GC_PAGE + ((uint64_t)2 << 20)) /* 10 MiB */
+#define GC_STATE_OFF (GC_HOST_OFF - GC_HOST_BYTES)
 #define GC_CACHE_BYTES ((uint64_t)64 << 20)
-#define GC_CACHE_OFF (GC_MARK_OFF + GC_CACHE_BYTES)
-#define GC_HOST_OFF (GC_CACHE_OFF + GC_PAGE)
+#define GC_CACHE_OFF (GC_HOST_OFF + GC_CACHE_BYTES)
+#define GC_MARK_OFF (GC_CACHE_OFF + GC_MAX_CAGE / 64)             /* + 512 MiB */
 
 #define GC_HEAP_OFF ((uint64_t)GC_PAGE)
 #define GC_HEAP_BYTES ((uint64_t)4 * GC_PAGE)
@@ -60,6 +62,7 @@ typedef struct HostPage {
   Gc *gc;
   void *embedder; /* the ox_VM */
 } HostPage;
+_Static_assert(sizeof(HostPage) <= GC_HOST_BYTES, "page_state follows it");
 
 static inline HostPage *gc_host(uint8_t *base) { return (HostPage *)(base - GC_HOST_OFF); }
 static inline uint8_t *gc_page_state(uint8_t *base) { return base - GC_STATE_OFF; }
@@ -286,6 +289,14 @@ void gc_past_close(Gc *gc);
  * before or after `gc`; its cage is kept for the next fork then. NULL: memory is refused, or a
  * callback of the collector runs. */
 Gc *gc_fork(Gc *gc, void *embedder);
+/* The same, but the fork may be asleep: then it takes no memory of the cage yet, and nothing but
+ * gc_wake, gc_is_asleep and gc_free may be called for it, nor its cage be touched. */
+Gc *gc_fork_asleep(Gc *gc, void *embedder);
+bool gc_is_asleep(const Gc *gc);
+void gc_wake(Gc *gc); /* cannot fail */
+/* How much of the embedder's caches is in use, before a fork: those that share the heap's pages
+ * have them, too. */
+void gc_set_cache_bytes(Gc *gc, uint64_t bytes);
 /* Has this heap been forked, or is it a fork? Then first stores to pages are slow, and stacks are
  * better opened in small parts. */
 bool gc_is_tracked(const Gc *gc);
@@ -296,6 +307,8 @@ typedef struct GcForkStats {
   uint64_t last_copied, last_shared, last_ns; /* of the last fork; shared: pages in use not copied */
   uint64_t changed;          /* pages since the last fork */
   uint64_t alive, idle, idle_bytes; /* forks that have not ended; slots for others, their memory */
+  uint64_t mapped;           /* forks in all whose cage was made by mapping */
+  uint64_t published, published_pages, published_ns; /* copies of the heap to be mapped, in all */
 } GcForkStats;
 void gc_fork_stats(Gc *gc, GcForkStats *out);
 

@@ -209,6 +209,8 @@ struct Gc {
   bool fresh_rather;     /* slabs of the image are not filled yet, see slab.c */
   uint64_t *changed;     /* by page, below changed_end: see image.c */
   uint64_t changed_end;
+  bool mapped;           /* a private mapping of a sealed base, see base.h */
+  uint64_t cache_bytes;  /* of the embedder's caches, how much is in use: a base has them, too */
 };
 
 /* gc_new with a system that fails on demand. */

@@ -7,6 +7,7 @@
 #ifndef OX_RUNTIME_API_H
 #define OX_RUNTIME_API_H
 
+#include "fork.h"
 #include "oxbow.h"
 #include "run.h"
 #include "str.h"
@@ -148,7 +149,7 @@ void api_check_values(ox_VM *vm, const char *function, int64_t count, const ox_V
 void api_scope_opened(ox_VM *vm, uint32_t scope);
 void api_scope_closing(ox_VM *vm, const char *function, uint32_t scope);
 void api_scope_closed(ox_VM *vm);
-/* First in each function that a host calls with a VM. */
+/* First in each function that a host calls with a VM: a fork begins to be used. */
 #define API_CALL(vm) \
   __attribute__((cleanup(api_call_end), unused)) ApiCall api_call = api_call_begin(vm, __func__)
 #define API_RULE_OF(name, condition, rule) ((condition) ? (void)0 : api_abort(name, rule))
@@ -159,7 +160,7 @@ void api_scope_closed(ox_VM *vm);
 #define API_SCOPE_CLOSING(vm, scope) api_scope_closing(vm, __func__, scope)
 #define API_SCOPE_CLOSED(vm) api_scope_closed(vm)
 #else
-#define API_CALL(vm) ((void)(vm))
+#define API_CALL(vm) ((vm)->asleep ? vm_wake(vm) : (void)0)
 #define API_RULE_OF(name, condition, rule) ((void)0)
 #define API_RULE(condition, rule) ((void)0)
 #define API_VALUE(vm, value) ((void)0)

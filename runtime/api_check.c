@@ -43,6 +43,7 @@ ApiCall api_call_begin(ox_VM *vm, const char *function) {
                                    __ATOMIC_SEQ_CST))
     api_abort(function, "another thread is inside this VM: one thread at a time");
   api->inside++;
+  vm_wake(vm);
   return (ApiCall){api};
 }
 

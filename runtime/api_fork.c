@@ -24,8 +24,11 @@ bool api_fork(ox_VM *vm, ox_VM *child) {
 
 /* What the host can use in the one, it can use in the other. */
 static bool copy_roots(const ox_VM *vm, ox_VM *child) {
-  for (uint32_t i = 0; i < vm->nroots; i++)
-    if (!vm_root(child, vm->roots[i])) return false;
+  if (!vm->nroots) return true;
+  child->roots = malloc(vm->nroots * sizeof *child->roots);
+  if (!child->roots) return false;
+  memcpy(child->roots, vm->roots, vm->nroots * sizeof *child->roots);
+  child->nroots = child->roots_cap = vm->nroots;
   return true;
 }
 
@@ -38,7 +41,7 @@ ox_Status ox_fork(ox_VM *vm, ox_VM **out) {
                           "program runs; programs call fork() themselves");
   uint32_t mark = api_enter(vm);
   vm_flush(vm);
-  ox_VM *child = vm_fork(vm);
+  ox_VM *child = vm_fork_asleep(vm);
   if (child && copy_roots(vm, child)) {
     *out = child;
     return api_leave(vm, mark, V_NIL, NULL);

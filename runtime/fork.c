@@ -1,11 +1,12 @@
 /* fork.c - a second VM that goes on from the state of the first.
  *
- * The heap is copied by gc_fork, and with it everything that the program can see. What lies beside it
- * is made anew for the child here: the caches are copied, since they speak of the same state; foreign
- * objects have stayed behind; callbacks of the host are shared.
+ * The heap is copied by gc_fork, and with it everything that the program can see. What lies beside
+ * it is made anew for the child here: the caches are copied, since they speak of the same state;
+ * foreign objects have stayed behind; callbacks of the host are shared.
  *
- * A budget is shared with tasks by a pool. Each VM draws from it in portions, since a common counter
- * would have to be looked at by all at each slice; what is left of a portion goes back at the end. */
+ * A budget is shared with tasks by a pool. Each VM draws from it in portions, since a common
+ * counter would have to be looked at by all at each slice; what is left of a portion goes back at
+ * the end. */
 #include "fork.h"
 
 #include <stdlib.h>
@@ -41,10 +42,15 @@ static void copy_settings(const ox_VM *vm, ox_VM *child) {
   child->is_task = vm->is_task;
   child->shared_functions = vm->shared_functions;
   child->callee = V_NIL;
-  child->entry_fiber = child->st->fiber;
+  child->entry_fiber = vm->st->fiber;
 }
 
 /* What of the state means something to the parent alone. */
+static bool has_nothing_to_forget(const VmState *st) {
+  return !st->snapshot_handles && st->error == V_ABSENT && !st->hold_depth && !st->held_len &&
+         st->held == V_NIL;
+}
+
 static void forget_parent(ox_VM *child) {
   child->st->snapshot_handles = 0;
   child->st->error = V_ABSENT;
@@ -53,27 +59,59 @@ static void forget_parent(ox_VM *child) {
   child->st->held_len = 0;
 }
 
+static uint64_t cache_bytes(const ox_VM *vm) { return vm->st->next_cache * sizeof(InlineCache); }
+
+/* Pages that are the same stay shared, in a fork that shares any. */
+static void copy_caches(const ox_VM *vm, ox_VM *child) {
+  const uint8_t *from = vm->cage - GC_CACHE_OFF;
+  uint8_t *to = child->cage - GC_CACHE_OFF;
+  for (uint64_t at = 0, n, bytes = cache_bytes(vm); at < bytes; at += n) {
+    n = bytes - at < GC_PAGE ? bytes - at : GC_PAGE;
+    if (memcmp(to + at, from + at, n) != 0) memcpy(to + at, from + at, n);
+  }
+}
+
 static bool take_over(ox_VM *vm, ox_VM *child) {
   copy_settings(vm, child);
-  forget_parent(child);
-  memcpy(child->cage - GC_CACHE_OFF, vm->cage - GC_CACHE_OFF,
-         vm->st->next_cache * sizeof(InlineCache));
   child->born_caches = vm->st->next_cache;
+  if (!child->asleep) forget_parent(child);
   if (!import_fork(vm, child) || !foreign_fork(vm, child)) return false;
   if (vm->fork_api && !vm->fork_api(vm, child)) return false;
+  if (child->asleep) return true;
+  copy_caches(vm, child);
   snapshot_reopen(child);
   return true;
 }
 
-ox_VM *vm_fork(ox_VM *vm) {
+ox_VM *vm_fork_asleep(ox_VM *vm) {
   ox_VM *child = calloc(1, sizeof *child);
   if (!child) return NULL;
   fiber_note_used(vm);
-  child->gc = gc_fork(vm->gc, child);
+  gc_set_cache_bytes(vm->gc, cache_bytes(vm));
+  child->gc = gc_fork_asleep(vm->gc, child);
   snapshot_reopen(vm);
-  if (child->gc && take_over(vm, child)) return child;
+  child->asleep = child->gc && gc_is_asleep(child->gc);
+  if (child->gc && take_over(vm, child)) {
+    if (!has_nothing_to_forget(vm->st)) vm_wake(child);
+    return child;
+  }
   vm_free(child);
   return NULL;
+}
+
+ox_VM *vm_fork(ox_VM *vm) {
+  ox_VM *child = vm_fork_asleep(vm);
+  if (child) vm_wake(child);
+  return child;
+}
+
+/* What forks that sleep share are the parent's caches, too. */
+void vm_wake(ox_VM *vm) {
+  if (!vm->asleep) return;
+  vm->asleep = false;
+  gc_wake(vm->gc);
+  forget_parent(vm);
+  snapshot_reopen(vm);
 }
 
 void fork_forget(ox_VM *vm) {
@@ -82,7 +120,8 @@ void fork_forget(ox_VM *vm) {
   if (used > born) memset(caches + born, 0, (used - born) * sizeof *caches);
 }
 
-/* ---- budgets ---------------------------------------------------------------------------------- */
+/* ---- budgets ----------------------------------------------------------------------------------
+ * */
 
 struct FuelPool {
   uint64_t left;  /* atomic, like */

@@ -7,6 +7,10 @@
 /* A VM with the state of `vm`, between two instructions or in a native function; ended by vm_free,
  * by any thread. NULL: memory is out (nothing is pending). Values of vm's mean the same in it. */
 ox_VM *vm_fork(ox_VM *vm);
+/* The same, but perhaps asleep: nothing but vm_wake and vm_free may be called for it, by any
+ * thread. A sleeping VM has no memory in its cage. */
+ox_VM *vm_fork_asleep(ox_VM *vm);
+void vm_wake(ox_VM *vm); /* cannot fail */
 
 /* At the end of a fork: what the next one in the same cage must not find. */
 void fork_forget(ox_VM *vm);

@@ -202,7 +202,10 @@ void vm_forget(ox_VM *vm) {
 
 void vm_free(ox_VM *vm) {
   if (!vm) return;
-  if (vm->gc) {
+  if (vm->asleep) {
+    gc_free(vm->gc);
+    foreign_finalize_all(vm);
+  } else if (vm->gc) {
     output_finish(vm);
     task_end_all(vm);
     vm_flush(vm);

@@ -153,6 +153,7 @@ struct ox_VM {
   FuelPool *fuel_pool;       /* more of it, shared with tasks; or NULL */
   bool (*fork_api)(ox_VM *vm, ox_VM *child); /* makes the API's state of a fork; may be NULL */
   void (*free_api)(ox_VM *vm); /* when the heap is gone; may be NULL */
+  bool asleep;               /* a fork that nobody has used yet: vm_wake comes first (fork.c) */
   uint64_t born_caches;      /* of a fork: inline caches that it has from its parent; else 0 */
   bool is_task;              /* runs on a thread of its own behind the host's back */
   struct Family *family;     /* what it shares with its tasks, NULL: nothing yet (task.c) */

@@ -29,26 +29,62 @@ print(first, two, one)
 """
 
 
+figure = figures.Figures("").figure
+
+
 def numbers(*command):
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, universal_newlines=True)
     return [float(x) for x in done.stdout.split()]
 
 
+def sizes(forks, mb):
+    """A heap of so many MB: slots that are new and slots that were used before."""
+    (first, pages, publish, cold, cold_change, cold_end, idle, hot, hot_end, far, far_end, process, rate, before,
+     after) = numbers(forks, str(mb))
+    print("    %d MB: first fork %.0f us; cold: call %.1f, 16 pages changed %.0f, unmapped %.0f; warm: nothing changed %.2f, "
+          "16 of 64 pages on each side %.2f, to the end %.2f, 16 anywhere %.2f, to the end %.2f; fork() %.0f; memory %.1f MB, "
+          "after 100,000 forks %.1f" % (mb, first, cold, cold_change, cold_end, idle, hot, hot_end, far, far_end, process,
+                                        before, after))
+    if mb == 1:
+        figure("forks_a_second_1_mb_heap", rate, 100000, most=False)
+        return
+    figure("fork_call_warm_%d_mb_us" % mb, hot, 15)
+    figure("fork_call_warm_pages_anywhere_%d_mb_us" % mb, far)
+    figure("fork_warm_to_end_vs_fork_%d_mb" % mb, hot_end / process, 1 / 20)
+    figure("fork_call_cold_%d_mb_us" % mb, cold, 100)
+    figure("fork_cold_to_end_vs_fork_%d_mb" % mb, (cold_change + cold_end) / process, 1 / 2)
+    figure("publish_a_page_us_%d_mb" % mb, publish / pages, 1)
+
+
+def held(forks, n):
+    """So many forks at once."""
+    done = subprocess.run([forks, "held", str(n)], stdout=subprocess.PIPE, check=True, universal_newlines=True)
+    rows = [[float(x) for x in line.split()] for line in done.stdout.splitlines()]
+    for name, (us, size, us_used, size_used, maps, end) in zip(("heaps", "VMs"), rows):
+        print("    %d %s of 1 MB held: %.1f us and %.1f KB each, used %.1f us and %.1f KB, %.2f mappings, end %.1f us" %
+              (n, name, us, size / 1024, us_used, size_used / 1024, maps, end))
+    figure("held_fork_kb", max(row[1] for row in rows) / 1024, 8)
+    figure("held_fork_4_pages_written_kb", rows[0][3] / 1024, 40)
+    figure("held_fork_after_a_call_kb", rows[1][3] / 1024)
+    figure("held_fork_mappings", max(row[4] for row in rows), 2)
+
+
+def collect(forks, mb):
+    """A full collection in a fork."""
+    pages, shared, metadata, private = numbers(forks, "collect", str(mb))
+    print("    full collection in a fork: %d pages of objects, %d shared afterwards, %d of metadata changed; all it took: "
+          "%.1f MB" % (pages, shared, metadata, private))
+    figure("fork_collection_objects_shared_percent", 100 * shared / pages, 99.9, most=False)
+    figure("fork_collection_metadata_percent", 100 * metadata / pages, 1)
+
+
 def main():
     args = figures.arguments(__doc__).parse_args()
-    figure = figures.Figures("").figure
     forks = os.path.join(args.programs, "forks")
     for mb in (1, 64) if args.quick else (1, 64, 1024):
-        idle, call, whole, first, process, rate, before, after = numbers(forks, str(mb))
-        print("    %d MB: nothing changed %.2f us, 16 pages on each side %.2f, to the end %.2f; first %.0f; "
-              "fork() %.0f; memory %.1f MB, after 100,000 forks %.1f" % (mb, idle, call, whole, first, process, before, after))
-        if mb > 1:
-            figure("fork_call_warm_%d_mb_us" % mb, call, 15)
-            figure("fork_call_cold_%d_mb_us" % mb, first, 100)
-            figure("fork_warm_to_end_vs_fork_%d_mb" % mb, whole / process, 1 / 20)
-            figure("fork_cold_to_end_vs_fork_%d_mb" % mb, first / process, 1 / 2)
-        else:
-            figure("forks_a_second_1_mb_heap", rate, 100000, most=False)
+        sizes(forks, mb)
+    held(forks, 10000)
+    collect(forks, 16 if args.quick else 64)
     plain, called = numbers(forks, "template")
     figure("forks_a_second_1_mb_vm", plain, 100000, most=False)
     figure("forks_a_second_1_mb_vm_with_a_call", called)

@@ -26,7 +26,7 @@
 #include <gc/gc_mark.h>
 
 #define FIRST_OFF ((uint64_t)16 * GC_PAGE)
-#define RESERVED (GC_HOST_OFF + GC_MAX_CAGE)
+#define RESERVED (GC_CACHE_OFF + GC_MAX_CAGE)
 
 struct Gc {
   GcConfig config;
@@ -176,7 +176,7 @@ static bool start_libgc(Gc *gc) {
   int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   uint8_t *at = __real_mmap(NULL, RESERVED, prot, flags, -1, 0);
   if (at == MAP_FAILED) return false;
-  gc->base = at + GC_HOST_OFF;
+  gc->base = at + GC_CACHE_OFF;
   gc->next = gc->base + FIRST_OFF;
   madvise(gc->base + FIRST_OFF, GC_MAX_CAGE - FIRST_OFF, MADV_HUGEPAGE); /* as ours has */
   GC_set_all_interior_pointers(0);
@@ -297,6 +297,10 @@ bool gc_past_reaches(const GcPastTrace *trace, Ref r) { return (void)trace, (voi
 void gc_past_trace_free(GcPastTrace *trace) { (void)trace; }
 
 Gc *gc_fork(Gc *gc, void *embedder) { return (void)gc, (void)embedder, NULL; }
+Gc *gc_fork_asleep(Gc *gc, void *embedder) { return gc_fork(gc, embedder); }
+bool gc_is_asleep(const Gc *gc) { return (void)gc, false; }
+void gc_wake(Gc *gc) { (void)gc; }
+void gc_set_cache_bytes(Gc *gc, uint64_t bytes) { (void)gc, (void)bytes; }
 bool gc_is_undoing(const Gc *gc) { return (void)gc, false; }
 bool gc_is_tracked(const Gc *gc) { return (void)gc, false; }
 void gc_fork_stats(Gc *gc, GcForkStats *out) { (void)gc, *out = (GcForkStats){0}; }

@@ -1,6 +1,9 @@
-/* Forks of the heap: random programs run in a family of heaps, which fork one another at any moment;
- * each fork must have its parent's state, bit for bit, and no heap may see what another one does. */
+/* Forks of the heap: random programs run in a family of heaps, which fork one another at any
+ * moment; each fork must have its parent's state, bit for bit, and no heap may see what another one
+ * does. */
+#include <dirent.h>
 #include <pthread.h>
+#include <stdio.h>
 
 #include "gc/fork.h"
 #include "gc_programs.h"
@@ -12,6 +15,7 @@ typedef struct Family {
   World heap[FAMILY];     /* .gc NULL: no heap */
   uint64_t hash[FAMILY];  /* as each heap was left */
   ForkBug bug;
+  ForkSlots slots;
   uint64_t wrong, forks;
 } Family;
 
@@ -37,6 +41,7 @@ static void fork_one(Family *f, unsigned from) {
   int to = free_place(f);
   if (to < 0) return;
   World *w = f->heap + from;
+  fork_set_slots(w->gc, f->slots);
   Gc *child = gc_fork(w->gc, NULL);
   cr_assert(child != NULL);
   if (f->bug) fork_set_bug(w->gc, f->bug);
@@ -86,7 +91,7 @@ static void family_step(Family *f) {
 
 static uint64_t run_family(uint64_t seed, GcMode mode, bool guard, ForkBug bug, unsigned steps) {
   GcConfig config = {.cage_bytes = 16 << 20, .mode = mode, .guard = guard};
-  Family f = {.rng = seed * 2 + 1, .bug = bug};
+  Family f = {.rng = seed * 2 + 1, .bug = bug, .slots = seed % 2 ? FORK_MAPPED : FORK_COPIED};
   f.heap[0] = (World){.gc = gc_new(&config), .rng = seed * 2 + 3, .in_place = true};
   cr_assert(f.heap[0].gc != NULL);
   f.hash[0] = hash_heap(f.heap[0].gc);
@@ -119,10 +124,11 @@ Test(gc_fork, planted_bugs) {
   }
 }
 
-/* ---- at the same time ------------------------------------------------------------------------- */
+/* ---- at the same time -------------------------------------------------------------------------
+ * */
 
-/* The objects that the slots reach, numbered in the order in which they are found: the same for equal
- * graphs, wherever they lie. */
+/* The objects that the slots reach, numbered in the order in which they are found: the same for
+ * equal graphs, wherever they lie. */
 typedef struct Graph {
   Gc *gc;
   uint32_t *number, *queue;
@@ -180,7 +186,8 @@ static Runner child_of(Gc *gc, uint64_t seed, unsigned turns) {
 
 enum { AT_ONCE = 2, TURNS = 30, ROUNDS = 3 };
 
-/* Children and their parent run long mutations at the same time, each end as when they run alone. */
+/* Children and their parent run long mutations at the same time, each end as when they run alone.
+ * */
 static void round_at_once(World *parent, uint64_t seed) {
   Runner together[AT_ONCE], alone[AT_ONCE];
   pthread_t threads[AT_ONCE];
@@ -211,16 +218,19 @@ Test(gc_fork, at_once) {
   for (unsigned m = 0; m < 4; m++) {
     GcConfig config = {.cage_bytes = 32 << 20, .mode = modes[m]};
     World parent = {.gc = gc_new(&config), .rng = 77 + m};
+    fork_set_slots(parent.gc, m % 2 ? FORK_MAPPED : FORK_COPIED);
     for (unsigned round = 0; round < ROUNDS; round++) round_at_once(&parent, 1000 * m + round);
     gc_free(parent.gc);
   }
 }
 
-/* ---- the ends of lives ------------------------------------------------------------------------ */
+/* ---- the ends of lives ------------------------------------------------------------------------
+ * */
 
 Test(gc_fork, children_survive_parents) {
   GcConfig config = {.cage_bytes = 16 << 20};
   World w = {.gc = gc_new(&config), .rng = 5};
+  fork_set_slots(w.gc, FORK_MAPPED);
   mutate(&w, 500);
   Gc *child = gc_fork(w.gc, NULL), *other = gc_fork(w.gc, NULL);
   gc_free(other);
@@ -284,30 +294,159 @@ Test(gc_fork, long_logs) {
   gc_free(gc);
 }
 
-/* ---- without memory --------------------------------------------------------------------------- */
+/* ---- mappings of a base -----------------------------------------------------------------------
+ * */
 
-/* Each request for memory that a fork makes is refused once: the parent is unharmed. */
-Test(gc_fork, refused_memory) {
-  for (unsigned fail = 1; fail < 40; fail++) {
-    GcConfig config = {.cage_bytes = 16 << 20};
-    World w = {.gc = gc_new(&config), .rng = 9};
-    mutate(&w, 2000);
-    gc_collect(w.gc);
-    uint64_t before = hash_heap(w.gc);
-    w.gc->os.fail_at = w.gc->os.calls + fail;
-    w.gc->os.fail_count = 1;
-    Gc *child = gc_fork(w.gc, NULL);
-    bool failed = w.gc->os.calls >= w.gc->os.fail_at;
-    w.gc->os.fail_at = 0;
-    cr_assert_eq(hash_heap(w.gc), before);
-    if (child) cr_assert_eq(hash_heap(child), before);
-    Gc *again = gc_fork(w.gc, NULL);
-    cr_assert(again != NULL);
-    cr_assert_eq(hash_heap(again), before);
-    gc_free(child);
-    gc_free(again);
-    gc_free(w.gc);
-    if (!failed) return;
+/* Forks that sleep begin with their parent's state, see nothing of each other, and may end unused.
+ * */
+Test(gc_fork, asleep) {
+  enum { HELD = 40 };
+  GcConfig config = {.cage_bytes = 16 << 20};
+  World w = {.gc = gc_new(&config), .rng = 21};
+  Gc *held[HELD];
+  mutate(&w, 1500);
+  fork_set_slots(w.gc, FORK_MAPPED);
+  for (unsigned i = 0; i < HELD; i++) {
+    held[i] = gc_fork_asleep(w.gc, NULL);
+    cr_assert(gc_is_asleep(held[i]), "fork %u is awake", i);
   }
-  cr_assert_fail("a fork asks the system too often");
+  uint64_t before = hash_heap(w.gc);
+  mutate(&w, 500);
+  uint64_t after = hash_heap(w.gc);
+  for (unsigned i = 0; i < HELD; i++) {
+    if (i % 3 == 0) {
+      gc_free(held[i]);
+      continue;
+    }
+    gc_wake(held[i]);
+    cr_assert_eq(hash_heap(held[i]), before);
+    World child = {.gc = held[i], .rng = 50 + i};
+    mutate(&child, 200);
+    verify(held[i]);
+  }
+  cr_assert_eq(hash_heap(w.gc), after);
+  Gc *now = gc_fork_asleep(w.gc, NULL);
+  cr_assert(!gc_is_asleep(now), "what the parent has changed is copied at once");
+  cr_assert_eq(hash_heap(now), hash_heap(w.gc));
+  gc_free(now);
+  for (unsigned i = 0; i < HELD; i++)
+    if (i % 3 != 0) gc_free(held[i]);
+  GcForkStats stats;
+  gc_fork_stats(w.gc, &stats);
+  cr_assert_eq(stats.published, 1);
+  cr_assert_eq(stats.whole, 0);
+  gc_free(w.gc);
+}
+
+/* A base that the heap has left behind is replaced; forks of both bases live on. */
+Test(gc_fork, bases_are_replaced) {
+  enum { HELD = 60 };
+  GcConfig config = {.cage_bytes = 16 << 20};
+  World w = {.gc = gc_new(&config), .rng = 22};
+  mutate(&w, 1500);
+  fork_set_slots(w.gc, FORK_MAPPED);
+  Gc *held[HELD];
+  uint64_t hash[HELD];
+  for (unsigned i = 0; i < HELD; i++) {
+    mutate(&w, 40);
+    held[i] = gc_fork(w.gc, NULL);
+    hash[i] = hash_heap(w.gc);
+    cr_assert_eq(hash_heap(held[i]), hash[i]);
+  }
+  GcForkStats stats;
+  gc_fork_stats(w.gc, &stats);
+  cr_assert_gt(stats.published, 1);
+  cr_assert_lt(stats.published, HELD);
+  for (unsigned i = 0; i < HELD; i++) {
+    cr_assert_eq(hash_heap(held[i]), hash[i]);
+    gc_free(held[i]);
+  }
+  gc_free(w.gc);
+}
+
+/* A large heap's slot whose child has changed much gives way to a copy. */
+Test(gc_fork, worn_slots) {
+  enum { PAGES = 3000 };
+  GcConfig config = {.cage_bytes = 64 << 20};
+  Gc *gc = gc_new(&config);
+  uint32_t big = new_wide(gc, PAGES * GC_PAGE_WORDS);
+  root_area(gc)[0] = ref_value(big);
+  for (unsigned round = 0; round < 3; round++) {
+    Gc *child = gc_fork(gc, NULL);
+    cr_assert_eq(hash_heap(child), hash_heap(gc));
+    for (unsigned i = 0; i < PAGES / 8; i++)
+      gc_store(gc_base(child), big + 1 + i * GC_PAGE_WORDS, round);
+    gc_free(child);
+    gc_store(gc_base(gc), big + 1 + round * 7 * GC_PAGE_WORDS, round);
+  }
+  GcForkStats stats;
+  gc_fork_stats(gc, &stats);
+  cr_assert_eq(stats.mapped, 1);
+  cr_assert_eq(stats.whole, 1);
+  gc_free(gc);
+}
+
+/* ---- without memory ---------------------------------------------------------------------------
+ * */
+
+static unsigned lines_of(const char *path) {
+  unsigned n = 0;
+  FILE *f = fopen(path, "r");
+  cr_assert(f != NULL);
+  for (int c; (c = getc(f)) != EOF;) n += c == '\n';
+  fclose(f);
+  return n;
+}
+
+static unsigned descriptors(void) {
+  unsigned n = 0;
+  DIR *folder = opendir("/proc/self/fd");
+  cr_assert(folder != NULL);
+  while (readdir(folder)) n++;
+  closedir(folder);
+  return n;
+}
+
+/* The parent is unharmed, whatever came of the fork, and forks as before afterwards. True: so many
+ * requests are not made. */
+static bool refuse_one(uint64_t fail, ForkSlots slots) {
+  GcConfig config = {.cage_bytes = 16 << 20};
+  World w = {.gc = gc_new(&config), .rng = 9};
+  mutate(&w, 2000);
+  gc_collect(w.gc);
+  fork_set_slots(w.gc, slots);
+  uint64_t before = hash_heap(w.gc);
+  w.gc->os.fail_at = w.gc->os.calls + fail;
+  w.gc->os.fail_count = 1;
+  Gc *child = gc_fork(w.gc, NULL), *second = gc_fork(w.gc, NULL);
+  bool failed = w.gc->os.calls >= w.gc->os.fail_at;
+  w.gc->os.fail_at = 0;
+  cr_assert_eq(hash_heap(w.gc), before);
+  if (child) cr_assert_eq(hash_heap(child), before);
+  if (second) cr_assert_eq(hash_heap(second), before);
+  if (slots == FORK_MAPPED) cr_assert(child && second, "what cannot be mapped is copied");
+  Gc *again = gc_fork(w.gc, NULL);
+  cr_assert(again != NULL);
+  cr_assert_eq(hash_heap(again), before);
+  verify(w.gc);
+  gc_free(child);
+  gc_free(second);
+  gc_free(again);
+  gc_free(w.gc);
+  return !failed;
+}
+
+/* Each request that forks make of the system is refused once: memory, address space, a file in
+ * memory, its length, its content, its seal, its mapping. Nothing is leaked. */
+Test(gc_fork, refused_memory) {
+  refuse_one(1000, FORK_MAPPED);
+  unsigned files = descriptors(), maps = lines_of("/proc/self/maps");
+  for (unsigned slots = FORK_COPIED; slots <= FORK_MAPPED; slots++) {
+    uint64_t fail = 1;
+    while (fail < 100 && !refuse_one(fail, (ForkSlots)slots)) fail++;
+    cr_assert_lt(fail, 100, "forks ask the system too often");
+    cr_assert_gt(fail, 8);
+    cr_assert_eq(descriptors(), files);
+    cr_assert_leq(lines_of("/proc/self/maps"), maps + 4); /* malloc may have more */
+  }
 }
