@@ -425,8 +425,11 @@ void collect_step(Gc *gc) {
   }
   if (gc->config.stress) slab_close_runs(gc); /* the alloc bits are looked at */
   if (gc->phase == PHASE_CLEAR) clear_step(gc);
-  else if (gc->phase == PHASE_MARK && !mark_slow_is_idle(gc)) mark_step(gc, step_budget(gc));
-  else if (gc->phase == PHASE_IDLE || !is_alone(gc)) return;
+  else if (gc->phase == PHASE_MARK && !mark_slow_is_idle(gc)) {
+    uint64_t budget = step_budget(gc);
+    if (!budget) return;
+    mark_step(gc, budget);
+  } else if (gc->phase == PHASE_IDLE || !is_alone(gc)) return;
   else if (!promote_some(gc)) edge_of_major(gc);
   count_pause(gc, start);
 }

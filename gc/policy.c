@@ -2,7 +2,7 @@
 
 enum {
   LEAST_RATE = 2, MOST_RATE = 64, /* words marked per word handed out */
-  ALONE_SHARE = 8, /* of the room, in which a major collection without minor ones marks */
+  MARK_SHARE = 16, /* of the room, in which a major collection in steps marks */
   GOAL_RATE = 8, /* likewise, where the goal asks for a collection as often as possible */
 };
 
@@ -26,7 +26,7 @@ static uint64_t root(uint64_t n) {
 static uint64_t free_room(const Policy *p) {
   if (p->percent) return p->percent > 100 ? p->live / 100 * (p->percent - 100) : 0;
   uint64_t easy = root(POLICY_EASY_LIVE) * root(p->live) * 2;
-  return most(p->live / 2, least(2 * p->live, easy));
+  return most(p->live / 5 * 2, least(2 * p->live, easy));
 }
 
 /* Bytes by which the heap may grow above what survived. */
@@ -61,12 +61,14 @@ bool policy_is_alone(const Policy *p) { return policy_wants_steps(p) && !wants_m
  * it grows on. */
 static uint64_t limit_of_old(const Policy *p) {
   uint64_t r = room(p);
-  if (policy_is_alone(p)) return p->live + r - r / ALONE_SHARE;
-  return p->live + (policy_wants_steps(p) ? r / 4 : r / 2);
+  if (policy_is_alone(p)) return p->live + r - r / MARK_SHARE;
+  if (!policy_wants_steps(p)) return p->live + r / 2;
+  /* Nothing is marked before a minor collection ends, or after. */
+  return p->live + r - r / MARK_SHARE - 2 * least(p->nursery, r / 4);
 }
 
 uint64_t policy_step_rate(const Policy *p) {
-  uint64_t bytes = room(p) / (policy_is_alone(p) ? ALONE_SHARE : 4);
+  uint64_t bytes = room(p) / MARK_SHARE;
   uint64_t rate = bytes ? p->work * 8 / bytes + 1 : MOST_RATE;
   return most(LEAST_RATE, least(rate, MOST_RATE));
 }
@@ -132,7 +134,7 @@ void policy_major(Policy *p, uint64_t live, uint64_t work, bool alone) {
 void policy_promoted(Policy *p, uint64_t old) {
   p->old = old;
   p->debt = 0;
-  p->budget = most(room(p) / ALONE_SHARE, POLICY_LEAST_BUDGET);
+  p->budget = most(room(p) / MARK_SHARE, POLICY_LEAST_BUDGET);
 }
 
 /* Work of a major collection that frees so many bytes. */

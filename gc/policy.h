@@ -5,8 +5,9 @@
  * may grow to its `room` above what survived the last major collection:
  *
  *   up to 4 MiB alive   threefold, at least by 2 MiB
- *   up to 64 MiB        by 4 MiB times the root of how many MiB are alive: twofold at 16 MiB
- *   from there          by half of what is alive
+ *   up to 100 MiB       by 4 MiB times the root of how many MiB are alive: twofold at 16 MiB
+ *   from there          by two fifths of what is alive: with what dies while marking goes on, and with
+ *                       fragmentation, the heap is 1.5 times as large
  *   heap_percent        what it says
  *   memory goal         never beyond it, but at least so much that collecting takes no more than
  *                       about half of the time
@@ -29,8 +30,8 @@
  * generation's size, so that is made larger while it is more than the young themselves, up to a
  * quarter of the room; collections that get long for it are done in rounds (collect.c). Where it
  * does not pay even so, because most young blocks survive or nearly all old pages were stored to,
- * there are major collections alone, in steps, which begin when seven eighths of the room are used.
- * Again a minor one is tried now and then.
+ * there are major collections alone, in steps, which begin when fifteen sixteenths of the room are
+ * used. Again a minor one is tried now and then.
  *
  * The least budget, of a program with hardly anything alive, is 2 MiB, half of which stays in the
  * second cache. 13 programs that allocate much took 0.98 of the time with 1 MiB and 0.99 with 2 MiB

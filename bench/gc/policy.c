@@ -1,8 +1,9 @@
 /* policy.c - how large the heap gets at the default policy, and what a larger one would gain: lists of
  * random lengths in a table, replaced at random, a constant amount alive.
  *
- *   policy [MB [PERCENT]]     prints "CPU-SECONDS PEAK-HEAP/LIVE"; PERCENT: the largest heap, of the
- *                             live size, instead of the policy's choice
+ *   policy [MB [PERCENT [N]]]   prints "CPU-SECONDS PEAK-HEAP/LIVE"; PERCENT: the largest heap, of the
+ *                               live size, instead of the policy's choice, which is 0; only one list
+ *                               of N goes into the table, the others die at once
  */
 #include "backend.h"
 
@@ -10,7 +11,7 @@ enum { LIST_MOST = 64, TURNOVER = 12 };
 
 int main(int argc, char **argv) {
   uint64_t mb = argc > 1 ? strtoull(argv[1], NULL, 10) : 128;
-  uint32_t percent = argc > 2 ? (uint32_t)atoi(argv[2]) : 0;
+  uint32_t percent = argc > 2 ? (uint32_t)atoi(argv[2]) : 0, one_of = argc > 3 ? (uint32_t)atoi(argv[3]) : 1;
   uint64_t lists = (mb << 20) / (sizeof(Node) * (LIST_MOST + 1) / 2), seed = 88172645463325252u;
   backend_open_with((GcConfig){.heap_percent = percent});
   uint64_t *t = gc_alloc(heap.gc, lists + 1, GC_SPACE_OBJECT);
@@ -20,7 +21,7 @@ int main(int argc, char **argv) {
   uint32_t table = gc_ref(heap.base, t).w;
   keep(table);
   double start = cpu_now();
-  for (uint64_t i = 0; i < lists * (TURNOVER + 1); i++) {
+  for (uint64_t i = 0; i < lists * (TURNOVER + one_of); i++) {
     NodeRef list = 0;
     keep(0);
     for (uint64_t n = 1 + next_random(&seed) % LIST_MOST; n; n--) {
@@ -29,7 +30,8 @@ int main(int argc, char **argv) {
       keep(list);
     }
     unkeep(1);
-    uint64_t at = i < lists ? i : next_random(&seed) % lists;
+    if (i % one_of) continue;
+    uint64_t at = i / one_of < lists ? i / one_of : next_random(&seed) % lists;
     gc_store(heap.base, (uint64_t)table + 1 + at, (uint64_t)VALUE_REF_HIGH << 48 | list);
   }
   double took = cpu_now() - start;

@@ -26,7 +26,7 @@ Test(gc_policy, room) {
       {0, 3 << 20, 0, 0, 0, 6 << 20},
       {0, 16 << 20, 0, 0, 0, 16 << 20},                 /* by the root */
       {0, 64 << 20, 0, 0, 0, 32 << 20},
-      {0, (uint64_t)1 << 30, 0, 0, 0, 512 << 20},
+      {0, (uint64_t)1000 << 20, 0, 0, 0, 400 << 20},
       {0, 64 << 20, 0, 300, 0, (128 << 20) - 128 + 64}, /* percent of whole hundreds of bytes */
       {0, 64 << 20, 0, 100, 0, 256 << 10},
       {0, 64 << 20, 0, 50, 0, 256 << 10},
@@ -102,11 +102,11 @@ Test(gc_policy, obeys) {
  * young together never exceed the room by more than what is promoted meanwhile. */
 Test(gc_policy, nursery) {
   Policy p = new_policy(POLICY_ADAPTS, 0, 0);
-  policy_major(&p, 1024 * MB, 1000 * MB, false);
-  for (int i = 0; i < 50; i++) minor(&p, 1024 * MB, 1000, 900000, 1000000);
-  cr_assert(p.budget == 128 * MB, "%lu", (unsigned long)p.budget);
-  cr_assert(p.old_limit + p.budget <= (uint64_t)1024 * MB * 3 / 2);
-  for (int i = 0; i < 50; i++) minor(&p, 1024 * MB, 1000, 1000, 1000000);
+  policy_major(&p, 1000 * MB, 1000 * MB, false);
+  for (int i = 0; i < 50; i++) minor(&p, 1000 * MB, 1000, 900000, 1000000);
+  cr_assert(p.budget == 100 * MB, "%lu", (unsigned long)p.budget);
+  cr_assert(p.old_limit + p.budget <= 1400 * MB);
+  for (int i = 0; i < 50; i++) minor(&p, 1000 * MB, 1000, 1000, 1000000);
   cr_assert(p.budget == POLICY_LEAST_NURSERY, "%lu", (unsigned long)p.budget);
   cr_assert(policy_step_rate(&p) >= 4);
 }
@@ -116,10 +116,10 @@ Test(gc_policy, nursery) {
 Test(gc_policy, majors_alone) {
   for (int fixed = 0; fixed < 2; fixed++) {
     Policy p = new_policy(POLICY_ADAPTS, 0, 0);
-    policy_major(&p, 1024 * MB, 128 * MB, false);
+    policy_major(&p, 1000 * MB, 128 * MB, false);
     for (int i = 0; i < 50 && !policy_is_alone(&p); i++) {
       p.debt = p.budget;
-      PolicyMinor m = {1024 * MB, fixed ? 0 : p.debt, 1000, p.debt / 8};
+      PolicyMinor m = {1000 * MB, fixed ? 0 : p.debt, 1000, p.debt / 8};
       if (fixed) m.fixed = 40 * MB, m.work = 41 * MB;
       cr_assert(!policy_is_vain(&p, 1000) && policy_is_vain(&p, 200 * MB));
       policy_minor(&p, &m);
@@ -127,18 +127,18 @@ Test(gc_policy, majors_alone) {
     cr_assert(policy_is_alone(&p) && policy_choose(&p) == POLICY_MAJOR);
     for (int look = 0, majors = POLICY_LOOK_AGAIN; look < 3; look++, majors *= 2) {
       for (int i = 0; i < majors; i++) {
-        cr_assert(policy_choose(&p) == POLICY_MAJOR && p.old + p.budget <= 1536 * MB);
+        cr_assert(policy_choose(&p) == POLICY_MAJOR && p.old + p.budget <= 1375 * MB);
         policy_promoted(&p, p.old + p.budget);
-        cr_assert(p.budget == 64 * MB && p.old <= 1472 * MB);
-        policy_major(&p, 1024 * MB, 128 * MB, true);
+        cr_assert(p.budget == 25 * MB);
+        policy_major(&p, 1000 * MB, 128 * MB, true);
       }
-      cr_assert(policy_choose(&p) == POLICY_MINOR && p.budget <= 128 * MB);
-      PolicyMinor all = {1024 * MB + p.budget, p.debt = p.budget, 10, p.budget / 8};
+      cr_assert(policy_choose(&p) == POLICY_MINOR && p.budget <= 100 * MB);
+      PolicyMinor all = {1000 * MB + p.budget, p.debt = p.budget, 10, p.budget / 8};
       policy_minor(&p, &all);
     }
     for (int i = 0; i < 2 * POLICY_LOOK_SELDOM && policy_is_alone(&p); i++) {
-      policy_major(&p, 1024 * MB, 128 * MB, true);
-      if (policy_choose(&p) == POLICY_MINOR) p.debt = 4 * MB, policy_minor(&p, &(PolicyMinor){1024 * MB, 0, 10, 1000});
+      policy_major(&p, 1000 * MB, 128 * MB, true);
+      if (policy_choose(&p) == POLICY_MINOR) p.debt = 4 * MB, policy_minor(&p, &(PolicyMinor){1000 * MB, 0, 10, 1000});
     }
     cr_assert(!policy_is_alone(&p), "it pays again");
   }
