@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,7 +84,14 @@ void *os_map(Os *os, uint64_t bytes) {
 
 void os_unmap(void *at, uint64_t bytes) { munmap(at, bytes); }
 
+/* The limit on the length of files is for these, too, and who goes beyond is killed. */
+static bool may_be_long(uint64_t bytes) {
+  struct rlimit limit;
+  return getrlimit(RLIMIT_FSIZE, &limit) == 0 && bytes <= limit.rlim_cur;
+}
+
 int os_file_open(Os *os, uint64_t bytes) {
+  if (!may_be_long(bytes)) return -1;
   int fd = injected_failure(os) ? -1 : memfd_create("oxbow-base", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return -1;
   if (!injected_failure(os) && ftruncate(fd, (off_t)bytes) == 0) return fd;

@@ -202,6 +202,38 @@ Test(fork, template) {
   ox_free(vm);
 }
 
+static void *wake(void *arg) {
+  long long n = number(arg, "data.push(1); seen += len(data); seen");
+  return (void *)(intptr_t)n;
+}
+
+/* Many forks held at once, most of them unused for long: what they have is of the moment of the fork, on
+ * whatever thread they are used first. */
+Test(fork, held) {
+  enum { HELD = 60 };
+  ox_VM *vm = ox_new(NULL), *held[HELD];
+  run(vm, "let seen = 5\nlet data = map(0..100, fn(i) => [i])", NULL);
+  for (int i = 0; i < HELD; i++) held[i] = forked(vm);
+  number(vm, "data.push(2); seen = 100; seen");
+  for (int i = 0; i < HELD; i += 2) {
+    pthread_t threads[2];
+    void *n;
+    if (i % 3 == 0) continue;
+    for (int k = 0; k < 2; k++) pthread_create(threads + k, NULL, wake, held[i + k]);
+    cr_assert_eq(number(vm, "seen"), 100);
+    for (int k = 0; k < 2; k++) {
+      pthread_join(threads[k], &n);
+      cr_assert_eq((intptr_t)n, 106);
+      cr_assert_null(ox_verify(held[i + k]));
+    }
+  }
+  ox_ForkStats stats = {.size = sizeof stats};
+  ox_fork_stats(vm, &stats);
+  cr_assert_eq(stats.alive, HELD);
+  ox_free(vm);
+  for (int i = 0; i < HELD; i++) ox_free(held[i]);
+}
+
 static void *work(void *arg) {
   ox_VM *vm = arg;
   long long n = number(vm, "let out = []; for i in 0..3000 { out.push([i, \"${i}\"]) }\n"

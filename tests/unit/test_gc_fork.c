@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "gc/fork.h"
 #include "gc_programs.h"
@@ -361,6 +362,24 @@ Test(gc_fork, bases_are_replaced) {
     cr_assert_eq(hash_heap(held[i]), hash[i]);
     gc_free(held[i]);
   }
+  gc_free(w.gc);
+}
+
+/* Where files must not be long, not even those in memory, forks are copies. */
+Test(gc_fork, limited_files) {
+  struct rlimit before, small;
+  cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+  small = (struct rlimit){1 << 20, before.rlim_max};
+  GcConfig config = {.cage_bytes = 16 << 20};
+  World w = {.gc = gc_new(&config), .rng = 23};
+  mutate(&w, 500);
+  fork_set_slots(w.gc, FORK_MAPPED);
+  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+  Gc *child = gc_fork(w.gc, NULL);
+  setrlimit(RLIMIT_FSIZE, &before);
+  cr_assert(child != NULL);
+  cr_assert_eq(hash_heap(child), hash_heap(w.gc));
+  gc_free(child);
   gc_free(w.gc);
 }
 
