@@ -13,6 +13,7 @@
 #include "mark.h"
 #include "page.h"
 #include "segfit.h"
+#include "share.h"
 #include "slab.h"
 #include "snapshot.h"
 #include "sweep.h"
@@ -89,12 +90,14 @@ void gc_free(Gc *gc) {
   gc->collecting = true;
   if (!gc_is_asleep(gc)) final_report(gc, FINALS_ALL);
   gc->collecting = false;
+  share_leave(gc);
   fork_close_pool(gc);
   if (fork_give_back(gc)) return;
   gc_forget(gc);
 }
 
 void gc_forget(Gc *gc) {
+  share_leave(gc);
   mark_close(gc);
   snapshot_close(gc);
   fork_close(gc);
@@ -230,28 +233,33 @@ bool gc_extend(Gc *gc, void *block, uint64_t words) {
 }
 
 /* Whether so many external bytes more are within the limit. */
-static bool external_fits(const Heap *h, uint64_t more) {
+static bool external_fits(const Gc *gc, uint64_t more) {
+  const Heap *h = gc->heap;
   uint64_t total;
-  if (__builtin_add_overflow(h->external_bytes, more, &total)) return false;
+  if (__builtin_add_overflow(h->external_bytes + share_others(gc), more, &total)) return false;
   return total <= h->limit_bytes && h->used_pages * GC_PAGE <= h->limit_bytes - total;
 }
 
-static void external_return(Heap *h, uint64_t bytes) {
+static void external_return(Gc *gc, uint64_t bytes) {
+  Heap *h = gc->heap;
   h->external_bytes -= bytes < h->external_bytes ? bytes : h->external_bytes;
   h->policy.debt -= bytes < h->policy.debt ? bytes : h->policy.debt; /* short-lived buffers */
+  share_count(gc);
 }
 
-static void external_take(Heap *h, uint64_t bytes) {
+static void external_take(Gc *gc, uint64_t bytes) {
+  Heap *h = gc->heap;
   h->external_bytes += bytes;
   h->policy.debt += bytes;
   uint64_t all = h->used_pages * GC_PAGE + h->external_bytes;
   if (all > h->peak_bytes) h->peak_bytes = all;
+  share_count(gc);
 }
 
 bool gc_external_now(Gc *gc, int64_t bytes) {
-  if (bytes < 0) external_return(gc->heap, (uint64_t)0 - (uint64_t)bytes);
-  else if (!external_fits(gc->heap, (uint64_t)bytes)) return false;
-  else external_take(gc->heap, (uint64_t)bytes);
+  if (bytes < 0) external_return(gc, (uint64_t)0 - (uint64_t)bytes);
+  else if (!external_fits(gc, (uint64_t)bytes)) return false;
+  else external_take(gc, (uint64_t)bytes);
   return true;
 }
 
@@ -259,14 +267,14 @@ bool gc_external(Gc *gc, int64_t bytes) {
   Heap *h = gc->heap;
   if (bytes <= 0) return gc_external_now(gc, bytes);
   if (collect_stress_due(gc) || policy_due(&h->policy)) collect_due(gc);
-  if (!external_fits(h, (uint64_t)bytes)) {
+  if (!external_fits(gc, (uint64_t)bytes)) {
     if ((uint64_t)bytes > h->limit_bytes) return false;
     if (!policy_may_force(&h->policy, h->limit_bytes)) return false;
     collect_full(gc);
     sweep_finish(gc); /* pages that come free count as used until they are swept */
-    if (!external_fits(h, (uint64_t)bytes)) return false;
+    if (!external_fits(gc, (uint64_t)bytes)) return false;
   }
-  external_take(h, (uint64_t)bytes);
+  external_take(gc, (uint64_t)bytes);
   return true;
 }
 

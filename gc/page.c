@@ -5,20 +5,23 @@
 #include "bits.h"
 #include "cage.h"
 #include "fork.h"
+#include "share.h"
 #include "snapshot.h"
 
 static bool within_limit(Gc *gc, uint64_t pages) {
   Heap *h = gc->heap;
   uint64_t bytes;
   if (__builtin_mul_overflow(pages + h->used_pages, (uint64_t)GC_PAGE, &bytes)) return false;
-  uint64_t more = h->external_bytes + snapshot_bytes(gc);
+  uint64_t more = h->external_bytes + snapshot_bytes(gc) + share_others(gc);
   return !__builtin_add_overflow(bytes, more, &bytes) && bytes <= h->limit_bytes;
 }
 
-static void count_pages(Heap *h, int64_t pages) {
+static void count_pages(Gc *gc, int64_t pages) {
+  Heap *h = gc->heap;
   h->used_pages += (uint64_t)pages;
   uint64_t bytes = h->used_pages * GC_PAGE + h->external_bytes;
   if (bytes > h->peak_bytes) h->peak_bytes = bytes;
+  share_count(gc);
 }
 
 static void describe(Gc *gc, uint32_t span, uint64_t count, uint8_t kind, uint8_t run) {
@@ -58,7 +61,7 @@ static uint32_t take(Gc *gc, uint64_t count, uint8_t kind, uint8_t run, bool gro
   }
   clear_marks(gc, first, count, kind);
   describe(gc, first, count, kind, run);
-  count_pages(h, (int64_t)count);
+  count_pages(gc, (int64_t)count);
   return first;
 }
 
@@ -137,7 +140,7 @@ void page_give(Gc *gc, uint32_t span) {
   bits_clear(gc->unswept, span);
   buddy_free(gc->buddy, span); /* first: a thaw on the way asks what is in use */
   for (uint32_t i = 0; i < count; i++) close_page(gc, span + i);
-  count_pages(gc->heap, -(int64_t)count);
+  count_pages(gc, -(int64_t)count);
 }
 
 bool page_grow(Gc *gc, uint32_t span, uint64_t count) {
@@ -151,7 +154,7 @@ bool page_grow(Gc *gc, uint32_t span, uint64_t count) {
     return false;
   }
   page_edit(gc, span)->pages = pages + (uint32_t)count;
-  count_pages(h, (int64_t)count);
+  count_pages(gc, (int64_t)count);
   return true;
 }
 

@@ -56,6 +56,7 @@
 #include "final.h"
 #include "fork.h"
 #include "page.h"
+#include "share.h"
 #include "slab.h"
 #include "sweep.h"
 
@@ -119,7 +120,7 @@ static uint8_t *page_at(Gc *gc, uint64_t page) { return gc->base + page * GC_PAG
 
 static bool fits_limit(Gc *gc, uint64_t more) {
   Heap *h = gc->heap;
-  uint64_t all = h->used_pages * GC_PAGE + h->external_bytes + snapshot_bytes(gc);
+  uint64_t all = h->used_pages * GC_PAGE + h->external_bytes + snapshot_bytes(gc) + share_others(gc);
   return all <= h->limit_bytes && more <= h->limit_bytes - all;
 }
 
@@ -154,8 +155,10 @@ static bool add_chunk(Gc *gc) {
   uint8_t *chunk = os_map(&gc->os, bytes);
   if (!chunk) return false;
   if (s->nchunks) os_advise_huge(chunk, bytes);
-  if (os_populate(&gc->os, chunk, bytes) && list_chunk(s, chunk, (uint32_t)(bytes / GC_PAGE)))
+  if (os_populate(&gc->os, chunk, bytes) && list_chunk(s, chunk, (uint32_t)(bytes / GC_PAGE))) {
+    share_count(gc);
     return true;
+  }
   os_unmap(chunk, bytes);
   return false;
 }
@@ -389,6 +392,7 @@ static void load_state(Gc *gc, Node *n) {
   gc->heap->limit_bytes = limit;
   gc->heap->external_bytes = external;
   gc->heap->peak_bytes = peak;
+  share_count(gc);
 }
 
 enum { INDEX_BITS = 24 };
@@ -481,6 +485,7 @@ void snapshot_close(Gc *gc) {
   free(s->past_freed.at);
   free(s);
   gc->snapshots = NULL;
+  share_count(gc);
 }
 
 static bool open_log(Gc *gc) {

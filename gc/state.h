@@ -203,6 +203,8 @@ struct Gc {
   uint64_t minors, majors, collect_ns_total, collect_ns_max;
   uint32_t pauses[PAUSE_BUCKETS];
   struct Snapshots *snapshots; /* NULL until the first one is taken */
+  struct GcShare *share;       /* a limit that it shares with others, see share.h; or NULL */
+  uint64_t shared_bytes;       /* of it, by this heap */
   struct Forks *forks;         /* NULL unless this heap is a fork, or has been forked */
   uint32_t first_serial; /* of snapshots: an image may hold names of those up to here */
   bool from_image;

@@ -149,7 +149,7 @@ static ox_VM *task_vm(ox_VM *vm) {
   if (!child) return NULL;
   family_join(vm, child);
   child->is_task = true;
-  if (fork_share_fuel(vm, child)) return child;
+  if (gc_share_limit(vm->gc, child->gc) && fork_share_fuel(vm, child)) return child;
   vm_free(child);
   return NULL;
 }

@@ -316,3 +316,30 @@ Test(fork, limits_of_tasks) {
   cr_assert_eq(number(vm, "fork(fn() => 7).wait()"), 7);
   ox_free(vm);
 }
+
+/* A program and its tasks count as one against the memory limit, each with its whole heap: whoever forks
+ * does not get more memory. */
+Test(fork, memory_of_tasks) {
+  ox_Config config = ox_config();
+  config.memory_limit = 24 << 20;
+  ox_VM *vm = ox_new(&config);
+  number(vm, "let data = map(0..100000, fn(i) => [i]); let ts = []; len(data)");
+  ox_collect(vm);
+  ox_Stats stats = {.size = sizeof stats};
+  ox_stats(vm, &stats);
+  long long most = (long long)config.memory_limit / (long long)stats.committed_bytes;
+  cr_assert_gt(most, 1);
+  for (int round = 0; round < 2; round++) {
+    long long n = number(vm, "try { while true { ts.push(fork(fn() { while true {} })) } } "
+                             "catch e { if e.kind != \"out of memory\" { throw e } }\n"
+                             "let n = len(ts); for t in ts { t.cancel(); try { t.wait() } catch e {} }\n"
+                             "ts = []; n");
+    cr_assert_gt(n, 0);
+    cr_assert_lt(n, most, "%lld tasks at once", n);
+  }
+  fails_with(vm, "try { fork(fn() { let xs = []; while true { xs.push([1, 2]) } }).wait() } "
+                 "catch e { throw error(e.kind) }", "out of memory");
+  cr_assert_eq(number(vm, "len(parallel_map(0..20, fn(i) => data[i], {workers: 16}))"), 20);
+  cr_assert_null(ox_verify(vm));
+  ox_free(vm);
+}
