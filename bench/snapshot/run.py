@@ -145,7 +145,7 @@ def extern(name):
 
 
 SECTIONS = {"core": core, "script": script, "barrier": barrier}
-SECTIONS.update((name, extern(name)) for name in ("forks", "images", "library")
+SECTIONS.update((name, extern(name)) for name in ("forks", "server", "images", "library")
                 if os.path.exists(os.path.join(HERE, name + ".c")) or os.path.exists(os.path.join(HERE, name + ".py")))
 
 

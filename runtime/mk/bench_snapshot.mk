@@ -15,6 +15,12 @@ bench-snapshot:
 	python3 bench/snapshot/run.py --programs $(BUILD)/bench-snapshot --oxbow $(BUILD)/oxbow \
 	  --no-barrier $(BUILD)/no-barrier/oxbow $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
+# The server's Lua is optional (Debian package liblua5.4-dev).
+ifneq ($(shell pkg-config --exists lua5.4 2>/dev/null && echo yes),)
+$(BENCH_SNAPSHOT)/server: BENCH_SNAPSHOT_FLAGS += -DHAVE_LUA $(shell pkg-config --cflags lua5.4)
+$(BENCH_SNAPSHOT)/server: LIBS += $(shell pkg-config --libs lua5.4)
+endif
+
 $(BENCH_SNAPSHOT)/%: bench/snapshot/%.c $(LIB_OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,LD $@)
