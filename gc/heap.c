@@ -181,6 +181,16 @@ void *gc_alloc_nocollect(Gc *gc, uint64_t words, unsigned space) {
   return alloc_any(gc, words, space);
 }
 
+/* At the limit: a full collection, if one is worth it. */
+static bool force(Gc *gc) {
+  Policy *p = &gc->heap->policy;
+  if (!policy_may_force(p, gc->heap->limit_bytes)) return false;
+  gc->pressed = p->poor > 0;
+  collect_full(gc);
+  gc->pressed = false;
+  return true;
+}
+
 void *gc_alloc(Gc *gc, uint64_t words, unsigned space) {
   void *block = alloc_here(gc, words, space);
   if (block) return block;
@@ -188,9 +198,10 @@ void *gc_alloc(Gc *gc, uint64_t words, unsigned space) {
   else if (gc->phase != PHASE_IDLE || gc->rounds) collect_step(gc);
   block = alloc_any(gc, words, space);
   if (block || words > gc->heap->limit_bytes / 8) return block;
-  if (!policy_may_force(&gc->heap->policy, gc->heap->limit_bytes)) return NULL;
-  collect_full(gc);
-  return alloc_any(gc, words, space);
+  if (!force(gc)) return NULL;
+  block = alloc_any(gc, words, space);
+  if (!block) policy_force_failed(&gc->heap->policy);
+  return block;
 }
 
 static uint64_t word_of(Gc *gc, const void *block) { return gc_word(gc->base, block); }
@@ -269,10 +280,9 @@ bool gc_external(Gc *gc, int64_t bytes) {
   if (collect_stress_due(gc) || policy_due(&h->policy)) collect_due(gc);
   if (!external_fits(gc, (uint64_t)bytes)) {
     if ((uint64_t)bytes > h->limit_bytes) return false;
-    if (!policy_may_force(&h->policy, h->limit_bytes)) return false;
-    collect_full(gc);
+    if (!force(gc)) return false;
     sweep_finish(gc); /* pages that come free count as used until they are swept */
-    if (!external_fits(gc, (uint64_t)bytes)) return false;
+    if (!external_fits(gc, (uint64_t)bytes)) return policy_force_failed(&h->policy), false;
   }
   external_take(gc, (uint64_t)bytes);
   return true;
@@ -290,6 +300,8 @@ void gc_collect_young(Gc *gc) { collect_minor(gc); }
 bool gc_is_collecting(const Gc *gc) { return gc->collecting; }
 
 bool gc_is_minor(Gc *gc) { return gc->minor; }
+
+uint64_t gc_pressed_bytes(const Gc *gc) { return gc->pressed ? gc->marker.words * 8 : 0; }
 
 bool gc_is_marked(Gc *gc, Ref r) {
   return bits_test(gc->marker.final ? gc->next : gc->marks, r.w);

@@ -325,6 +325,9 @@ void gc_collect_young(Gc *gc);
 /* Inside mark_roots, after_mark and finalize: is this a minor collection? Then gc_is_marked can be
  * false only for blocks made since the last collection. */
 bool gc_is_minor(Gc *gc);
+/* Inside after_mark: how much is alive, where the limit forces one collection after the other and
+ * the last one gained next to nothing; else 0. */
+uint64_t gc_pressed_bytes(const Gc *gc);
 /* Whether there is a block that r refers to. For checks: slow. */
 bool gc_holds(Gc *gc, Ref r);
 /* Inside finalize: is the object not dead, but undone by a rollback? */

@@ -89,6 +89,7 @@ static uint64_t rest_of_room(const Policy *p) {
 }
 
 static void set_budget(Policy *p) {
+  p->gained += p->debt;
   p->debt = 0;
   p->old_limit = limit_of_old(p);
   p->nursery = most(least(p->nursery, most_nursery(p)), POLICY_LEAST_NURSERY);
@@ -177,8 +178,13 @@ void policy_minor(Policy *p, const PolicyMinor *minor) {
 }
 
 bool policy_may_force(Policy *p, uint64_t limit) {
-  p->poor = p->debt < limit / POLICY_POOR_SHARE ? p->poor + 1 : 0;
+  p->poor = p->gained + p->debt < limit / POLICY_POOR_SHARE ? p->poor + 1 : 0;
+  p->gained = 0;
   if (p->poor <= POLICY_POOR_MAX) return true;
-  p->poor = 0; /* whoever survives the failure starts afresh */
+  policy_force_failed(p);
   return false;
+}
+
+void policy_force_failed(Policy *p) {
+  p->poor = least(p->poor, POLICY_POOR_MAX - POLICY_POOR_AGAIN);
 }

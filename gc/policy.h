@@ -49,8 +49,9 @@
 #define POLICY_EASY_LIVE ((uint64_t)4 << 20) /* up to this a heap may grow threefold */
 #define POLICY_SMALL_WORK ((uint64_t)4 << 20) /* words to look at for a full mark */
 /* So many collections in a row may gain next to nothing at the limit before memory counts as
- * exhausted: else a heap 99 % full would crawl for ever instead of failing. */
-enum { POLICY_POOR_MAX = 8, POLICY_POOR_SHARE = 32 };
+ * exhausted: else a heap 99 % full would crawl for ever instead of failing. Whoever goes on behind a
+ * failure without having let go of much gets so many before the next one. */
+enum { POLICY_POOR_MAX = 8, POLICY_POOR_AGAIN = 2, POLICY_POOR_SHARE = 32 };
 /* Minor collections pay below this share of survivors, in 1/256. Where they do not, one is tried
  * after so many full ones; each time in vain, twice as many. */
 enum { POLICY_FEW = 64, POLICY_LOOK_AGAIN = 4, POLICY_LOOK_SELDOM = 64 };
@@ -73,6 +74,7 @@ typedef struct Policy {
   uint64_t budget; /* bytes that may be handed out between two collections */
   uint64_t debt;   /* bytes handed out since the last one */
   uint64_t poor;   /* collections forced by the limit in a row that gained next to nothing */
+  uint64_t gained; /* handed out since the last of those, but for the debt */
   uint64_t live;   /* bytes alive after the last major collection */
   uint64_t old;    /* the same, and what was promoted since */
   uint64_t old_limit; /* a major collection is due when `old` gets there */
@@ -120,6 +122,8 @@ void policy_promoted(Policy *p, uint64_t old);
 void policy_minor(Policy *p, const PolicyMinor *minor);
 /* The limit is reached: is another collection worth it? False: report exhaustion. */
 bool policy_may_force(Policy *p, uint64_t limit);
+/* That collection did not help: exhaustion is reported. */
+void policy_force_failed(Policy *p);
 
 static inline bool policy_due(const Policy *p) { return p->debt >= p->budget; }
 

@@ -199,6 +199,7 @@ struct Gc {
   Weak weak;
   bool has_marked; /* the mark bitmaps may hold something */
   bool collecting, minor, must_be_full;
+  bool pressed; /* the limit forces one collection after the other */
   bool undoing; /* objects are finalized since a rollback, or the end of a branch, undoes them */
   uint64_t minors, majors, collect_ns_total, collect_ns_max;
   uint32_t pauses[PAUSE_BUCKETS];

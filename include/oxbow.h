@@ -332,7 +332,8 @@ OX_API ox_Value ox_rethrow(ox_VM *vm);
 OX_API void ox_interrupt(ox_VM *vm);
 
 /* Gives the VM a budget: it is used up by one for each call and each turn of a loop, and by
- * builtins in proportion to their work, the same way in every run; at its end the running call
+ * builtins in proportion to their work, the same way in every run; by a heap at its limit, too, where
+ * one collection after the other frees next to nothing. Tasks share it. At its end the running call
  * returns OX_NO_FUEL. 0: no budget. */
 OX_API void ox_set_fuel(ox_VM *vm, uint64_t fuel);
 

@@ -202,7 +202,7 @@ ox_Status api_take(ox_VM *vm) {
   vm->unwinding_uncatchable = false;
   vm->exiting = false;
   if (is_uncatchable(status) && vm->run_depth == 0) output_finish(vm);
-  if (status == OX_NO_FUEL) vm->st->fuel = 1; /* the grace for the way out is over */
+  if (status == OX_NO_FUEL) vm_no_fuel(vm); /* the grace for the way out is over */
   fail(vm, status);
   return status;
 }

@@ -4,9 +4,8 @@
  * it is made anew for the child here: the caches are copied, since they speak of the same state;
  * foreign objects have stayed behind; callbacks of the host are shared.
  *
- * A budget is shared with tasks by a pool. Each VM draws from it in portions, since a common
- * counter would have to be looked at by all at each slice; what is left of a portion goes back at
- * the end. */
+ * A budget is shared with tasks by a pool. Each VM draws a portion at a time; what is left of one goes
+ * back at the end. */
 #include "fork.h"
 
 #include <stdlib.h>
@@ -24,7 +23,7 @@ static void copy_settings(const ox_VM *vm, ox_VM *child) {
   child->st = (VmState *)(child->cage + GC_ROOT_OFF);
   child->max_c_depth = vm->max_c_depth;
   child->max_stack = vm->max_stack;
-  child->fuel_limit = vm->fuel_limit;
+  child->fuel_limit = vm->fuel_limit + (vm->fuel_pool ? fork_pool_fuel(vm) : 0);
   child->fuel_limited = vm->fuel_limited;
   child->fuel_given = vm->fuel_given;
   child->write = vm->write;
@@ -128,7 +127,9 @@ struct FuelPool {
   uint32_t users;
 };
 
-enum { PORTION = 1 << 16 };
+/* What is drawn at a time: little, for a VM that waits keeps what it has drawn, and nobody is to end
+ * for want of a budget of which much is left. */
+enum { PORTION = 1 << 12 };
 
 static FuelPool *pool_of(ox_VM *vm) {
   if (vm->fuel_pool) return vm->fuel_pool;
@@ -147,14 +148,15 @@ bool fork_share_fuel(ox_VM *vm, ox_VM *child) {
   child->fuel_pool = pool;
   child->fuel_limit = 0;
   child->st->fuel = 0;
-  fork_draw_fuel(child);
+  fork_draw_fuel(child, 0);
   return true;
 }
 
-bool fork_draw_fuel(ox_VM *vm) {
+bool fork_draw_fuel(ox_VM *vm, uint64_t want) {
+  uint64_t most = want > PORTION ? want : PORTION;
   uint64_t *left = &vm->fuel_pool->left, there = __atomic_load_n(left, __ATOMIC_RELAXED), n;
   do {
-    n = there < PORTION ? there : PORTION;
+    n = there < most ? there : most;
   } while (!__atomic_compare_exchange_n(left, &there, there - n, true, __ATOMIC_RELAXED,
                                         __ATOMIC_RELAXED));
   vm->fuel_limit += n;
@@ -170,6 +172,7 @@ void fork_leave_pool(ox_VM *vm) {
   uint64_t unused = vm->fuel_limit + (vm->st ? vm->st->fuel : 0);
   vm->fuel_pool = NULL;
   vm->fuel_limit = 0;
+  if (unused == 1) unused = 0; /* the one that stays when all is used up */
   __atomic_add_fetch(&pool->left, unused, __ATOMIC_RELAXED);
   if (__atomic_sub_fetch(&pool->users, 1, __ATOMIC_ACQ_REL) == 0) free(pool);
 }

@@ -17,8 +17,8 @@ void fork_forget(ox_VM *vm);
 
 /* Both draw on what is left of vm's budget from now on. False: no memory. */
 bool fork_share_fuel(ox_VM *vm, ox_VM *child);
-/* Takes some of the pool. False: it is empty. */
-bool fork_draw_fuel(ox_VM *vm);
+/* Takes some of the pool, `want` steps if there are so many. False: it is empty. */
+bool fork_draw_fuel(ox_VM *vm, uint64_t want);
 uint64_t fork_pool_fuel(const ox_VM *vm);
 /* Gives back what was drawn and not used. */
 void fork_leave_pool(ox_VM *vm);

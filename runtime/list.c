@@ -105,7 +105,6 @@ static void list_append(ox_VM *vm, Value v, const Value *items, uint64_t n) {
   Value *to = list_store(vm, l)->items + l->len;
   gc_touch_range(vm->cage, gc_word(vm->cage, to), n);
   memmove(to, items, n * sizeof(Value));
-  vm_charge(vm, n * sizeof(Value));
   list_set_len(vm, l, l->len + n);
 }
 
@@ -177,6 +176,7 @@ static bool list_extend_keys(ox_VM *vm, Value l, Value map) {
   Map *m = as_map(vm, map);
   Value key, value;
   if (!list_grow(vm, l, m->live)) return false;
+  vm_charge(vm, m->used * 2 * sizeof(Value));
   for (uint32_t i = 0; map_next(vm, m, &i, &key, &value);)
     list_append(vm, l, &key, 1);
   return true;

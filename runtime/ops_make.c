@@ -130,8 +130,10 @@ bool slow_mapext(ox_VM *vm, uint32_t ins) {
     return false;
   }
   if (from == to) return true;
-  for (uint32_t i = 0; map_next(vm, as_map(vm, from), &i, &key, &value);)
+  for (uint32_t i = 0; map_next(vm, as_map(vm, from), &i, &key, &value);) {
     if (!map_set(vm, to, key, value)) return false;
+    if (i % 1024 == 0 && !vm_poll(vm, 1024)) return false;
+  }
   return true;
 }
 

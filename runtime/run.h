@@ -107,5 +107,8 @@ void vm_set_memory_limit(ox_VM *vm, uint64_t bytes);
 /* Fuel: polls left, 0: no budget. */
 void vm_set_fuel(ox_VM *vm, uint64_t fuel);
 uint64_t vm_fuel_left(ox_VM *vm);
+/* Nothing is left of it, whoever held it. */
+void vm_no_fuel(ox_VM *vm);
+void vm_end_budget(ox_VM *vm); /* the same, and the error is pending */
 
 #endif

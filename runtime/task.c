@@ -44,6 +44,12 @@ typedef struct Family {
   void *ctx;
 } Family;
 
+/* How a task or a call of parallel_map failed, beside the error. */
+typedef struct Failure {
+  bool exited; /* by os.exit */
+  bool spent;  /* the budget was used up */
+} Failure;
+
 typedef struct Task {
   struct Task *next; /* of the owner's */
   ox_VM *owner;
@@ -53,7 +59,9 @@ typedef struct Task {
   ox_VM *vm;         /* NULL: the thread has freed it */
   Value fn;
   Carry *result;
-  bool done, threw, exited, cancelled;
+  bool done, threw, cancelled;
+  Failure failure;
+  uint64_t budget;   /* which one of the owner's it shares */
   bool held;         /* by an object of the owner's heap */
   GcSnapshot past;   /* the owner's state when it was forked, 0: not needed any more */
 } Task;
@@ -176,9 +184,10 @@ static Carry *copy_out(ox_VM *vm, GcSnapshot begin, Value v) {
   return c;
 }
 
-/* The pending error as something to carry; *exited: os.exit was called. */
-static Carry *copy_error(ox_VM *vm, GcSnapshot begin, bool *exited) {
-  *exited = vm->exiting;
+/* The pending error as something to carry. */
+static Carry *copy_error(ox_VM *vm, GcSnapshot begin, Failure *failure) {
+  bool stopped = vm->unwinding_uncatchable && !vm->exiting && vm->fuel_limited;
+  *failure = (Failure){vm->exiting, stopped && vm_fuel_left(vm) == 0};
   vm->exiting = vm->unwinding_uncatchable = false;
   Value e = error_take(vm);
   if (vm->fuel_limited) vm_set_fuel(vm, 0); /* the budget is of no account to what follows */
@@ -196,7 +205,7 @@ static void task_call(Task *t, ox_VM *vm) {
   if (v != V_ERROR) t->result = copy_out(vm, begin, v);
   if (v != V_ERROR && t->result) return;
   t->threw = true;
-  t->result = copy_error(vm, begin, &t->exited);
+  t->result = copy_error(vm, begin, &t->failure);
 }
 
 static void *task_main(void *arg) {
@@ -320,6 +329,7 @@ static Task *task_new(ox_VM *vm, Value fn) {
   if (!vm->tasks) vm->tasks = calloc(1, sizeof *vm->tasks);
   if (!t || !vm->tasks) return free(t), NULL;
   t->owner = vm;
+  t->budget = vm->fuel_budgets;
   t->fn = fn;
   pthread_mutex_init(&t->lock, NULL);
   pthread_cond_init(&t->changed, NULL);
@@ -398,10 +408,18 @@ static bool result_fits(ox_VM *vm, Task *t) {
   return fits;
 }
 
+/* A budget that is used up ends all who share it. */
+static Value budget_spent(ox_VM *vm, uint64_t budget) {
+  if (budget == vm->fuel_budgets) vm_end_budget(vm);
+  else vm_throw(vm, ERR_ERROR, "the task has used up its budget, which was an earlier one");
+  return V_ERROR;
+}
+
 static Value task_result(ox_VM *vm, Task *t) {
   if (t->cancelled) return vm_throw(vm, ERR_ERROR, "the task was cancelled");
+  if (t->failure.spent) return budget_spent(vm, t->budget);
   if (!t->result) return vm_throw_oom(vm);
-  if (t->exited) return vm_throw(vm, ERR_ERROR, "the task called os.exit");
+  if (t->failure.exited) return vm_throw(vm, ERR_ERROR, "the task called os.exit");
   if (!result_fits(vm, t))
     return vm_throw(vm, ERR_VALUE, "the result of the task refers to a function or class that this "
                     "program no longer has as it was at the fork");
@@ -460,7 +478,8 @@ struct Job {
   uint64_t stop;   /* items from here on are not wanted any more: the first error is before */
   Carry **results;
   Carry *error;
-  bool exited, failed; /* failed: without even an error to tell */
+  Failure failure;
+  bool failed; /* without even an error to tell */
   Worker *workers;
   uint32_t nworkers, running;
 };
@@ -484,13 +503,13 @@ static void job_stop(Job *job, uint64_t from) {
 
 static void job_fail(Worker *w, uint64_t i, GcSnapshot begin) {
   Job *job = w->job;
-  bool exited;
-  Carry *error = copy_error(w->vm, begin, &exited);
+  Failure failure;
+  Carry *error = copy_error(w->vm, begin, &failure);
   pthread_mutex_lock(&job->lock);
   if (i < job->stop) {
     carry_free(NULL, job->error);
     job->error = error;
-    job->exited = exited;
+    job->failure = failure;
     job->failed = !error;
     error = NULL;
     job_stop(job, i);
@@ -570,8 +589,9 @@ static void wait_for_workers(ox_VM *vm, Job *job) {
 
 static Value job_results(ox_VM *vm, Job *job) {
   if (is_interrupted(vm)) return vm_poll(vm, 0) ? V_NIL : V_ERROR;
+  if (job->failure.spent) return budget_spent(vm, vm->fuel_budgets);
   if (job->failed) return vm_throw_oom(vm);
-  if (job->exited) return vm_throw(vm, ERR_ERROR, "a call of parallel_map called os.exit");
+  if (job->failure.exited) return vm_throw(vm, ERR_ERROR, "a call of parallel_map called os.exit");
   if (job->error) {
     Value e = carry_in(vm, job->error);
     return e == V_ERROR ? V_ERROR : vm_throw_value(vm, e);

@@ -3,7 +3,12 @@
  * No jump in C: the loop below walks frames by their links and looks each function's handler table
  * up by its pc. It ends where a handler takes the error, or at a frame that C code called: there
  * the error stays pending and the interpreter leaves. A fiber that throws is finished, its resumer
- * goes on throwing. Interrupts and used-up fuel pass by all handlers. */
+ * goes on throwing. Interrupts and used-up fuel pass by all handlers.
+ *
+ * What the frames left behind held is cleared: the next frames will lie there, and a collection
+ * that finds no memory must not keep alive what the error was to set free. */
+#include <string.h>
+
 #include "call.h"
 #include "fiber.h"
 #include "loader.h"
@@ -25,7 +30,9 @@ static bool handled(ox_VM *vm) {
   if (at >= p->ncode || vm->unwinding_uncatchable) return false;
   const Handler *h = find_handler(vm, p, (uint32_t)at);
   if (h == NULL) return false;
-  vm_regs(vm)[h->reg] = st->error;
+  Value *R = vm_regs(vm);
+  memset(R + h->reg, 0, (p->nregs - h->reg) * sizeof *R); /* temporaries of the block left behind */
+  R[h->reg] = st->error;
   st->error = V_ABSENT;
   st->pc = code + h->target;
   return true;
@@ -36,6 +43,7 @@ static bool pop_frame(ox_VM *vm) {
   VmState *st = vm->st;
   Value *N = vm_regs(vm);
   uint64_t link = N[-1], outer = trace_outer_link(N, link);
+  memset(N, 0, vm_proto(vm)->nregs * sizeof *N);
   if (link_mode(link) == RET_IMPORT)
     ops_module_done(vm, (N - link_delta(link))[link_dest(link)], false);
   if (link_mode(outer) == RET_FIBER) {

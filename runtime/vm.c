@@ -20,6 +20,8 @@
 #include "task.h"
 
 enum { FUEL_SLICE = 1 << 12, STRESS_SLICE = 4 };
+enum { STOP_INTERRUPT = 12, STOP_FUEL, STOP_ANY_FUEL }; /* in VmState.spare */
+enum { PRESSED_BYTES = 4096 }; /* alive, that cost a step where collections gain nothing */
 
 /* ---- the collector's callbacks ---- */
 
@@ -31,13 +33,26 @@ static void mark_roots(Gc *gc, void *embedder) {
   if (vm->mark_extra) vm->mark_extra(gc, vm);
 }
 
+static bool interrupt_pending(ox_VM *vm) {
+  return __atomic_load_n(&vm->interrupt, __ATOMIC_RELAXED);
+}
+
+/* The next poll looks at the flag, however little of the slice was used: what makes garbage fast may
+ * take its time over each step. */
+static void cut_slice(ox_VM *vm) {
+  if (vm->st->fuel <= 1) return;
+  vm->fuel_limit += vm->fuel_limited ? vm->st->fuel - 1 : 0;
+  vm->st->fuel = 1;
+}
+
 /* Inline caches hold refs of classes, modules and methods, any of which may have died. */
 static void after_mark(Gc *gc, void *embedder) {
-  (void)gc;
   ox_VM *vm = embedder;
   string_sweep_table(vm);
   snapshot_life_sweep(vm);
   memset(vm->cage - GC_CACHE_OFF, 0, vm->st->next_cache * sizeof(InlineCache));
+  vm_charge_steps(vm, gc_pressed_bytes(gc) / PRESSED_BYTES);
+  if (interrupt_pending(vm)) cut_slice(vm);
 }
 
 static void finalize(Gc *gc, void *embedder, Ref object) {
@@ -92,6 +107,15 @@ void vm_set_memory_limit(ox_VM *vm, uint64_t bytes) {
   vm_roots_reset(vm, mark);
 }
 
+/* Programs are stopped even if there is no memory for the error that says why: they are
+ * made beforehand. One names the budget; where there was no memory for it the other one does. */
+static bool prepare_stop(ox_VM *vm, unsigned which, ErrorKind kind, const char *text) {
+  Value message = string_new(vm, text, strlen(text));
+  Value e = message == V_ERROR ? V_ERROR : error_new(vm, kind, message, V_NIL);
+  if (e != V_ERROR) gc_store(vm->cage, gc_word(vm->cage, &vm->st->spare[which]), e);
+  return e != V_ERROR;
+}
+
 static bool init_state(ox_VM *vm) {
   VmState *st = vm->st;
   if (!string_init(vm) || !init_names(vm)) return false;
@@ -102,7 +126,8 @@ static bool init_state(ox_VM *vm) {
   Value text = oom_message(vm);
   if (text == V_ERROR || (st->oom_error = error_new(vm, ERR_MEMORY, text, V_NIL)) == V_ERROR)
     return false;
-  return natives_init(vm);
+  return prepare_stop(vm, STOP_INTERRUPT, ERR_INTERRUPT, "interrupted") &&
+         prepare_stop(vm, STOP_ANY_FUEL, ERR_FUEL, "the budget is used up") && natives_init(vm);
 }
 
 static void clear_state(VmState *st) {
@@ -306,10 +331,6 @@ double vm_allocation_rate(ox_VM *vm, const GcStats *stats) {
  * looked at; that flag is all that another thread or a signal handler writes. A slice is short
  * enough (some microseconds of loop turns) for an interrupt to seem immediate. */
 
-static bool interrupt_pending(ox_VM *vm) {
-  return __atomic_load_n(&vm->interrupt, __ATOMIC_RELAXED);
-}
-
 /* What is left of the slice goes back into the budget before the next one is cut off. */
 static void next_slice(ox_VM *vm) {
   uint64_t slice = vm->snapshot_stress ? STRESS_SLICE : FUEL_SLICE;
@@ -321,28 +342,59 @@ static void next_slice(ox_VM *vm) {
   vm->st->fuel = slice;
 }
 
-static bool stopped(ox_VM *vm) {
+static bool stop(ox_VM *vm, unsigned which, ErrorKind kind, const char *text) {
+  vm_throw(vm, kind, "%s", text);
+  Value prepared = vm->st->spare[which];
+  if (vm->st->error == vm->st->oom_error && v_is(prepared, KIND_ERROR)) {
+    gc_store(vm->cage, v_ref(prepared).w + offsetof(Error, trace) / 8, V_NIL);
+    vm_throw_value(vm, prepared);
+  }
   vm->unwinding_uncatchable = true;
   return false;
 }
 
+static const char *fuel_text(const ox_VM *vm, char text[64]) {
+  unsigned long long n = vm->fuel_given;
+  snprintf(text, 64, "the budget of %llu steps is used up", n);
+  return text;
+}
+
+/* Is the error prepared for the end of a budget the one for this budget? */
+static bool is_named(ox_VM *vm, const char *text) {
+  Value e = vm->st->spare[STOP_FUEL];
+  Value said = v_is(e, KIND_ERROR) ? ((Error *)vm_deref(vm, e))->message : V_NIL;
+  String *message = v_is(said, KIND_STRING) ? string_flat(vm, said) : NULL;
+  return message && strcmp(message->chars, text) == 0;
+}
+
 /* With a used-up budget st->fuel stays at 1: the next poll stops again. */
 static bool out_of_fuel(ox_VM *vm) {
+  char text[64];
   vm->st->fuel = 1;
-  vm_throw(vm, ERR_FUEL, "the budget of %llu steps is used up", (unsigned long long)vm->fuel_given);
-  return stopped(vm);
+  fuel_text(vm, text);
+  return stop(vm, is_named(vm, text) ? STOP_FUEL : STOP_ANY_FUEL, ERR_FUEL, text);
+}
+
+void vm_no_fuel(ox_VM *vm) {
+  if (vm->fuel_pool) fork_leave_pool(vm);
+  vm->fuel_limit = 0;
+  vm->st->fuel = 1;
+}
+
+void vm_end_budget(ox_VM *vm) {
+  vm_no_fuel(vm);
+  out_of_fuel(vm);
 }
 
 bool vm_refuel(ox_VM *vm) {
   if (vm->fuel_limited && vm->fuel_limit + vm->st->fuel == 0) {
-    if (!vm->fuel_pool || !fork_draw_fuel(vm)) return out_of_fuel(vm);
+    if (!vm->fuel_pool || !fork_draw_fuel(vm, 0)) return out_of_fuel(vm);
   }
   next_slice(vm);
   if (!interrupt_pending(vm)) return true;
   __atomic_store_n(&vm->interrupt, 0, __ATOMIC_RELAXED);
   task_cancel_all(vm);
-  vm_throw(vm, ERR_INTERRUPT, "interrupted");
-  return stopped(vm);
+  return stop(vm, STOP_INTERRUPT, ERR_INTERRUPT, "interrupted");
 }
 
 bool vm_poll(ox_VM *vm, uint64_t steps) {
@@ -362,21 +414,33 @@ void vm_charge_steps(ox_VM *vm, uint64_t steps) {
     return;
   }
   uint64_t beyond = vm->st->fuel ? steps - vm->st->fuel + 1 : steps;
-  if (vm->fuel_pool && vm->fuel_limit < beyond) fork_draw_fuel(vm);
+  if (vm->fuel_pool && vm->fuel_limit < beyond) fork_draw_fuel(vm, beyond - vm->fuel_limit);
   vm->st->fuel = vm->st->fuel ? 1 : 0;
   if (vm->fuel_limited) vm->fuel_limit -= beyond < vm->fuel_limit ? beyond : vm->fuel_limit;
 }
 
 void vm_interrupt(ox_VM *vm) { __atomic_store_n(&vm->interrupt, 1, __ATOMIC_RELAXED); }
 
+static void prepare_end(ox_VM *vm) {
+  char text[64];
+  if (is_named(vm, fuel_text(vm, text))) return;
+  uint32_t mark = vm_roots_mark(vm);
+  Value pending = vm->st->error;
+  prepare_stop(vm, STOP_FUEL, ERR_FUEL, text);
+  vm->st->error = pending;
+  vm_roots_reset(vm, mark);
+}
+
 /* The stored budget is one more than what may be used, so that the last poll succeeds. */
 void vm_set_fuel(ox_VM *vm, uint64_t fuel) {
   if (vm->fuel_pool) fork_leave_pool(vm);
   vm->fuel_limited = fuel > 0;
   vm->fuel_given = fuel;
+  vm->fuel_budgets++;
   vm->fuel_limit = fuel + (fuel < UINT64_MAX);
   vm->st->fuel = 0;
   next_slice(vm);
+  if (fuel > 0) prepare_end(vm);
 }
 
 uint64_t vm_fuel_left(ox_VM *vm) {

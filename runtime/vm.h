@@ -81,7 +81,7 @@ typedef struct VmState {
   Value held;               /* Bytes: what they have written, or nil */
   uint64_t held_len, held_lost;
   uint64_t snapshot_handles; /* ref of the first snapshot's handle, 0: none; weak: snapshot_life.c */
-  Value spare[64];          /* 40..63: runtime/lib/lib.h */
+  Value spare[64];          /* 8..10: api.h, 12..14: vm.c, 40..63: lib/lib.h */
 } VmState;
 _Static_assert(sizeof(VmState) <= GC_ROOT_BYTES, "the root area must hold it");
 enum { CLASS_OF_NIL = 24, CLASS_OF_BOOL, CLASS_OF_INT, CLASS_OF_FLOAT }; /* in kind_class */
@@ -151,6 +151,7 @@ struct ox_VM {
   bool fuel_limited;         /* fuel_limit counts */
   uint64_t fuel_given;       /* what it was at first */
   FuelPool *fuel_pool;       /* more of it, shared with tasks; or NULL */
+  uint64_t fuel_budgets;     /* how many were given */
   bool (*fork_api)(ox_VM *vm, ox_VM *child); /* makes the API's state of a fork; may be NULL */
   void (*free_api)(ox_VM *vm); /* when the heap is gone; may be NULL */
   bool asleep;               /* a fork that nobody has used yet: vm_wake comes first (fork.c) */
@@ -235,7 +236,9 @@ bool vm_has_op(ox_VM *vm, Value v, OpMethod m);
 bool vm_poll(ox_VM *vm, uint64_t steps);
 /* For C code that goes over so many bytes at once, which is quick for each: 256 bytes are a step.
  * Cannot fail: the next poll looks at it. What is charged must not depend on the state of the heap
- * or on what ran before, so nothing is charged where blocks are allocated, but for strings. */
+ * or on what ran before, so nothing is charged where blocks are allocated, but for strings, and for
+ * collections at the memory limit that gain next to nothing: else a program that catches each error
+ * and goes on would have the heap marked every few steps. */
 void vm_charge_steps(ox_VM *vm, uint64_t steps);
 static inline void vm_charge(ox_VM *vm, uint64_t bytes) {
   if (bytes >= 1024) vm_charge_steps(vm, bytes / 256);

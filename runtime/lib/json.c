@@ -585,7 +585,9 @@ static Value json_stringify(ox_VM *vm, Value *args, int nargs) {
   w.depth = w.work = 0;
   if (!read_indent(vm, args, &w.indent)) return V_ERROR;
   buf_init(&w.out, vm);
-  if (write_value(&w, args[0])) return buf_finish(&w.out);
+  bool written = write_value(&w, args[0]);
+  vm_charge_steps(vm, w.work % POLL_EVERY); /* since the last poll */
+  if (written) return buf_finish(&w.out);
   if (w.out.failed && !error_pending(vm)) vm_throw_oom(vm);
   buf_free(&w.out);
   return V_ERROR;

@@ -383,8 +383,12 @@ static Value list_filled(ox_VM *vm, Value *args, int nargs) {
   Value out = list_new(vm, n);
   if (out == V_ERROR || n == 0) return out;
   Value *items = items_of(vm, out);
-  for (uint64_t i = 0; i < n; i++) items[i] = x; /* just made: no barrier */
-  as_list(vm, out)->len = n; /* the block was charged when it was made */
+  uint64_t next = VM_WORK;
+  for (uint64_t i = 0; i < n; i++) {
+    items[i] = x; /* just made: no barrier */
+    if (!vm_poll_at(vm, i * sizeof(Value), &next)) return V_ERROR;
+  }
+  as_list(vm, out)->len = n;
   return out;
 }
 

@@ -225,7 +225,7 @@ typedef struct Search {
 /* Each search is tried with few steps first, which nearly all patterns can do with. Then, with
  * callouts that charge the budget and notice an interrupt, as many as patterns need whose work is
  * linear in the subject. Memory in KiB. */
-enum { QUICK_STEPS = 10000, QUICK_MOST = 4000000, SLOW_STEPS = 1000000, CALLOUTS_PER_POLL = 1024 };
+enum { QUICK_STEPS = 10000, QUICK_MOST = 20000, SLOW_STEPS = 1000000, CALLOUTS_PER_POLL = 1024 };
 
 static uint64_t steps_for(uint64_t len, bool quick) {
   uint64_t steps = quick ? QUICK_STEPS + 8 * len : SLOW_STEPS + 40 * len;

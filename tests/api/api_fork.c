@@ -299,8 +299,24 @@ Test(fork, limits_of_tasks) {
   config.fuel = 300000;
   config.memory_limit = 16 << 20;
   ox_VM *vm = ox_new(&config);
-  cr_assert_neq(run(vm, "let ts = map(0..3, fn(i) => fork(fn() { while true {} })); ts[0].wait()", NULL), OX_OK);
-  cr_assert_leq(ox_fuel(vm), 1);
+  const char *spends[] = {
+      "let ts = map(0..3, fn(i) => fork(fn() { while true {} })); ts[0].wait()",
+      "let t = fork(fn() { while true {} }); while true { try { t.wait() } catch e { } }",
+      "fork(fn() => fork(fn() { while true {} }).wait()).wait()",
+      "try { parallel_map(0..4, fn(i) { while true {} }) } catch e { }",
+      "let u = fork(fn() { while true {} }); while true {}"};
+  for (int i = 0; i < 5; i++) {
+    ox_set_fuel(vm, 300000 + 7 * i);
+    cr_assert_eq(run(vm, spends[i], NULL), OX_NO_FUEL, "%s", spends[i]);
+    cr_assert_eq(ox_fuel(vm), 0);
+    usleep(20000); // whatever other tasks had drawn stays with them
+    cr_assert_eq(ox_fuel(vm), 0);
+  }
+  ox_set_fuel(vm, 300000);
+  cr_assert_eq(run(vm, "let old = fork(fn() { while true {} })", NULL), OX_OK);
+  ox_set_fuel(vm, 400000);
+  fails_with(vm, "old.wait()", "the task has used up its budget, which was an earlier one");
+  cr_assert_gt(ox_fuel(vm), 390000);
   ox_free(vm);
   config.fuel = 0;
   vm = ox_new(&config);

@@ -152,13 +152,32 @@ Test(gc_policy, goal_can_be_moved) {
   cr_assert(p.budget == 4 * MB && p.old_limit == 66 * MB);
 }
 
-/* Forced collections that gain nothing: so many in a row, then exhaustion, then afresh. */
+/* Forced collections that gain nothing: so many in a row, then exhaustion, then a few again. */
 Test(gc_policy, gives_up_at_the_limit) {
   Policy p = new_policy(POLICY_ADAPTS, 0, 0);
-  for (int round = 0; round < 3; round++) {
-    for (int i = 0; i < POLICY_POOR_MAX; i++) cr_assert(policy_may_force(&p, MB));
+  for (int round = 0, most = POLICY_POOR_MAX; round < 3; round++, most = POLICY_POOR_AGAIN) {
+    for (int i = 0; i < most; i++) cr_assert(policy_may_force(&p, MB));
     cr_assert(!policy_may_force(&p, MB));
   }
   p.debt = MB;
-  for (int i = 0; i < 100; i++) cr_assert(policy_may_force(&p, MB), "much was gained");
+  for (int i = 0; i < 100; i++, p.debt = MB) cr_assert(policy_may_force(&p, MB), "much was gained");
+}
+
+/* What was handed out before a collection that was due anyway counts. */
+Test(gc_policy, gains_between_forced_collections) {
+  Policy p = new_policy(POLICY_ADAPTS, 0, 0);
+  for (int i = 0; i < 100; i++) {
+    p.debt = MB;
+    policy_major(&p, MB, 1000, true);
+    cr_assert(p.debt == 0 && policy_may_force(&p, MB));
+  }
+}
+
+/* A collection that did not help is not the last. */
+Test(gc_policy, tries_behind_each_failure) {
+  Policy p = new_policy(POLICY_ADAPTS, 0, 0);
+  for (int i = 0; i < 100; i++) {
+    cr_assert(policy_may_force(&p, MB));
+    policy_force_failed(&p);
+  }
 }
