@@ -1,7 +1,8 @@
 # coverage.awk: adds up what `gcov -b -c -t` prints for all objects. A header is compiled into many of
-# them: its lines count once, as run if any object ran them.
+# them: its lines count once, as run if any object ran them. Before that come lines "source PATH", one
+# for each file of the project; others are left out. gcov may name them with any folders in front:
+# a cache of objects may have compiled them elsewhere.
 #
-# -v root=DIR/   sources outside of it are left out
 # -v list=1      names the lines that did not run, by file, instead of the table
 # -v least=N     ends with status 1 if a folder has less than N % of its lines run
 
@@ -14,10 +15,13 @@ function percent(part, whole) {
   return whole ? 100 * part / whole : 100
 }
 
+/^source / { known[$2]; next }
+
 /^ *-: *0:Source:/ {
   sub(/^ *-: *0:Source:/, "")
-  file = index($0, root) == 1 ? substr($0, length(root) + 1) : ""
-  if (file !~ /^(gc|lang|runtime|include)\//) file = ""
+  file = $0
+  while (!(file in known) && file ~ /\//) sub(/^[^\/]*\//, "", file)
+  if (!(file in known)) file = ""
   line = 0
   next
 }

@@ -7,5 +7,8 @@ objects=$1
 least=85 list=
 [ "$2" = --list ] && list=1
 cd "$(dirname "$0")/.." || exit 2
-find "$objects/gc" "$objects/lang" "$objects/runtime" -name '*.gcno' | LC_ALL=C sort |
-  xargs gcov -b -c -t 2>/dev/null | awk -v root="$(pwd)/" -v least=$least -v list="$list" -f tests/coverage.awk
+{
+  find gc lang runtime include -name '*.[ch]' | sed 's/^/source /'
+  find "$objects/gc" "$objects/lang" "$objects/runtime" -name '*.gcno' | LC_ALL=C sort |
+    xargs gcov -b -c -t 2>/dev/null
+} | awk -v least=$least -v list="$list" -f tests/coverage.awk
