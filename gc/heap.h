@@ -278,6 +278,14 @@ typedef struct GcPastTrace GcPastTrace;
 GcPastTrace *gc_past_trace(Gc *gc, uint64_t *work);
 bool gc_past_reaches(const GcPastTrace *trace, Ref r);
 void gc_past_trace_free(GcPastTrace *trace);
+/* The same from some values. */
+GcPastTrace *gc_past_trace_from(Gc *gc, const Value *values, uint64_t n, uint64_t *work);
+/* Compares what is reachable now, `here`, with what is reachable in the state that is open, `there`.
+ * Afterwards `here` has only what differs: changed, or not the same object there. */
+typedef struct GcPastDiff { uint64_t pages, changed, only_here, only_there; } GcPastDiff;
+void gc_past_compare(Gc *gc, GcPastTrace *here, const GcPastTrace *there, GcPastDiff *out);
+/* Whether two traces have an object in common. */
+bool gc_past_meet(const GcPastTrace *a, const GcPastTrace *b);
 void gc_past_close(Gc *gc);
 
 /* ---- forks: docs/snapshots.md --------------------------------------------------------------- */

@@ -98,7 +98,7 @@ static bool trace(GcPastTrace *t) {
   return true;
 }
 
-GcPastTrace *gc_past_trace(Gc *gc, uint64_t *work) {
+static GcPastTrace *new_trace(Gc *gc, uint64_t *work) {
   GcPastTrace *t = calloc(1, sizeof *t);
   if (!t) return NULL;
   uint64_t pages = gc->top_page > gc->heap->first_page ? gc->top_page : gc->heap->first_page;
@@ -106,12 +106,23 @@ GcPastTrace *gc_past_trace(Gc *gc, uint64_t *work) {
                      .work = work};
   t->seen_bytes = (t->seen_bytes + GC_PAGE - 1) & ~(uint64_t)(GC_PAGE - 1);
   t->seen = os_map(&gc->os, t->seen_bytes);
-  bool ok = t->seen && trace(t);
+  if (t->seen) return t;
+  free(t);
+  return NULL;
+}
+
+static GcPastTrace *end_trace(GcPastTrace *t, bool ok) {
+  if (!t) return NULL;
   free(t->stack);
   t->stack = NULL;
   if (ok) return t;
   gc_past_trace_free(t);
   return NULL;
+}
+
+GcPastTrace *gc_past_trace(Gc *gc, uint64_t *work) {
+  GcPastTrace *t = new_trace(gc, work);
+  return end_trace(t, t && trace(t));
 }
 
 bool gc_past_reaches(const GcPastTrace *t, Ref r) {
@@ -122,4 +133,47 @@ void gc_past_trace_free(GcPastTrace *t) {
   if (!t) return;
   if (t->seen) os_unmap(t->seen, t->seen_bytes);
   free(t);
+}
+
+/* ---- comparing two states ---------------------------------------------------------------------- */
+
+GcPastTrace *gc_past_trace_from(Gc *gc, const Value *values, uint64_t n, uint64_t *work) {
+  GcPastTrace *t = new_trace(gc, work);
+  Reader r = {.gc = gc, .page = UINT64_MAX};
+  bool ok = t != NULL;
+  for (uint64_t i = 0; ok && i < n; i++)
+    if (values[i] >> 48 == VALUE_REF_HIGH) ok = push(t, (uint32_t)values[i]);
+  while (ok && t->n) ok = scan(t, &r, t->stack[--t->n]);
+  return end_trace(t, ok);
+}
+
+static bool has_changed(Gc *gc, uint64_t at) {
+  const uint64_t *words = (const uint64_t *)gc->base;
+  uint64_t n = gc_block_words(gc, words + at);
+  Reader r = {.gc = gc, .page = UINT64_MAX};
+  for (uint64_t i = at; i < at + n; i++)
+    if (words[i] != read_word(&r, i)) return true;
+  return false;
+}
+
+void gc_past_compare(Gc *gc, GcPastTrace *here, const GcPastTrace *there, GcPastDiff *out) {
+  uint64_t in_both = 0, in_past = bits_count(there->seen, there->seen_bytes / 8);
+  *out = (GcPastDiff){.pages = snapshot_past_changed(gc)};
+  for (uint64_t at = bits_next(here->seen, 0, here->end); at < here->end;
+       at = bits_next(here->seen, at + 1, here->end)) {
+    bool same = gc_past_reaches(there, (Ref){(uint32_t)at}) && gc_past_same(gc, (Ref){(uint32_t)at});
+    in_both += same;
+    out->only_here += !same;
+    if (!same) continue;
+    if (has_changed(gc, at)) out->changed++;
+    else bits_clear(here->seen, at);
+  }
+  out->only_there = in_past - in_both;
+}
+
+bool gc_past_meet(const GcPastTrace *a, const GcPastTrace *b) {
+  uint64_t end = a->end < b->end ? a->end : b->end;
+  for (uint64_t i = 0; i <= end / 64 && i < a->seen_bytes / 8 && i < b->seen_bytes / 8; i++)
+    if (a->seen[i] & b->seen[i]) return true;
+  return false;
 }

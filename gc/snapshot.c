@@ -846,6 +846,16 @@ const uint64_t *snapshot_past_page(Gc *gc, uint64_t page) {
   return buf == NO_BUF ? NULL : (const uint64_t *)buffer(s, buf);
 }
 
+uint64_t snapshot_past_changed(Gc *gc) {
+  const Entries *pages = &gc->snapshots->past_pages;
+  uint64_t n = 0;
+  for (uint32_t i = 0; i < pages->n; i++) {
+    const uint64_t *past = snapshot_past_page(gc, pages->at[i].page);
+    n += !past || memcmp(past, page_at(gc, pages->at[i].page), GC_PAGE) != 0;
+  }
+  return n;
+}
+
 const uint64_t *snapshot_past_roots(Gc *gc, uint64_t *words) {
   *words = root_bytes(gc) / 8;
   return gc->snapshots->past->saved + HEAP_WORDS;

@@ -29,6 +29,8 @@ static inline void snapshot_freed(Gc *gc, uint64_t i, uint64_t bits) {
 /* While gc_past_open holds: the content of a page as it was, NULL if it was free; and of the
  * embedder's root area, `words` long. */
 const uint64_t *snapshot_past_page(Gc *gc, uint64_t page);
+/* How many pages differ there. */
+uint64_t snapshot_past_changed(Gc *gc);
 const uint64_t *snapshot_past_roots(Gc *gc, uint64_t *words);
 
 #endif

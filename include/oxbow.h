@@ -412,6 +412,24 @@ typedef struct ox_SnapshotStats {
 /* Fills in as much as stats->size has room for. */
 OX_API void ox_snapshot_stats(ox_VM *vm, ox_SnapshotStats *stats);
 
+/* What differs between two states. Objects are those that programs can reach. */
+typedef struct ox_SnapshotDiff {
+  size_t size;           /* sizeof(ox_SnapshotDiff): set by the caller */
+  uint64_t pages;        /* of 4 KiB, of all memory */
+  uint64_t changed;      /* objects in both states whose contents differ */
+  uint64_t first_only, second_only; /* objects that only one of them has */
+} ox_SnapshotDiff;
+
+/* Compares two states; the VM is in the second one afterwards. `name`, unless NULL, is told of each
+ * variable of the session that differs, or leads to something that does: `how` is 0, -1 for one that
+ * only the first state has, 1 for one that only the second has. Takes time for all that is reachable.
+ * `name` must not use the VM. Failures as those of ox_restore; the VM is in either of the states then,
+ * or in the one that it was in. */
+OX_API ox_Status ox_snapshot_diff(ox_VM *vm, ox_Snapshot first, ox_Snapshot second,
+                                  ox_SnapshotDiff *diff,
+                                  void (*name)(void *context, const char *name, int how),
+                                  void *context);
+
 /* ---- forks (docs/snapshots.md) --------------------------------------------------------------- */
 
 /* A second VM with the state of the first: the same variables, objects, modules, globals. Both go

@@ -15,11 +15,8 @@ ox_Status ox_snapshot(ox_VM *vm, ox_Snapshot *out) {
   return api_leave(vm, mark, *out ? V_NIL : V_ERROR, NULL);
 }
 
-ox_Status ox_restore(ox_VM *vm, ox_Snapshot snapshot) {
-  API_CALL(vm);
-  if (vm->run_depth > 0 || gc_is_collecting(vm->gc)) return api_misuse(vm, inside);
-  uint32_t mark = api_enter(vm);
-  switch (vm_restore(vm, snapshot)) {
+static ox_Status leave_with(ox_VM *vm, uint32_t mark, GcSnapshotStatus status) {
+  switch (status) {
     case GC_SNAPSHOT_OK: return api_leave(vm, mark, V_NIL, NULL);
     case GC_SNAPSHOT_MEMORY: return vm_throw_oom(vm), api_leave(vm, mark, V_ERROR, NULL);
     case GC_SNAPSHOT_LOST:
@@ -32,6 +29,32 @@ ox_Status ox_restore(ox_VM *vm, ox_Snapshot snapshot) {
       api_leave(vm, mark, V_NIL, NULL);
       return api_misuse(vm, "the snapshot was released");
   }
+}
+
+ox_Status ox_restore(ox_VM *vm, ox_Snapshot snapshot) {
+  API_CALL(vm);
+  if (vm->run_depth > 0 || gc_is_collecting(vm->gc)) return api_misuse(vm, inside);
+  uint32_t mark = api_enter(vm);
+  return leave_with(vm, mark, vm_restore(vm, snapshot));
+}
+
+static void no_name(void *context, const char *name, int how) {
+  (void)context, (void)name, (void)how;
+}
+
+ox_Status ox_snapshot_diff(ox_VM *vm, ox_Snapshot first, ox_Snapshot second, ox_SnapshotDiff *diff,
+                           void (*name)(void *context, const char *name, int how), void *context) {
+  API_CALL(vm);
+  GcPastDiff d = {0};
+  SnapshotNames names = {name ? name : no_name, context};
+  if (!diff) return api_broken(vm, __func__, "the place for the result is NULL", NULL);
+  if (!api_has_room(vm, __func__, diff)) return OX_MISUSE;
+  if (vm->run_depth > 0 || gc_is_collecting(vm->gc)) return api_misuse(vm, inside);
+  uint32_t mark = api_enter(vm);
+  ox_Status status = leave_with(vm, mark, vm_snapshot_diff(vm, first, second, &d, &names));
+  ox_SnapshotDiff all = {sizeof all, d.pages, d.changed, d.only_here, d.only_there};
+  api_fill(diff, &all, sizeof all);
+  return status;
 }
 
 void ox_release(ox_VM *vm, ox_Snapshot snapshot) {

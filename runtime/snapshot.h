@@ -14,6 +14,12 @@ bool snapshot_restore(ox_VM *vm, Value *args, uint64_t ret);
 GcSnapshot vm_snapshot(ox_VM *vm);
 /* Values of the host's that the other state does not have must not be used afterwards. */
 GcSnapshotStatus vm_restore(ox_VM *vm, GcSnapshot id);
+/* What differs between two states, for people. `name` is told of each variable of the session whose
+ * value, or something that it leads to, differs: 0 it does, -1 only the first state has it, 1 only the
+ * second one. The VM is in state `b` afterwards. */
+typedef struct SnapshotNames { void (*name)(void *ctx, const char *name, int how); void *ctx; } SnapshotNames;
+GcSnapshotStatus vm_snapshot_diff(ox_VM *vm, GcSnapshot a, GcSnapshot b, GcPastDiff *out,
+                                  const SnapshotNames *names);
 /* A copy of an object was made: if it is a handle, it is noted as one more. */
 void snapshot_copied(ox_VM *vm, Value v);
 /* After all pages were frozen or forked: makes writable again what is written to without a barrier. */

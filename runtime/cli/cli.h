@@ -92,7 +92,8 @@ void timeline_open(Timeline *t);
 void timeline_keep(Timeline *t);
 void timeline_undo_piece(Timeline *t);
 void timeline_cancel(Timeline *t);
-/* The commands :undo, :redo, :snap, :back, :branches, with their arguments. */
+/* The commands :undo, :redo, :snap, :back, :branches, :diff, with their arguments. */
+void timeline_diff(Timeline *t, const char *names);
 void timeline_undo(Timeline *t, const char *count);
 void timeline_redo(Timeline *t, const char *count);
 void timeline_name(Timeline *t, const char *name);

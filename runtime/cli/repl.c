@@ -27,6 +27,7 @@ static const char help_text[] =
     "  :load FILE   runs a file as if it were typed here\n"
     "  :undo [N]    takes back what the last N pieces of input did; :redo [N]\n"
     "  :snap NAME   names the present state; :back NAME returns to it; :branches lists them\n"
+    "  :diff A [B]  what differs between two named states, or one and the present\n"
     "  :save FILE   saves the state of the session; `oxbow --image FILE` goes on from it\n"
     "  :try CODE    runs CODE, shows what it gives, and takes back what it did\n"
     "  :help        this\n"
@@ -182,6 +183,8 @@ static void command_branches(Repl *r, const char *rest) {
   timeline_branches(r->timeline);
 }
 
+static void command_diff(Repl *r, const char *rest) { timeline_diff(r->timeline, rest); }
+
 static void command_try(Repl *r, const char *code) {
   if (!*code) {
     fputs(":try needs code: `:try xs.pop()`\n", stderr);
@@ -205,11 +208,13 @@ static void command_quit(Repl *r, const char *rest) {
 }
 
 const char *const repl_commands[] = {"help", "load", "mem",  "quit", "time", "q",        "exit",
-                                     "undo", "redo", "snap", "back", "try",  "branches", "save", NULL};
+                                     "undo", "redo", "snap", "back", "try",  "branches", "save",
+                                     "diff", NULL};
 static void (*const command_functions[])(Repl *r, const char *rest) = {
     command_help, command_load, command_mem,  command_quit, command_time,
     command_quit, command_quit, command_undo, command_redo, command_snap,
     command_back, command_try,  command_branches, command_save,
+    command_diff,
 };
 enum { COMMANDS = sizeof command_functions / sizeof *command_functions };
 

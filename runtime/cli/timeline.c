@@ -229,6 +229,63 @@ void timeline_back(Timeline *t, const char *name) {
   printf("back at '%s'; :undo returns\n", name);
 }
 
+/* ---- what differs ---------------------------------------------------------------------------- */
+
+enum { SHOWN_NAMES = 30 };
+typedef struct Names {
+  const char *first, *second;
+  size_t n;
+} Names;
+
+static void show_name(void *context, const char *name, int how) {
+  Names *names = context;
+  const char *only = how < 0 ? names->first : names->second;
+  if (names->n++ >= SHOWN_NAMES) return;
+  if (how) printf("  %s: only in %s\n", name, only);
+  else printf("  %s\n", name);
+}
+
+static void show_diff(const ox_SnapshotDiff *d, const Names *names) {
+  if (names->n > SHOWN_NAMES) printf("  and %zu more names\n", names->n - SHOWN_NAMES);
+  if (names->n == 0) printf("no name differs\n");
+  printf("objects: %llu changed, %llu only in %s, %llu only in %s; pages: %llu\n",
+         (unsigned long long)d->changed, (unsigned long long)d->first_only, names->first,
+         (unsigned long long)d->second_only, names->second, (unsigned long long)d->pages);
+}
+
+/* A state of that name; "now" is the present one, kept for the comparison. */
+static bool pick(Timeline *t, const char *name, ox_Snapshot now, ox_Snapshot *state) {
+  int i = find_name(t, name);
+  *state = i >= 0 ? t->names[i].state : now;
+  if (i >= 0 || strcmp(name, "now") == 0) return true;
+  fprintf(stderr, "there is no state named '%s'; :branches shows all\n", name);
+  return false;
+}
+
+void timeline_diff(Timeline *t, const char *names) {
+  char first[128] = "", second[128] = "now", rest[2];
+  ox_Snapshot now, a, b;
+  ox_SnapshotDiff diff = {.size = sizeof diff};
+  int n = sscanf(names, "%127s %127s %1s", first, second, rest);
+  if (n < 1 || n > 2) {
+    fputs(":diff needs one name or two: `:diff before`, `:diff before after`\n", stderr);
+    return;
+  }
+  if (ox_snapshot(t->vm, &now) != OX_OK) {
+    fputs("there is no memory to compare states\n", stderr);
+    return;
+  }
+  Names shown = {first, second, 0};
+  if (pick(t, first, now, &a) && pick(t, second, now, &b)) {
+    if (ox_snapshot_diff(t->vm, a, b, &diff, show_name, &shown) == OX_OK) show_diff(&diff, &shown);
+    else fprintf(stderr, "cannot compare them: %s\n", ox_error(t->vm)->message);
+    if (ox_restore(t->vm, now) != OX_OK) fputs("the present state is lost\n", stderr);
+  }
+  ox_release(t->vm, now);
+}
+
+/* ---- the tree -------------------------------------------------------------------------------- */
+
 /* Depth first; a name's children follow it. */
 static void draw(const Timeline *t, int parent, int depth) {
   for (int i = 0; i < t->nnames; i++) {

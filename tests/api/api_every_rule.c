@@ -46,6 +46,9 @@
   RULE(ox_fork, "no place", ox_fork(vm, NULL))                                                      \
   RULE(ox_fork_stats, "NULL", ox_fork_stats(vm, NULL))                                             \
   RULE(ox_fork_stats, "size", ox_ForkStats s = {0}; ox_fork_stats(vm, &s))                         \
+  RULE(ox_snapshot_diff, "NULL", ox_snapshot_diff(vm, 0, 0, NULL, NULL, NULL))                     \
+  RULE(ox_snapshot_diff, "size", ox_SnapshotDiff d = {0};                                          \
+       ox_snapshot_diff(vm, 0, 0, &d, NULL, NULL))                                                 \
   RULE(ox_snapshot_stats, "NULL", ox_snapshot_stats(vm, NULL))                                     \
   RULE(ox_snapshot_stats, "size", ox_SnapshotStats s = {0}; ox_snapshot_stats(vm, &s))             \
   RULE(ox_image_save, "path is NULL", ox_image_save(vm, NULL, NULL))                               \

@@ -611,6 +611,28 @@ def test_limits_at_the_prompt(make):
     expect(s.run("1"), "1")
 
 
+# ---- states ----
+
+
+def test_diff_of_states(make):
+    s = make()
+    s.run("let xs = [1]; let ys = [1]; let zs = {deep: [xs]}")
+    s.run(":snap before")
+    s.run("xs.push(2)")
+    got = s.run(":diff before").splitlines()
+    expect(got[:2], ["  xs", "  zs"])
+    changed = int(re.match(r"objects: (\d+) changed, ", got[-1]).group(1))
+    pages = int(re.search(r"; pages: (\d+)$", got[-1]).group(1))
+    expect((changed > 0, 0 < pages < 100), (True, True))
+    s.run(":snap after")
+    expect(s.run(":diff after").splitlines()[0], "no name differs")
+    expect(s.run(":undo").splitlines()[0], "1 undone; 1 can be undone, 1 redone")
+    expect(s.run(":diff before now").splitlines()[0], "no name differs")
+    expect_in("xs", s.run(":diff before after"))
+    expect_in("there is no state named 'x'", s.run(":diff x"))
+    expect(s.run("xs"), "[1]")
+
+
 # ---- other terminals ----
 
 
