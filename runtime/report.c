@@ -185,7 +185,21 @@ static const char *remedy_of(ox_VM *vm, Value thrown) {
   return NULL;
 }
 
-static void add_place(TraceReader *r, const char *message, const char *hint, bool is_error,
+/* Is it a compound assignment, `m[k] += 1`, whose target ends at `at`? */
+static bool is_changed(const Source *s, size_t at) {
+  while (at < s->len && s->text[at] == ' ') at++;
+  size_t n = at;
+  while (n < s->len && n - at < 3 && strchr("+-*/%&|^<>", s->text[n])) n++;
+  bool compares = n == at + 1 && (s->text[at] == '<' || s->text[at] == '>');
+  return n > at && n < s->len && s->text[n] == '=' && !compares;
+}
+
+static bool is_key_error(ox_VM *vm, Value thrown) {
+  return v_is(thrown, KIND_ERROR) &&
+         strcmp(chars_of(vm, ((Error *)vm_deref(vm, thrown))->kind, ""), "key") == 0;
+}
+
+static void add_place(TraceReader *r, Value thrown, const char *message, const char *hint, bool is_error,
                       VmText *out) {
   Diag diag = {.severity = DIAG_ERROR, .message = message, .hint = hint};
   if (trace_length(r->vm, r->trace) > 0) {
@@ -193,6 +207,8 @@ static void add_place(TraceReader *r, const char *message, const char *hint, boo
     const Source *source = source_of(r, e.proto->module);
     if (source && proto_span(r->vm, e.proto, e.at, &diag.span.start, &diag.span.end))
       diag.source = source;
+    if (diag.source && !hint && is_key_error(r->vm, thrown) && is_changed(source, diag.span.end))
+      diag.hint = "to begin with a value of your own: m[k] = m.get(k, 0) + 1";
   }
   DiagStyle style = {.colour = out->colour, .severity = is_error ? NULL : "uncaught"};
   diag_render(&diag, &style, vm_text_add, out);
@@ -252,7 +268,7 @@ void error_report(ox_VM *vm, Value thrown, VmText *out) {
   const char *text = message.data ? message.data : "out of memory";
   TraceReader r;
   trace_reader_init(&r, vm, thrown);
-  add_place(&r, text, remedy_of(vm, thrown), is_error, out);
+  add_place(&r, thrown, text, remedy_of(vm, thrown), is_error, out);
   add_trace(&r, out);
   trace_reader_free(&r);
   vm_text_free(&message);

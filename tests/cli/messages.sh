@@ -86,6 +86,11 @@ check '130 while it reads' 130 '' '*' sh -c '
   sleep 0.3; kill -INT $pid; wait $pid' - "$oxbow"
 check '130 in finally' 130 '' '*' interrupted 'try { while true {} } finally { while true {} }'
 
+# ---- remedies ----
+check 'a count of what has none yet' 1 '' 'm[k] = m.get(k, 0) + 1' "$oxbow" -e 'let m = {a: 1}; m["c"] += 1'
+check 'a shift of what is not there' 1 '' 'm[k] = m.get(k, 0) + 1' "$oxbow" -e 'let m = {}; m.c <<= 1'
+check 'a comparison is none' 1 '0' '*' sh -c '"$1" -e "let m = {}; m[1] <= 2" 2>&1 | grep -c get; false' - "$oxbow"
+
 # ---- colours ----
 check 'colours on a terminal' 0 1 '' sh -c '
   [ "$(TERM=xterm script -qec "$1 -e \"throw 1\"" /dev/null < /dev/null | grep -c "$(printf "\033")")" -gt 0 ] && echo 1' - "$oxbow"
