@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """forks.py --programs FOLDER --oxbow FILE [--quick]: the part of run.py about forks. Times in microseconds, medians."""
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -17,15 +18,13 @@ fn walk(start) {
   for i in 0..%d { at = tree[at][1]; sum += at * i %% 13 }
   return sum
 }
-fn timed(workers) {
+fn serial() { for i in 0..8 { walk(i * 1000) } }
+fn parallel(workers) { parallel_map(0..8, fn(i) => walk(i * 1000), {workers: workers}) }
+fn timed(f) {
   let start = time.monotonic()
-  parallel_map(0..8, fn(i) => walk(i * 1000), {workers: workers})
+  f()
   return time.monotonic() - start
 }
-let first = timed(2)
-let two = min(timed(2), timed(2))
-let one = min(timed(1), timed(1))
-print(first, two, one)
 """
 
 
@@ -88,13 +87,39 @@ def main():
     plain, called = numbers(forks, "template")
     figure("forks_a_second_1_mb_vm", plain, 100000, most=False)
     figure("forks_a_second_1_mb_vm_with_a_call", called)
+    parallel(args)
+
+
+def parallel_run(oxbow, args, calls):
+    """What the calls print, and the processor time of the whole in seconds."""
     n, turns = (100000, 1000000) if args.quick else (1000000, 3000000)
     with tempfile.NamedTemporaryFile("w", suffix=".oxb") as program:
-        program.write(PARALLEL % (n, n, turns))
+        program.write(PARALLEL % (n, n, turns) + calls)
         program.flush()
-        first, two, one = numbers(args.oxbow, program.name)
-    print("    parallel_map: first call %.3f s, two workers %.3f s, one %.3f s" % (first, two, one))
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        printed = numbers(oxbow, program.name)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return printed, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def parallel(args):
+    """parallel_map over a shared structure: by the clock, which wants two idle processors, and by processor time, which
+    tells how much faster two of them would be at most."""
+    def cpu(call):
+        return min(parallel_run(args.oxbow, args, call)[1] for _ in range(3))
+
+    oxbow = args.oxbow
+    first, two, one = parallel_run(oxbow, args, "let first = timed(fn() => parallel(2))\n"
+                                   "let two = min(timed(fn() => parallel(2)), timed(fn() => parallel(2)))\n"
+                                   "print(first, two, min(timed(serial), timed(serial)))")[0]
+    print("    parallel_map: first call %.3f s, later ones %.3f s, one core %.3f s" % (first, two, one))
     figure("parallel_map_two_cores_vs_one", one / two, 1.8, most=False)
+    figure("parallel_map_two_cores_vs_one_first_call", one / first)
+    begin, twice = cpu("timed(fn() => parallel(2))\nprint(0)"), cpu("for i in 0..9 { parallel(2) }\nprint(0)")
+    none, serial = cpu("print(0)"), cpu("for i in 0..8 { serial() }\nprint(0)")
+    print("    processor time: a later call %.3f s, the same on one core %.3f s, the first call %.3f s" %
+          ((twice - begin) / 8, (serial - none) / 8, begin - none))
+    figure("parallel_map_two_cores_vs_one_by_processor_time", 2 * (serial - none) / (twice - begin), 1.8, most=False)
 
 
 if __name__ == "__main__":

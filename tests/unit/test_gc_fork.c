@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "gc/cage.h"
 #include "gc/fork.h"
 #include "gc_programs.h"
 
@@ -363,6 +364,35 @@ Test(gc_fork, bases_are_replaced) {
     gc_free(held[i]);
   }
   gc_free(w.gc);
+}
+
+/* A full collection in a fork leaves the pages of objects shared, and nearly all metadata. */
+Test(gc_fork, collections_share) {
+  enum { LISTS = 400, LENGTH = 400 };
+  GcConfig config = {.cage_bytes = 64 << 20};
+  Gc *gc = gc_new(&config);
+  uint32_t all = new_wide(gc, LISTS + 1);
+  root_area(gc)[0] = ref_value(all);
+  for (unsigned i = 0; i < LISTS; i++) {
+    for (unsigned k = 0; k < 20; k++) new_wide(gc, 3 + k); /* garbage */
+    gc_store(gc_base(gc), all + 1 + i, ref_value(new_wide(gc, LENGTH)));
+  }
+  gc_collect(gc);
+  fork_set_slots(gc, FORK_MAPPED);
+  Gc *child = gc_fork(gc, NULL);
+  gc_collect(child);
+  uint64_t objects = 0, used = child->heap->used_pages;
+  for (uint64_t page = child->heap->first_page; page < child->top_page; page++)
+    objects += cage_is_committed(child, page) && !(child->states[page] & PAGE_TRACK);
+  GcForkStats stats;
+  gc_fork_stats(child, &stats);
+  cr_assert_gt(used, 200);
+  cr_assert_leq(objects * 1000, used, "%llu pages of objects changed", (unsigned long long)objects);
+  cr_assert_leq((stats.changed - objects) * 100, used, "%llu pages of metadata changed",
+                (unsigned long long)(stats.changed - objects));
+  verify(child);
+  gc_free(child);
+  gc_free(gc);
 }
 
 /* Where files must not be long, not even those in memory, forks are copies. */
