@@ -91,9 +91,20 @@ CLI_LIBS := $(foreach lib,$(filter -lpcre2-8 -lutf8proc,$(LIBS)),$(call archive_
 
 # BOEHM=1: the same interpreter on libgc, to compare with; only the command is built, in build/boehm.
 GC_SOURCES := $(if $(BOEHM),gc/boehm/heap.c gc/boehm/image.c gc/buddy.c gc/classes.c gc/xxh64.c gc/os_linux.c,$(wildcard gc/*.c))
-LIB_SOURCES := $(GC_SOURCES) $(wildcard lang/*.c runtime/*.c runtime/lib/*.c)
+ALL_SOURCES := $(GC_SOURCES) $(wildcard lang/*.c runtime/*.c runtime/lib/*.c)
+# What an empty program runs comes first and is linked side by side: the kernel maps pages around each
+# page fault, and so 0.2 MiB less of them. The order has no other meaning.
+FIRST := $(patsubst %,gc/%.c,heap slab page cage buddy policy collect sweep final barrier snapshot fork \
+    os_linux image_open image_file xxh64) \
+  $(patsubst %,runtime/%.c,vm call interp map list str error import loader run report output foreign \
+    task api api_host api_types api_image image snapshot_life) \
+  $(patsubst %,lang/%.c,arena source lexer parser names diag compilation resolve_scope resolve_walk \
+    compile_module compile_fn compile_emit compile_var compile_try compile_control compile_expr) \
+  runtime/lib/os.c
+LIB_SOURCES := $(foreach f,$(FIRST),$(filter $(f),$(ALL_SOURCES))) $(filter-out $(FIRST),$(ALL_SOURCES))
 CLI_LIBS += $(if $(BOEHM),-Wl$(comma)--wrap=mmap -l:libgc.a -ldl)
-CLI_SOURCES := $(wildcard runtime/cli/*.c)
+CLI_LAST := $(patsubst %,runtime/cli/%.c,options library run main)
+CLI_SOURCES := $(filter-out $(CLI_LAST),$(wildcard runtime/cli/*.c)) $(CLI_LAST)
 PRELUDE := $(wildcard runtime/lib/prelude.oxb)
 STD := $(sort $(wildcard runtime/lib/std/*.oxb))
 LIB_OBJECTS := $(LIB_SOURCES:%.c=$(O)/%.o) $(O)/gen/digest.o $(O)/gen/std.o \
@@ -188,7 +199,8 @@ $(OUT)/liboxbow.so: $(LIB_OBJECTS) $(OUT)/.link runtime/mk/exports.map
 $(OUT)/oxbow: $(CLI_OBJECTS) $(OUT)/liboxbow.a $(OUT)/.link
 	@mkdir -p $(@D)
 	$(call say,LD $@)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) -o $@ $(CLI_OBJECTS) $(OUT)/liboxbow.a $(CLI_LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS) `sh runtime/mk/relr.sh $(CC)` -o $@ $(CLI_OBJECTS) \
+	  $(OUT)/liboxbow.a $(CLI_LIBS)
 
 # What the command begins with, made by itself.
 $(OUT)/oxbow-library.img: $(OUT)/oxbow
