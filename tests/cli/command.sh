@@ -150,7 +150,7 @@ sed -n '/^```console$/,/^```$/p' "$project/README.md" | sed '1,2d;$d' > session
 sed -n 's/^\(> \|\.\.\. \)//p' session | "$oxbow" -i > out 2>&1
 sed '/^\(> \|\.\.\. \)/d' session > wanted
 if cmp -s out wanted; then passed=$((passed + 1)); else fail "$(diff wanted out)"; fi
-sed -n '/^```oxbow$/,/^```$/p' "$project/README.md" | sed '1d;$d' > readme.oxb
+sed -n '/^```oxbow$/,/^```$/{p;/^```$/q}' "$project/README.md" | sed '1d;$d' > readme.oxb
 check 'program of the README' 0 '11 12
 (4, 6)
 0
