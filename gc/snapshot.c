@@ -105,6 +105,7 @@ typedef struct Snapshots {
   Entries past_freed;   /* what was freed on the way there */
   Node *past;           /* the state that is looked at */
   bool rested;          /* there is no node, but what is not in `opened` is still frozen */
+  SnapshotBug bug;
   bool overflow;        /* more was opened than is in the list */
   Entries opened;
   uint32_t lost;        /* the last serial number that was given up */
@@ -331,7 +332,7 @@ void snapshot_log(Gc *gc, uint64_t page) {
     return;
   }
   uint32_t buf = s->spare[--s->nspare];
-  memcpy(buffer(s, buf), page_at(gc, page), GC_PAGE);
+  if (s->bug != SNAPSHOT_MISSES_STORES) memcpy(buffer(s, buf), page_at(gc, page), GC_PAGE);
   entries_add(&s->head.logged, page, buf);
   s->logged++;
   gc->states[page] &= (uint8_t)~PAGE_FROZEN;
@@ -945,6 +946,7 @@ static bool room_to_join(Delta *first, const Delta *later) {
 static bool join(Snapshots *s, Delta *first, Delta *later, bool undo) {
   if (!room_to_join(first, later)) return false;
   join_freed(s, &first->freed, &later->freed);
+  undo ^= s->bug == SNAPSHOT_MERGES_WRONGLY;
   absorb(s, &first->logged, &later->logged, undo);
   absorb(s, &first->logged, &later->fresh, undo);
   absorb(s, &first->fresh, &later->logged, undo);
@@ -1082,3 +1084,5 @@ void gc_snapshot_stats(Gc *gc, GcSnapshotStats *out) {
       .logged = s->logged,
   };
 }
+
+void snapshot_set_bug(Gc *gc, SnapshotBug bug) { gc->snapshots->bug = bug; }

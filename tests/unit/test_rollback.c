@@ -3,6 +3,10 @@
  * exceptions, fibers and closures in between. After each restore every page in use and all metadata
  * are what they were. ROUNDS=N in the environment: more of them. */
 #include "gc_programs.h"
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "gc/snapshot.h"
 #include "runtime/run.h"
 #include "runtime/snapshot.h"
 
@@ -102,12 +106,15 @@ static void step(Run *r) {
   else if (what == 8 && r->n > 50) forget(r, below(&r->rng, r->n));
 }
 
-static Run one_program(uint64_t seed) {
+static Run one_program(uint64_t seed, SnapshotBug bug) {
   VmConfig config = {.cage_bytes = 32 << 20, .gc_mode = (GcMode)(seed % 5)};
   Run r = {.vm = vm_new(&config), .rng = seed * 2654435761u + 1};
   cr_assert(r.vm != NULL);
   eval(&r, setup);
-  for (int i = 0; i < STEPS; i++) step(&r);
+  keep(&r);
+  snapshot_set_bug(r.vm->gc, bug);
+  for (int i = 0; i < STEPS && (!bug || !r.differ); i++) step(&r);
+  if (bug && r.differ) _exit(1);
   while (r.n) {
     go_back(&r);
     forget(&r, below(&r.rng, r.n));
@@ -121,10 +128,33 @@ Test(rollback, restored_programs_are_equal) {
   uint64_t rounds = more ? strtoull(more, NULL, 10) : 12;
   uint32_t restored = 0, deepest = 0;
   for (uint64_t seed = 1; seed <= rounds; seed++) {
-    Run r = one_program(seed);
+    Run r = one_program(seed, SNAPSHOT_SOUND);
     cr_assert_eq(r.differ, 0, "seed %lu: %u restored states differ", (unsigned long)seed, r.differ);
     restored += r.restored;
     if (r.deepest > deepest) deepest = r.deepest;
   }
   cr_assert(restored > 50 * rounds && deepest >= 50, "%u %u", restored, deepest);
+}
+
+/* In a process of its own: a heap that was not restored may well crash it, which is found, too. */
+static bool finds(SnapshotBug bug, uint64_t seed) {
+  int status = 0;
+  pid_t child = fork();
+  if (child == 0) {
+    if (!freopen("/dev/null", "w", stderr)) _exit(2);
+    alarm(20);
+    one_program(seed, bug);
+    _exit(0);
+  }
+  cr_assert(child > 0 && waitpid(child, &status, 0) == child);
+  return status != 0;
+}
+
+Test(rollback, planted_mistakes_are_found) {
+  for (int bug = SNAPSHOT_SOUND + 1; bug < SNAPSHOT_BUGS; bug++) {
+    bool found = false;
+    for (uint64_t seed = 1; seed <= 5 && !found; seed++) found = finds((SnapshotBug)bug, seed);
+    cr_expect(found, "bug %d is not noticed", bug);
+  }
+  cr_expect(!finds(SNAPSHOT_SOUND, 1));
 }
