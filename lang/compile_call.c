@@ -117,7 +117,7 @@ static void named_next(FnState *f, const Expr *call, const ArgShape *shape) {
     expr_next(f, call->call.args[shape->positional + i].value);
   }
   uint32_t names = names_constant(f, call, shape);
-  emit_abcw(f, OP_NEWMAPK, map, base, shape->named, names, NO_SPAN);
+  emit_abcw(f, OP_NEWMAPK, map, base, shape->named, names, call->span);
   reg_release(f, base);
 }
 
@@ -517,8 +517,8 @@ static void deferred_record(FnState *f, const Expr *call) {
     emit_branch(f, op_make_abc(OP_JNIL, record, 0, 0), f->chain_nil, NO_SPAN);
   }
   packed_args_next(f, call, &shape);
-  emit_abc(f, OP_NEWLIST, record, record, 3, NO_SPAN);
-  emit_abc(f, OP_LISTPUSH, f->defer_list, record, 1, NO_SPAN);
+  emit_abc(f, OP_NEWLIST, record, record, 3, call->span);
+  emit_abc(f, OP_LISTPUSH, f->defer_list, record, 1, call->span);
 }
 
 void defer_stmt(FnState *f, Stmt *stmt) {

@@ -67,12 +67,13 @@ static unsigned items_next(FnState *f, Expr *const *items, uint32_t count) {
   return base;
 }
 
-static uint32_t list_push_some(FnState *f, unsigned list, Expr *const *items, uint32_t count) {
+static uint32_t list_push_some(FnState *f, unsigned list, Expr *const *items, uint32_t count,
+                               Span span) {
   unsigned mark = f->next;
   uint32_t run = plain_run(items, count, chunk_size(f));
   if (run > 0) {
     unsigned base = items_next(f, items, run);
-    emit_abc(f, OP_LISTPUSH, list, base, run, NO_SPAN);
+    emit_abc(f, OP_LISTPUSH, list, base, run, span);
   } else {
     unsigned source = expr_any(f, items[0]->operand);
     emit_abc(f, OP_LISTEXT, list, source, 0, items[0]->span);
@@ -87,16 +88,16 @@ void list_to(FnState *f, Expr *const *items, uint32_t count, unsigned dst, Span 
   uint32_t run = plain_run(items, count, chunk_size(f));
   if (run == count) {
     unsigned base = items_next(f, items, run);
-    emit_abc(f, OP_NEWLIST, dst, base, run, NO_SPAN);
+    emit_abc(f, OP_NEWLIST, dst, base, run, span);
     reg_release(f, mark);
     return;
   }
   unsigned list = fresh_for(f, dst, span);
   unsigned inner = f->next;
   unsigned base = items_next(f, items, run);
-  emit_abc(f, OP_NEWLIST, list, base, run, NO_SPAN);
+  emit_abc(f, OP_NEWLIST, list, base, run, span);
   reg_release(f, inner);
-  for (uint32_t i = run; i < count;) i += list_push_some(f, list, items + i, count - i);
+  for (uint32_t i = run; i < count;) i += list_push_some(f, list, items + i, count - i, span);
   emit_move(f, dst, list);
   reg_release(f, mark);
 }
@@ -119,7 +120,7 @@ static void plain_map_to(FnState *f, Expr *e, unsigned dst) {
     expr_next(f, e->map.entries[i].value);
   }
   uint32_t constant = const_names(f, names, count, e->span);
-  emit_abcw(f, OP_NEWMAPK, dst, base, count, constant, NO_SPAN);
+  emit_abcw(f, OP_NEWMAPK, dst, base, count, constant, e->span);
 }
 
 static void map_put(FnState *f, unsigned map, const MapEntry *entry) {
@@ -142,7 +143,7 @@ static void map_to(FnState *f, Expr *e, unsigned dst) {
   } else {
     unsigned map = fresh_for(f, dst, e->span);
     uint32_t room = e->map.count < UINT16_MAX ? e->map.count : UINT16_MAX;
-    emit_ad(f, OP_NEWMAP, map, (int32_t)room, NO_SPAN);
+    emit_ad(f, OP_NEWMAP, map, (int32_t)room, e->span);
     for (uint32_t i = 0; i < e->map.count; i++) map_put(f, map, &e->map.entries[i]);
     emit_move(f, dst, map);
   }

@@ -198,7 +198,8 @@ void closure_emit(FnState *f, FnInfo *info, FnProto *proto, unsigned dst) {
   }
   unsigned frame = info->needs_frame ? scope_frame(f, info->scope->parent) : FRAME_NONE;
   VEC_PUSH(f->comp, f->children, proto);
-  emit_ad(f, OP_CLOSURE, dst, (int32_t)(f->children.count - 1), NO_SPAN);
+  emit_ad(f, OP_CLOSURE, dst, (int32_t)(f->children.count - 1),
+          (Span){proto->from, proto->to});
   emit_word(f, op_make_closure_word(frame, proto->ncaps));
   for (size_t i = 0; i < info->outers.count; i++) {
     const Outer *outer = &info->outers.items[i];

@@ -159,7 +159,7 @@ void body_with_defers(FnState *f, Block *body, int dest) {
   }
   Finally fin;
   f->defer_list = reg_take(f, 1, body->span);
-  emit_abc(f, OP_NEWLIST, f->defer_list, 0, 0, NO_SPAN);
+  emit_abc(f, OP_NEWLIST, f->defer_list, 0, 0, body->span);
   finally_begin(f, &fin, body->span);
   block_into(f, body, dest);
   uint32_t on_error = finally_enter(f, &fin);

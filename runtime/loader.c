@@ -216,7 +216,8 @@ bool proto_span(ox_VM *vm, Proto *p, uint32_t at, uint32_t *from, uint32_t *to) 
     if (spans[mid].pc <= at) low = mid + 1;
     else high = mid;
   }
-  if (low == 0 || at >= p->ncode) return false;
+  if (info->nspans == 0 || at >= p->ncode) return false;
+  if (low == 0) low = 1; /* what is done before the first expression belongs to it */
   *from = spans[low - 1].from;
   *to = spans[low - 1].to;
   return true;

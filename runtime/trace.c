@@ -81,13 +81,25 @@ Value trace_builtin(ox_VM *vm) {
   return name;
 }
 
+/* Where memory is out there is a little more for the trace that says where: at most one of them is
+ * alive, that of st->oom_error. */
+static Store *trace_alloc(ox_VM *vm, unsigned n) {
+  enum { RESERVE_BYTES = 64 << 10 };
+  uint64_t limit = gc_limit(vm->gc);
+  bool is_full = vm->st->error == vm->st->oom_error;
+  if (is_full) gc_set_limit(vm->gc, limit + RESERVE_BYTES);
+  Store *s = vm_alloc(vm, 2 + n, KIND_STORE, LAYOUT_WIDE, 0, 1 + n);
+  if (is_full) gc_set_limit(vm->gc, limit);
+  return s;
+}
+
 static Value capture(ox_VM *vm) {
   Value words[2 * (TRACE_INNER + TRACE_OUTER)];
   uint32_t skipped;
   unsigned n = walk_all(vm, words, &skipped);
   vm_charge_steps(vm, skipped / 4); /* walking a deep stack is work */
   Value pending = vm->st->error;
-  Store *s = vm_alloc(vm, 2 + n, KIND_STORE, LAYOUT_WIDE, 0, 1 + n);
+  Store *s = trace_alloc(vm, n);
   vm->st->error = pending; /* out of memory: no trace, and none is tried on the way out */
   if (s == NULL) return V_FALSE;
   s->items[0] = skipped;

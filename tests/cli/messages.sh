@@ -112,4 +112,25 @@ check 'a closed input' 2 '' "cannot read '-'" sh -c '"$1" - <&-' - "$oxbow"
 check 'a program in a pipe' 0 '4' '' sh -c 'echo "print(2 + 2)" | "$1"' - "$oxbow"
 check 'a program in a named pipe' 0 '5' '' sh -c 'mkfifo p; echo "print(5)" > p & "$1" p' - "$oxbow"
 
+# ---- where memory ran out, whatever it was that did not fit ----
+cat > hoard.oxb << 'EOF'
+let kept = []
+fn hoard() {
+  while true { let part = [1, 2, 3, 4, 5, 6, 7, 8]; kept.push(part) }
+}
+hoard()
+EOF
+cat > closures.oxb << 'EOF'
+let kept = []
+fn hoard() {
+  while true { kept.push(fn() => kept) }
+}
+hoard()
+EOF
+for limit in 5M 6M 7M 8M 9M 10M 11M; do
+  check "out of $limit, by lists" 1 '' 'hoard.oxb:3:' "$oxbow" --max-memory=$limit hoard.oxb
+  check "out of $limit, by functions" 1 '' 'at hoard (closures.oxb:3)' "$oxbow" --max-memory=$limit \
+    closures.oxb
+done
+
 finish
