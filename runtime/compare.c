@@ -222,7 +222,8 @@ int value_compare(ox_VM *vm, Value a, Value b) {
 /* ---- hashing --------------------------------------------------------------------------------- */
 
 static bool no_key(ox_VM *vm, const char *what) {
-  vm_throw(vm, ERR_TYPE, "%s cannot be a map key", what);
+  vm_throw(vm, ERR_TYPE, "%s cannot be a map key%s", what,
+           strcmp(what, "nan") == 0 ? "" : " (it may change; str(x) can)");
   return false;
 }
 

@@ -106,7 +106,7 @@ bool slow_listext(ox_VM *vm, uint32_t ins) {
   Value items = R[INS_B(ins)];
   bool plain = v_is(items, KIND_LIST) || v_is(items, KIND_RANGE) || v_is(items, KIND_MAP) ||
                v_is(items, KIND_SET);
-  if (!plain) items = list_from_iterable(vm, items, "...");
+  if (!plain) items = list_from_iterable(vm, items, "what `...` spreads");
   return items != V_ERROR && list_extend(vm, vm_regs(vm)[INS_A(ins)], items);
 }
 
@@ -215,6 +215,7 @@ bool slow_matchfail(ox_VM *vm, uint32_t ins) {
   buf_init(&b, vm);
   buf_puts(&b, "no arm of match fits ");
   bool ok = value_print(&b, vm_regs(vm)[INS_A(ins)], true);
+  if (ok) buf_puts(&b, " (an arm `_ => ...` takes the rest)");
   Value text = ok ? buf_finish(&b) : V_ERROR;
   if (!ok) buf_free(&b);
   Value e = text == V_ERROR ? V_ERROR : error_new(vm, ERR_MATCH, text, V_NIL);

@@ -175,12 +175,16 @@ void error_message(ox_VM *vm, Value thrown, VmText *out) {
   vm_roots_reset(vm, mark);
 }
 
-/* What to do about the limits that a host sets; NULL for other errors. */
+/* What to do about limits, the host's and the language's; NULL for other errors. */
 static const char *remedy_of(ox_VM *vm, Value thrown) {
   if (!v_is(thrown, KIND_ERROR)) return NULL;
   const char *kind = chars_of(vm, ((Error *)vm_deref(vm, thrown))->kind, "");
   if (strcmp(kind, "out of memory") == 0)
     return "keep less at a time, or raise the limit: --max-memory, ox_set_memory_limit";
+  if (strcmp(kind, "overflow") == 0)
+    return "ints have 64 bits: floats, such as 2.0, go further with fewer digits";
+  if (strcmp(kind, "stack overflow") == 0)
+    return "calls are nested too deep: is there one without an end? A loop can go on for ever";
   if (strcmp(kind, "fuel") == 0) return "do less, or give a larger budget: --fuel, ox_set_fuel";
   return NULL;
 }
