@@ -334,7 +334,7 @@ OX_API void ox_interrupt(ox_VM *vm);
 /* Gives the VM a budget: it is used up by one for each call and each turn of a loop, and by
  * builtins in proportion to their work, the same way in every run; by a heap at its limit, too, where
  * one collection after the other frees next to nothing. Tasks share it. At its end the running call
- * returns OX_NO_FUEL. 0: no budget. */
+ * returns OX_NO_FUEL, and so does each that follows until another budget is given. 0: no budget. */
 OX_API void ox_set_fuel(ox_VM *vm, uint64_t fuel);
 
 /* What is left of the budget; 0 where there is none or nothing is left. */

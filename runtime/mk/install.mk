@@ -24,7 +24,8 @@ INSTALL ?= install
 version_part = $(shell sed -n 's/^\#define OX_VERSION_$(1) *//p' include/oxbow.h)
 VERSION := $(call version_part,MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
 SONAME := liboxbow.so.$(call version_part,MAJOR)
-DOCS := README.md SPEC.md LICENSE docs/tour.md docs/embedding.md docs/reference.md
+DOCS := README.md SPEC.md LICENSE docs/tour.md docs/embedding.md docs/reference.md \
+  docs/snapshots.md docs/SECURITY.md
 
 .PHONY: install uninstall deb
 

@@ -58,9 +58,11 @@ lib/oxbow/oxbow-library.img
 lib/pkgconfig/oxbow.pc
 share/doc/oxbow/LICENSE
 share/doc/oxbow/README.md
+share/doc/oxbow/SECURITY.md
 share/doc/oxbow/SPEC.md
 share/doc/oxbow/embedding.md
 share/doc/oxbow/reference.md
+share/doc/oxbow/snapshots.md
 share/doc/oxbow/tour.md
 share/man/man1/oxbow.1
 EOF
