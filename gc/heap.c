@@ -113,6 +113,8 @@ void gc_set_limit(Gc *gc, uint64_t bytes) {
   gc->heap->limit_bytes = bytes ? bytes : gc->config.cage_bytes;
 }
 
+void gc_use_reserve(Gc *gc, bool use) { gc->uses_reserve = use; }
+
 void gc_set_stress(Gc *gc, bool on) {
   slab_close_runs(gc); /* gc_bump must fail from now on */
   gc->config.stress = on;

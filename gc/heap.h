@@ -109,6 +109,7 @@ typedef enum GcMode {
 typedef struct GcConfig {
   uint64_t cage_bytes;   /* address space, 0: 4 GiB; rounded up to 2 MiB, at most GC_MAX_CAGE */
   uint64_t limit_bytes;  /* hard limit on committed heap, 0: the cage's size */
+  uint64_t reserve_bytes; /* of the limit, not given out unless gc_use_reserve allows it */
   /* For tests: collect at every allocation. gc_bump always fails then; fresh blocks are full of
    * references to nowhere, dead ones are overwritten, and marking a reference to no block aborts:
    * a root or a value forgotten shows at the next allocation. */
@@ -164,6 +165,10 @@ Gc *gc_new_with(const GcConfig *config, const GcContent *content);
 uint8_t *gc_base(Gc *gc);
 void gc_set_limit(Gc *gc, uint64_t bytes);
 uint64_t gc_limit(const Gc *gc);
+
+/* Whether allocations may take what config->reserve_bytes holds back: for the little that has to be
+ * said when memory is out. */
+void gc_use_reserve(Gc *gc, bool use);
 void gc_set_stress(Gc *gc, bool on);
 /* For tests, under stress: with a seed that is not 0, collections of all kinds come at random
  * allocations instead of at each, and at the first one after each slow way of the barrier; the

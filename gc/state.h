@@ -163,6 +163,7 @@ typedef struct Weak {
 
 struct Gc {
   uint8_t *base;
+  bool uses_reserve;
   Heap *heap;
   PageDesc *table;
   uint64_t *bits;  /* alloc bitmap: a bit at the first word of every block */

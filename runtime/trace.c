@@ -81,15 +81,13 @@ Value trace_builtin(ox_VM *vm) {
   return name;
 }
 
-/* Where memory is out there is a little more for the trace that says where: at most one of them is
- * alive, that of st->oom_error. */
+/* Where memory is out the heap has held back enough for the trace that says where: at most one of
+ * them is alive, that of st->oom_error. */
 static Store *trace_alloc(ox_VM *vm, unsigned n) {
-  enum { RESERVE_BYTES = 64 << 10 };
-  uint64_t limit = gc_limit(vm->gc);
   bool is_full = vm->st->error == vm->st->oom_error;
-  if (is_full) gc_set_limit(vm->gc, limit + RESERVE_BYTES);
+  if (is_full) gc_use_reserve(vm->gc, true);
   Store *s = vm_alloc(vm, 2 + n, KIND_STORE, LAYOUT_WIDE, 0, 1 + n);
-  if (is_full) gc_set_limit(vm->gc, limit);
+  if (is_full) gc_use_reserve(vm->gc, false);
   return s;
 }
 

@@ -141,9 +141,13 @@ static void clear_state(VmState *st) {
   st->fuel = FUEL_SLICE;
 }
 
+/* For the trace of an error of memory, see trace.c. */
+enum { TRACE_RESERVE = 8 << 10 };
+
 static GcConfig gc_config(ox_VM *vm, const VmConfig *config) {
   return (GcConfig){.cage_bytes = config->cage_bytes,
                     .limit_bytes = config->limit_bytes,
+                    .reserve_bytes = TRACE_RESERVE,
                     .embedder = vm,
                     .mode = config->gc_mode,
                     .notes_stacks = true,

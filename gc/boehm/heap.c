@@ -216,6 +216,7 @@ void gc_set_limit(Gc *gc, uint64_t bytes) {
   gc->limit = bytes ? bytes : gc->config.cage_bytes ? gc->config.cage_bytes : (uint64_t)4 << 30;
   GC_set_max_heap_size(gc->limit);
 }
+void gc_use_reserve(Gc *gc, bool use) { GC_set_max_heap_size(gc->limit + (use ? 64 << 10 : 0)); }
 void gc_set_stress(Gc *gc, bool on) { (void)gc, (void)on; }
 void gc_set_stress_seed(Gc *gc, uint64_t seed) { (void)gc, (void)seed; }
 void gc_set_mode(Gc *gc, GcMode mode) { (void)gc, (void)mode; }
