@@ -171,4 +171,8 @@ if ! command -v g++ > /dev/null || echo '#include <oxbow.h>' |
 else
   fail "$(cat err)"
 fi
+# ---- the user ----
+check 'the home folder without HOME' 0 "$(getent passwd "$(id -u)" | cut -d: -f6)" '' \
+  env -u HOME "$oxbow" -e 'import os; print(os.home())'
+
 finish

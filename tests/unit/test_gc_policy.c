@@ -86,6 +86,21 @@ Test(gc_policy, looks_again) {
   }
 }
 
+/* Small heaps: large young blocks may have used up the room while what is old is far from its limit.
+ * To promote them is no way out, if the policy may choose. */
+Test(gc_policy, large_young_blocks) {
+  for (PolicyKinds kinds = POLICY_ADAPTS; kinds <= POLICY_STEPS; kinds++) {
+    Policy p = new_policy(kinds, 0, 0);
+    policy_major(&p, MB, 1000, true);
+    for (int i = 0; i < 10; i++) minor(&p, MB, 0, 10, 1000);
+    p.debt = 2 * MB;
+    PolicyChoice usual = kinds == POLICY_FULL_ONLY ? POLICY_MAJOR : POLICY_MINOR;
+    cr_assert_eq(policy_choose(&p), usual);
+    p.debt = 64 * MB;
+    cr_assert_eq(policy_choose(&p), kinds == POLICY_ADAPTS ? POLICY_MAJOR : usual);
+  }
+}
+
 /* In the kinds that were asked for alone. */
 Test(gc_policy, obeys) {
   for (PolicyKinds kinds = POLICY_ADAPTS; kinds <= POLICY_STEPS; kinds++) {
