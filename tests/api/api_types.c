@@ -310,4 +310,18 @@ Test(types, charged_bytes_count) {
     ox_scope_close(vm, scope);
   }
   done(vm);
+  // The table of objects cannot grow: the object goes to its finalizer, and nothing else happens.
+  vm = vm_limited_to(16 << 20);
+  ox_Value boxes = ox_list(vm, NULL, 0);
+  for (int i = 0; i < 1023; i++) {
+    cr_assert_eq(ox_push(vm, boxes, box_new(vm, i)), OX_OK);
+    if (i < 14 || ((i + 1) & (i + 2)) != 0) continue; // the table is full at 15, 31, ...
+    int64_t freed = boxes_freed;
+    ox_set_memory_limit(vm, 1);
+    cr_assert(ox_is_none(box_new(vm, i)));
+    cr_assert_str_eq(ox_error(vm)->kind, "out of memory");
+    cr_assert_eq(boxes_freed, freed + 1);
+    ox_set_memory_limit(vm, 16 << 20);
+  }
+  done(vm);
 }
