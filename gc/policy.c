@@ -26,7 +26,7 @@ static uint64_t root(uint64_t n) {
 static uint64_t free_room(const Policy *p) {
   if (p->percent) return p->percent > 100 ? p->live / 100 * (p->percent - 100) : 0;
   uint64_t easy = root(POLICY_EASY_LIVE) * root(p->live) * 2;
-  return most(p->live / 5 * 2, least(2 * p->live, easy));
+  return most(p->live / 8 * 3, least(2 * p->live, easy));
 }
 
 /* Bytes by which the heap may grow above what survived. */

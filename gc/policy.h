@@ -5,9 +5,9 @@
  * may grow to its `room` above what survived the last major collection:
  *
  *   up to 4 MiB alive   threefold, at least by 2 MiB
- *   up to 100 MiB       by 4 MiB times the root of how many MiB are alive: twofold at 16 MiB
- *   from there          by two fifths of what is alive: with what dies while marking goes on, and with
- *                       fragmentation, the heap is 1.5 times as large
+ *   up to 114 MiB       by 4 MiB times the root of how many MiB are alive: twofold at 16 MiB
+ *   from there          by three eighths of what is alive: with what dies while marking goes on, and
+ *                       with fragmentation, the heap is 1.5 times as large
  *   heap_percent        what it says
  *   memory goal         never beyond it, but at least so much that collecting takes no more than
  *                       about half of the time

@@ -26,7 +26,7 @@ Test(gc_policy, room) {
       {0, 3 << 20, 0, 0, 0, 6 << 20},
       {0, 16 << 20, 0, 0, 0, 16 << 20},                 /* by the root */
       {0, 64 << 20, 0, 0, 0, 32 << 20},
-      {0, (uint64_t)1000 << 20, 0, 0, 0, 400 << 20},
+      {0, (uint64_t)1000 << 20, 0, 0, 0, 375 << 20},
       {0, 64 << 20, 0, 300, 0, (128 << 20) - 128 + 64}, /* percent of whole hundreds of bytes */
       {0, 64 << 20, 0, 100, 0, 256 << 10},
       {0, 64 << 20, 0, 50, 0, 256 << 10},
@@ -119,8 +119,8 @@ Test(gc_policy, nursery) {
   Policy p = new_policy(POLICY_ADAPTS, 0, 0);
   policy_major(&p, 1000 * MB, 1000 * MB, false);
   for (int i = 0; i < 50; i++) minor(&p, 1000 * MB, 1000, 900000, 1000000);
-  cr_assert(p.budget == 100 * MB, "%lu", (unsigned long)p.budget);
-  cr_assert(p.old_limit + p.budget <= 1400 * MB);
+  cr_assert(p.budget == 375 * MB / 4, "%lu", (unsigned long)p.budget);
+  cr_assert(p.old_limit + p.budget <= 1375 * MB);
   for (int i = 0; i < 50; i++) minor(&p, 1000 * MB, 1000, 1000, 1000000);
   cr_assert(p.budget == POLICY_LEAST_NURSERY, "%lu", (unsigned long)p.budget);
   cr_assert(policy_step_rate(&p) >= 4);
@@ -142,12 +142,12 @@ Test(gc_policy, majors_alone) {
     cr_assert(policy_is_alone(&p) && policy_choose(&p) == POLICY_MAJOR);
     for (int look = 0, majors = POLICY_LOOK_AGAIN; look < 3; look++, majors *= 2) {
       for (int i = 0; i < majors; i++) {
-        cr_assert(policy_choose(&p) == POLICY_MAJOR && p.old + p.budget <= 1375 * MB);
+        cr_assert(policy_choose(&p) == POLICY_MAJOR && p.old + p.budget <= 1375 * MB - 375 * MB / 16);
         policy_promoted(&p, p.old + p.budget);
-        cr_assert(p.budget == 25 * MB);
+        cr_assert(p.budget == 375 * MB / 16);
         policy_major(&p, 1000 * MB, 128 * MB, true);
       }
-      cr_assert(policy_choose(&p) == POLICY_MINOR && p.budget <= 100 * MB);
+      cr_assert(policy_choose(&p) == POLICY_MINOR && p.budget <= 375 * MB / 4);
       PolicyMinor all = {1000 * MB + p.budget, p.debt = p.budget, 10, p.budget / 8};
       policy_minor(&p, &all);
     }
