@@ -210,7 +210,7 @@ static bool read_header(Image *image, uint64_t size, ImageError *e) {
 
 bool image_open(Image *image, const char *path, uint64_t identity, ImageBuild *build,
                 ImageError *e) {
-  uint64_t size;
+  uint64_t size = 0;
   *image = (Image){.fd = -1};
   bool ok = open_file(image, path, &size, e) && read_header(image, size, e) &&
             header_is_whole(image, size, e) && is_of_this_build(image, identity, build, e) &&

@@ -332,7 +332,8 @@ static const char *check_proto(ox_VM *vm, const Header *h, uint64_t words) {
   const Store *children = v_is(p->children, KIND_STORE) ? vm_deref(vm, p->children) : NULL;
   for (uint32_t i = 0; children && i < children->h.aux; i++)
     REQUIRE(v_is(children->items[i], KIND_PROTO), "what is inside a function is none");
-  REQUIRE(((List *)vm_deref(vm, p->params))->len == p->nparams + ((p->flags & FN_REST) != 0),
+  uint64_t nparams = (uint64_t)p->nparams + ((p->flags & FN_REST) != 0);
+  REQUIRE(((List *)vm_deref(vm, p->params))->len == nparams,
           "a function with other parameters");
   return check_list_of(vm, p->params, KIND_STRING);
 }
