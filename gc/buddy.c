@@ -268,3 +268,18 @@ const char *buddy_check(Buddy b) {
   if (free_units != b.state->free_units) return "buddy: wrong number of free units";
   return blocks == b.state->blocks ? NULL : "buddy: wrong number of blocks";
 }
+
+const char *buddy_check_all(Buddy b) {
+  uint32_t total = buddy_units(b), before = 0;
+  for (uint32_t node = 2; node < 2 * total; node++) {
+    uint8_t above = get(b, node >> 1);
+    if ((above == 0 || above >= HEAD) && get(b, node)) return "buddy: dirt below a whole node";
+  }
+  const char *wrong = buddy_check(b);
+  for (uint32_t first = 0, node; !wrong && first < total;
+       first += (uint32_t)1 << order_of(b, node), before = get(b, node)) {
+    node = piece_at(b, first);
+    if (get(b, node) == TAIL && before < HEAD) wrong = "buddy: a later piece of no block";
+  }
+  return wrong;
+}

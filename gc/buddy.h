@@ -63,5 +63,9 @@ void buddy_range_of_page(Buddy b, uint64_t index, uint64_t *from, uint64_t *to);
 
 /* Proves the tree consistent: NULL or what is wrong. */
 const char *buddy_check(Buddy b);
+/* The same for a state that nobody vouches for, whose order fits its memory: also what lies below
+ * whole nodes, which later splits take to be zero, and that each later piece follows another. It
+ * reads the whole state. */
+const char *buddy_check_all(Buddy b);
 
 #endif

@@ -8,15 +8,20 @@
  *   the rest  code, closures against their code, fibers' frames, the VM's own words, the intern
  * table
  *
- * A later pass may read whatever the ones before have shown to be there. Objects with a hidden
- * state in bytes that cannot be proven here (buddy managers) are refused. */
+ * A later pass may read whatever the ones before have shown to be there. What only the code of a
+ * module understands (weak maps, buddy managers) that code checks. Storage that its owner replaces
+ * and releases, or that code writes to as bytes, has one owner (check_owners). */
 #include "image.h"
+
+#include <stdlib.h>
 
 #include "../lang/opcode.h"
 #include "../lang/utf8.h"
 #include "class.h"
 #include "image_code.h"
+#include "lib/buddy.h"
 #include "lib/lib.h"
+#include "lib/weak.h"
 #include "list.h"
 #include "map.h"
 #include "native.h"
@@ -106,6 +111,8 @@ static const char *check_shape(ox_VM *vm, const Header *h, uint64_t words) {
   REQUIRE(shapes[h->kind].n < 0 || h->n == shapes[h->kind].n,
           "an object with a wrong count of values");
   REQUIRE(words * 8 >= shapes[h->kind].bytes, "an object in too small a block");
+  REQUIRE(h->kind != KIND_BYTES || 8 + (uint64_t)h->aux <= words * 8,
+          "bytes longer than their block");
   const uint64_t *w = (const uint64_t *)h;
   switch (layout & LAYOUT_MASK) {
     case LAYOUT_VALUES: {
@@ -228,7 +235,8 @@ static const char *check_native(ox_VM *vm, const Header *h, uint64_t words) {
   REQUIRE(table < (uint32_t)native_table_count && index < (uint32_t)native_tables[table]->ndefs,
           "a native function that there is not");
   const NativeDef *def = native_def(vm, h->aux);
-  REQUIRE(def->kind != DEF_NUMBER && def->kind != DEF_MEMBER && h->layout == LAYOUT_VALUES, "a number as a function");
+  REQUIRE(def->kind != DEF_NUMBER && def->kind != DEF_MEMBER && h->layout == LAYOUT_VALUES,
+          "a number as a function");
   signature_parse(def->signature, &sig);
   REQUIRE(n->min == sig.required && n->max == (sig.rest ? UINT16_MAX : sig.count) &&
               n->flags == sig.named,
@@ -259,41 +267,55 @@ static const char *check_class(ox_VM *vm, const Header *h, uint64_t words) {
   return NULL;
 }
 
-/* What C code expects in the hidden fields of objects of the standard modules. */
+/* What C code expects in the objects of the standard modules: how many fields they have, how many
+ * of them programs can set, and what the first hidden one holds. KIND_COUNT: that is looked at
+ * elsewhere. */
 static const struct {
-  uint8_t spare, fields, slot, kind;
+  uint8_t spare, fields, visible, kind;
   uint16_t bytes;
 } hidden[] = {
     {LIB_REGEX_CLASS, 3, 2, KIND_FOREIGN, 0},
     {LIB_RANDOM_CLASS, 1, 0, KIND_BYTES, 32},
     {LIB_FILE_CLASS, 4, 3, KIND_FOREIGN, 0},
+    {LIB_STREAM_CLASS, 2, 1, KIND_COUNT, 0},
+    {LIB_BUDDY_CLASS, 3, 2, KIND_BYTES, 0},
+    {LIB_BLOCK_CLASS, 4, 2, KIND_COUNT, 0},
+    {LIB_WEAK_REF_CLASS, 1, 0, KIND_COUNT, 0},
+    {LIB_WEAK_MAP_CLASS, 3, 0, KIND_COUNT, 0},
 };
 
 static const char *check_hidden(ox_VM *vm, const Instance *o, Value cls) {
-  const VmState *st = vm->st;
+  const Class *c = vm_deref(vm, cls);
   for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) {
-    if (st->spare[hidden[i].spare] != cls) continue;
-    REQUIRE(o->h.n == hidden[i].fields && v_is(o->fields[hidden[i].slot], (Kind)hidden[i].kind) &&
-                header_of(vm, v_ref(o->fields[hidden[i].slot]).w)->aux >= hidden[i].bytes,
+    if (vm->st->spare[hidden[i].spare] != cls) continue;
+    REQUIRE(o->h.n == hidden[i].fields && c->nfields == hidden[i].visible,
+            "an object of a standard module with other fields");
+    if (hidden[i].kind == KIND_COUNT) continue;
+    Value v = o->fields[hidden[i].visible];
+    REQUIRE(v_is(v, (Kind)hidden[i].kind) && header_of(vm, v_ref(v).w)->aux >= hidden[i].bytes,
             "an object of a standard module with a wrong inside");
   }
-  REQUIRE(cls != st->spare[LIB_BUDDY_CLASS] && cls != st->spare[LIB_BLOCK_CLASS] &&
-              cls != st->spare[LIB_WEAK_MAP_CLASS],
-          "an object whose inside cannot be proven (a buddy manager or weak map)");
-  if (cls == st->spare[LIB_STREAM_CLASS])
-    REQUIRE(o->h.n == 2 && v_is_int(o->fields[1]), "a stream with a wrong inside");
-  if (cls == st->spare[LIB_WEAK_REF_CLASS])
-    REQUIRE(o->h.n == 1 && (o->h.layout & LAYOUT_WEAK), "a weak reference with a wrong inside");
-  else REQUIRE(!(o->h.layout & LAYOUT_WEAK), "an object that is weak");
   return NULL;
 }
 
+static const char *check_inside(ox_VM *vm, Instance *o, Value cls) {
+  const VmState *st = vm->st;
+  uint32_t owned[2];
+  TRY(check_hidden(vm, o, cls));
+  if (cls == st->spare[LIB_STREAM_CLASS])
+    REQUIRE(v_is_int(o->fields[1]), "a stream with a wrong inside");
+  REQUIRE((cls == st->spare[LIB_WEAK_REF_CLASS]) == !!(o->h.layout & LAYOUT_WEAK),
+          "an object that is weak and no reference, or the other way");
+  if (cls == st->spare[LIB_BUDDY_CLASS]) return buddy_manager_check(vm, o);
+  return cls == st->spare[LIB_WEAK_MAP_CLASS] ? weak_map_check(vm, o, owned) : NULL;
+}
+
 static const char *check_instance(ox_VM *vm, const Header *h, uint64_t words) {
-  const Instance *o = (const Instance *)h;
+  Instance *o = (Instance *)h;
   (void)words;
   REQUIRE(ref_is(vm, h->aux, KIND_CLASS), "an object without a class");
   REQUIRE(h->n >= ((const Class *)header_of(vm, h->aux))->nfields, "an object with too few fields");
-  return check_hidden(vm, o, v_from_ref(KIND_CLASS, (Ref){h->aux}));
+  return check_inside(vm, o, v_from_ref(KIND_CLASS, (Ref){h->aux}));
 }
 
 static const char *check_closure(ox_VM *vm, const Header *h, uint64_t words) {
@@ -404,8 +426,6 @@ static const char *check_object(ox_VM *vm, const Header *h, uint64_t words) {
     case KIND_ERROR: return check_error(vm, h, words);
     case KIND_MODULE: return check_module(vm, h, words);
     case KIND_FIBER: return check_fiber(vm, h, words);
-    case KIND_BYTES:
-      return 8 + (uint64_t)h->aux <= words * 8 ? NULL : "bytes longer than their block";
     case KIND_BOUND:
       return is_function(((const Bound *)h)->method) ? NULL : "a bound method that is none";
     case KIND_WIDE_INT:
@@ -421,9 +441,6 @@ static const char *check_object(ox_VM *vm, const Header *h, uint64_t words) {
                  ? NULL
                  : "a foreign object of no class";
     }
-    case KIND_STORE:
-      return h->layout & LAYOUT_KEYED ? "an object whose inside cannot be proven (a weak map)"
-                                      : NULL;
     default: return NULL;
   }
 }
@@ -486,6 +503,9 @@ static const char *check_later(ox_VM *vm, const Header *h, uint64_t words) {
     REQUIRE(h->n >= code_captures(p), "a closure with too few captured values");
     REQUIRE(code_fits_frame(vm, p, c->frame), "a closure whose frame lacks what its code uses");
   }
+  if (h->kind == KIND_INSTANCE &&
+      vm->st->spare[LIB_BLOCK_CLASS] == v_from_ref(KIND_CLASS, (Ref){h->aux}))
+    return buddy_block_check(vm, (const Instance *)h);
   if (h->kind == KIND_FIBER) {
     const Fiber *f = (const Fiber *)h;
     if (f->state == FIBER_SUSPENDED)
@@ -649,6 +669,89 @@ static const char *check_ancestors(ox_VM *vm, const Header *h, uint64_t words) {
   return NULL;
 }
 
+/* ---- owners ------------------------------------------------------------------------------------
+ */
+
+typedef struct Owners {
+  ox_VM *vm;
+  uint32_t *refs; /* of what has one owner */
+  uint64_t count, capacity, keyed, tables;
+  bool failed;
+} Owners;
+
+static void own(Owners *o, uint32_t ref) {
+  if (!ref || o->failed) return;
+  if (o->count == o->capacity) {
+    uint64_t capacity = o->capacity ? 2 * o->capacity : 1024;
+    uint32_t *refs = realloc(o->refs, capacity * sizeof *refs);
+    o->failed = !refs;
+    if (!refs) return;
+    o->refs = refs;
+    o->capacity = capacity;
+  }
+  o->refs[o->count++] = ref;
+}
+
+static void own_value(Owners *o, Value v) {
+  if (v_is_ref(v)) own(o, v_ref(v).w);
+}
+
+static void own_inside(Owners *o, Instance *instance) {
+  const VmState *st = o->vm->st;
+  Value cls = v_from_ref(KIND_CLASS, (Ref){instance->h.aux});
+  uint32_t owned[2] = {0, 0};
+  if (cls == st->spare[LIB_RANDOM_CLASS]) own_value(o, instance->fields[0]);
+  if (cls == st->spare[LIB_BUDDY_CLASS]) own_value(o, instance->fields[2]);
+  if (cls != st->spare[LIB_WEAK_MAP_CLASS] || weak_map_check(o->vm, instance, owned)) return;
+  own(o, owned[0]);
+  own(o, owned[1]);
+  o->tables += owned[0] != 0;
+}
+
+static void find_owned(void *ctx, void *block, uint64_t words) {
+  Owners *o = ctx;
+  Header *h = block;
+  (void)words;
+  switch ((Kind)h->kind) {
+    case KIND_LIST: own(o, h->aux); break;
+    case KIND_MAP:
+    case KIND_SET:
+      own(o, h->aux);
+      own(o, ((Map *)h)->index.w);
+      break;
+    case KIND_INSTANCE: own_inside(o, block); break;
+    case KIND_PROTO:
+      own_value(o, ((Proto *)h)->info);
+      own_value(o, ((Proto *)h)->children);
+      break;
+    case KIND_FIBER: own_value(o, ((Fiber *)h)->stack); break;
+    case KIND_STORE: o->keyed += (h->layout & LAYOUT_KEYED) != 0; break;
+    default: break;
+  }
+}
+
+static int by_number(const void *a, const void *b) {
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* Each storage is of one object, each keyed table of a weak map. */
+static const char *check_owners(ox_VM *vm, uint64_t *where) {
+  Owners o = {.vm = vm};
+  own_value(&o, vm->st->strings);
+  own_value(&o, vm->st->core);
+  gc_each(vm->gc, find_owned, &o);
+  const char *wrong = o.failed ? "there is no memory to check it" : NULL;
+  if (!wrong) qsort(o.refs, o.count, sizeof *o.refs, by_number);
+  for (uint64_t i = 1; !wrong && i < o.count; i++) {
+    *where = o.refs[i];
+    if (o.refs[i] == o.refs[i - 1]) wrong = "storage of two objects";
+  }
+  if (!wrong && o.keyed != o.tables) wrong = "a keyed table of no weak map";
+  free(o.refs);
+  return wrong;
+}
+
 /* ---- the whole ----------------------------------------------------------------------------------
  */
 
@@ -665,6 +768,7 @@ const char *vm_image_check(ox_VM *vm, const Image *image, uint64_t *where) {
   *where = GC_ROOT_OFF / 8;
   TRY(check_roots(vm));
   TRY(run_pass(vm, check_object, where));
+  TRY(check_owners(vm, where));
   *where = GC_ROOT_OFF / 8;
   TRY(check_spares(vm));
   TRY(check_names(vm));

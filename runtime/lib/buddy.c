@@ -9,8 +9,9 @@
  * The state lies in a Bytes behind the manager's instance, in the cage, so snapshots cover it.
  * The visible fields are for reading: what counts are the copies in the state. A block knows its
  * manager in a hidden slot, which is emptied when it is freed. */
-#include "../../gc/buddy.h"
+#include "buddy.h"
 
+#include "../../gc/buddy.h"
 #include "lib.h"
 
 enum { FIELD_TOTAL, FIELD_UNIT, SLOT_STATE };
@@ -211,6 +212,51 @@ static Value manager_str(ox_VM *vm, Value *args, int nargs) {
                        (unsigned long long)(s->range.free_units * s->unit),
                        (unsigned long long)(s->units * s->unit));
 }
+
+/* ---- proof --------------------------------------------------------------------------------- */
+
+/* No block goes across the end of the resource, and one block has all that is beyond. */
+static const char *check_end(Buddy range, uint32_t units) {
+  uint32_t first = 0;
+  while (first < units) first += buddy_run(range, first).units;
+  uint32_t beyond = buddy_units(range) - units;
+  if (first != units) return "a buddy manager whose blocks go beyond its units";
+  if (!beyond) return NULL;
+  BuddyRun end = buddy_run(range, units);
+  return end.used && end.units == beyond ? NULL : "a buddy manager that deals out more than it has";
+}
+
+const char *buddy_manager_check(ox_VM *vm, const Instance *manager) {
+  Value v = manager->fields[SLOT_STATE];
+  const Bytes *bytes = v_is(v, KIND_BYTES) ? vm_deref(vm, v) : NULL;
+  uint64_t head = offsetof(State, range);
+  if (!bytes || bytes->h.aux < head + sizeof(BuddyState)) return "a buddy manager without a state";
+  State *s = (State *)bytes->data;
+  if (s->range.order > BUDDY_MAX_ORDER ||
+      bytes->h.aux != head + buddy_state_bytes(s->range.order))
+    return "a buddy manager whose state has another size";
+  if (!s->units || !s->unit || s->units > (uint32_t)1 << s->range.order ||
+      s->unit > INT64_MAX / s->units || order_for(s->units) != s->range.order)
+    return "a buddy manager of impossible size";
+  const char *wrong = buddy_check_all(range_of(vm, s));
+  return wrong ? wrong : check_end(range_of(vm, s), s->units);
+}
+
+const char *buddy_block_check(ox_VM *vm, const Instance *block) {
+  Value manager = block->fields[SLOT_MANAGER];
+  if (manager == V_NIL) return NULL;
+  if (!lib_is(vm, manager, &manager_class)) return "a buddy block of no manager";
+  const Instance *owner = vm_deref(vm, manager);
+  State *s = (State *)((Bytes *)vm_deref(vm, owner->fields[SLOT_STATE]))->data;
+  uint64_t first = v_index(block->fields[SLOT_FIRST]);
+  if (first >= s->units) return "a buddy block beyond its manager's units";
+  BuddyRun run = buddy_run(range_of(vm, s), (uint32_t)first);
+  return run.used && buddy_block_of(range_of(vm, s), (uint32_t)first) == first
+             ? NULL
+             : "a buddy block that its manager has not";
+}
+
+/* ---- tables -------------------------------------------------------------------------------- */
 
 static const NativeDef manager_defs[] = {
     NATIVE("alloc", manager_alloc, "alloc(self, size) -> buddy.Block",

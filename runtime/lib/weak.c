@@ -345,6 +345,58 @@ static Value weak_str(ox_VM *vm, Value *args, int nargs) {
   return string_format(vm, "<weak.Map of %u>", count(&w));
 }
 
+/* ---- proof ----------------------------------------------------------------------------------- */
+
+static bool is_table(ox_VM *vm, Value v) {
+  if (!v_is(v, KIND_STORE)) return false;
+  const Header *h = vm_deref(vm, v);
+  return h->layout == (LAYOUT_WIDE | LAYOUT_KEYED) && h->aux % 2 == 1;
+}
+
+/* As many slots are taken as there are entries, so that each search comes to a free one. */
+static const char *check_slots(const Weak *w) {
+  uint32_t taken = 0;
+  for (uint32_t i = 0; i <= w->mask; i++) {
+    taken += w->slots[i] != 0;
+    if (w->slots[i] > w->used) return "a weak map's index leads to no entry";
+  }
+  return taken == w->used ? NULL : "a weak map's index has a wrong count";
+}
+
+static const char *check_entries(ox_VM *vm, const Weak *w) {
+  uint32_t live = 0;
+  for (uint32_t i = 0; i < capacity(w); i++) {
+    const Value *pair = entry_at(w, i);
+    if (i >= w->used) {
+      if (pair[0] != V_NIL || pair[1] != V_NIL) return "a weak map with an entry beyond its last";
+    } else if (pair[0] == V_ABSENT) {
+      if (pair[1] != V_NIL) return "a weak map with a value whose key is gone";
+    } else {
+      if (!weak_is_possible(pair[0])) return "a weak map with a key that has no identity";
+      if (pair[1] == V_ABSENT) return "a weak map with a key without a value";
+      if (find(vm, w, pair[0]) != pair) return "a weak map whose index does not find a key";
+      live++;
+    }
+  }
+  return w->table->items[0] == live ? NULL : "a weak map with a wrong count";
+}
+
+const char *weak_map_check(ox_VM *vm, Instance *self, uint32_t owned[2]) {
+  Value table = self->fields[MAP_TABLE], index = self->fields[MAP_INDEX];
+  uint64_t used = v_index(self->fields[MAP_USED]);
+  if (table == V_NIL && index == V_NIL) return used ? "a weak map of nothing with entries" : NULL;
+  if (!is_table(vm, table) || !v_is(index, KIND_BYTES)) return "a weak map without its table";
+  uint64_t cap = ((const Header *)vm_deref(vm, table))->aux / 2;
+  if (cap < FIRST_CAPACITY || (cap & (cap - 1)) || used > cap ||
+      ((const Header *)vm_deref(vm, index))->aux != 8 * cap)
+    return "a weak map of impossible size";
+  Weak w = parts(vm, self);
+  owned[0] = v_ref(table).w;
+  owned[1] = v_ref(index).w;
+  const char *wrong = check_slots(&w);
+  return wrong ? wrong : check_entries(vm, &w);
+}
+
 /* ---- tables ---------------------------------------------------------------------------------- */
 
 static const NativeDef ref_defs[] = {

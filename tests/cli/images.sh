@@ -48,6 +48,12 @@ check "an image of an image" 0 "" "" "$oxbow" --image=a.img --save-image=b.img -
 check "has both" 0 "8 5 1000" "" "$oxbow" --image b.img -e 'print(p.twice(), q, len(table))'
 check "under stress" 0 "8 5 1000" "" "$oxbow" --gc-stress --verify --image b.img \
   -e 'print(p.twice(), q, len(table))'
+check "weak maps and buddy managers" 0 "" "" "$oxbow" --save-image=w.img -e 'import weak, buddy
+let keys = [[1], [2]]; let m = weak.map(); m[keys[0]] = 1; m[keys[1]] = 2; m.remove(keys[0])
+let r = weak.ref(keys[1]); let b = buddy.new(100, 4); let block = b.alloc(10)'
+check "are proven" 0 "1" "" sh -c "'$oxbow' --verify=w.img | grep -c 'is whole'"
+check "and work" 0 "[[[2], 2]] [2] [[0, 16]]" "" "$oxbow" --image=w.img \
+  -e 'print(m.items(), r.get(), b.used_blocks())'
 check "snapshots in it" 0 "[1, 2] [1]" "" "$oxbow" --image b.img -e 'let xs = [1]; let s = snapshot()
 if s.turn == 0 { xs.push(2); let seen = str(xs); restore(s, seen) }
 print(s.value, xs)'

@@ -17,7 +17,7 @@
 #include "gc/xxh64.h"
 
 static const char program[] =
-    "import regex, random, math\n"
+    "import regex, random, math, weak, buddy\n"
     "let numbers = [1, 2.5, 1 << 60, -7, nil, true]\n"
     "let text = \"a string of more than thirty-two bytes, which is not interned by itself\"\n"
     "let rope = text + text + text; let table = {}; let odd = {1.5: 2, [1]: 3}\n"
@@ -32,10 +32,14 @@ static const char program[] =
     "let word = regex.compile(\"[a-z]+\"); let dice = random.new(5)\n"
     "let caught = nil; try { throw error(\"x\", [1]) } catch e { caught = e }\n"
     "let r = 0..10; let inner = fn(x) => fn(y) => x + y; let add3 = inner(3)\n"
+    "let friends = weak.map(); for x in zoo { friends[x] = [x] }; friends.remove(zoo[1]); let owl = weak.ref(zoo[1])\n"
+    "let band = buddy.new(100, 4); let part = band.alloc(10); let other = band.alloc(5); band.free(other)\n"
     "fn many(a, b = 2, ...rest) { return match a { [x, y] => x + y, {k: v} => v, _ => b } }\n";
 static const char look[] =
     "let all = [numbers, text, len(rope), table, odd, zoo[0].name, zoo[1].legs, str(method), caught.message,"
-    " r, str(word), str(fib), str(dice)]\nlen(str(all))";
+    " r, str(word), str(fib), str(dice), str(friends), friends.items(), owl.get(), band.used_blocks(), band.free_blocks()]\n"
+    "friends[all] = 1; let more = []; for i in 0..20 { more.push([i]); friends[more[i]] = i }\n"
+    "band.free(part); band.try_alloc(20); band.largest_free()\nlen(str(all))";
 
 enum { EDIT = 8 };
 static struct { uint8_t *bytes; size_t size; int fd; char path[64]; } base;
