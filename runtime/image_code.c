@@ -3,7 +3,8 @@
  * One pass finds where instructions begin, a second looks at the operands of each. What an operand
  * is is said by its meaning in opcodes.def: R[..] a register, K[..] a constant, "cached" a name and
  * a cache; what the table cannot say is listed here. What is not proven: that a register which is
- * used as a frame, a class under construction or the state of a loop holds one. */
+ * used as a frame, a class under construction or the state of a loop holds one (docs/snapshots.md has
+ * the instructions that assume it). */
 #include "image_code.h"
 
 #include <stdlib.h>
@@ -122,6 +123,17 @@ static const char *check_word_constant(const CodeCheck *c, Opcode op, uint32_t w
              : "a constant of the wrong kind";
 }
 
+/* As many names as there are values for them. */
+static const char *check_names(const CodeCheck *c, uint32_t ins, uint32_t word) {
+  const List *l = (const List *)vm_deref(c->vm, c->proto->consts[word]);
+  const Store *s = (const Store *)gc_ptr(c->vm->cage, (Ref){l->h.aux});
+  if (op_code(ins) == OP_CALLN && l->len > op_b(ins)) return "more names than arguments";
+  if (op_code(ins) == OP_NEWMAPK && l->len != op_c(ins)) return "more or fewer names than values";
+  for (uint64_t i = 0; i < l->len; i++)
+    if (!v_is(s->items[i], KIND_STRING)) return "a name that is no string";
+  return NULL;
+}
+
 static bool is_cached(Opcode op) {
   return means(op, "(cached)") || op == OP_INVOKE || op == OP_TAILINVOKE || op == OP_GETFQ;
 }
@@ -133,6 +145,7 @@ static const char *check_constants(const CodeCheck *c, uint32_t at) {
   if (means(op, "K[C]")) TRY(check_constant(c, op_c(ins), false));
   if (op >= OP_KADD && op <= OP_KDIV) TRY(check_constant(c, op_b(ins), false));
   if (means(op, "K[W]")) TRY(check_word_constant(c, op, c->code[at + 1]));
+  if (wants_names(op)) TRY(check_names(c, ins, c->code[at + 1]));
   if (!is_cached(op)) return NULL;
   uint32_t word = c->code[at + 1];
   TRY(check_word_constant(c, op, op_cached_constant(word)));

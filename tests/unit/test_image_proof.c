@@ -16,6 +16,7 @@ static const char program[] =
     "m.remove(keys[0])\n"
     "let ref = weak.ref(keys[1]); let xs = [1, 2]; let ys = [3, 4]\n"
     "let b = buddy.new(100, 4); let one = buddy.new(1); let block = b.alloc(10); let freed = b.alloc(4)\n"
+    "fn callee(a, b = 1) => a\nfn caller() => callee(1, b: 2)\nfn mapper() => {p: 1, q: 2}\n"
     "b.free(freed); let small = b.alloc(4); let dice = random.new(1)\n";
 
 static Value global(ox_VM *vm, const char *name) {
@@ -119,6 +120,21 @@ static void block_inside(ox_VM *vm) { object(vm, "block")->fields[3] = v_from_in
 static void block_nowhere(ox_VM *vm) { object(vm, "block")->fields[3] = V_NIL; }
 static void block_of_list(ox_VM *vm) { object(vm, "block")->fields[2] = global(vm, "xs"); }
 
+/* The list of names among the constants of a function. */
+static Value names(ox_VM *vm, const char *function) {
+  Closure *f = vm_deref(vm, global(vm, function));
+  Proto *p = gc_ptr(vm->cage, (Ref){f->h.aux});
+  for (int i = 0; i < p->h.n - PROTO_VALUES; i++)
+    if (v_is(p->consts[i], KIND_LIST)) return p->consts[i];
+  cr_assert(false, "%s has no names", function);
+  return V_NIL;
+}
+static void names_of_call(ox_VM *vm) {
+  for (int i = 0; i < 300; i++) list_push(vm, names(vm, "caller"), vm->st->empty_string);
+}
+static void names_of_map(ox_VM *vm) { list_truncate(vm, names(vm, "mapper"), 1); }
+static void names_are_none(ox_VM *vm) { list_set(vm, names(vm, "caller"), 0, v_from_int(1)); }
+
 static const struct { const char *name; void (*edit)(ox_VM *vm); const char *says; } cases[] = {
     {"count_more", count_more, "a weak map with a wrong count"},
     {"count_fewer", count_fewer, "a weak map with a wrong count"},
@@ -175,6 +191,9 @@ static const struct { const char *name; void (*edit)(ox_VM *vm); const char *say
     {"block_inside", block_inside, "a buddy block that its manager has not"},
     {"block_nowhere", block_nowhere, "a buddy block beyond its manager's units"},
     {"block_of_list", block_of_list, "a buddy block of no manager"},
+    {"names_of_call", names_of_call, "more names than arguments"},
+    {"names_of_map", names_of_map, "more or fewer names than values"},
+    {"names_are_none", names_are_none, "a name that is no string"},
     {"nothing", nothing, NULL},
 };
 
