@@ -1,6 +1,7 @@
 // inject.c - the functions that stand before those that give out memory.
 #include "inject.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,9 @@
 #include "gc/os.h"
 
 Inject inject;
+
+// Programs may have tasks, which are threads.
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 // ---------------------------------------------------------------------------------------------
 // Points
@@ -21,7 +25,7 @@ void inject_arm(uint64_t fail_at, bool persist) {
 
 void inject_disarm(void) { inject.armed = false; }
 
-static bool fails(Kind kind) {
+static bool is_due(Kind kind) {
   if (!inject.armed) return false;
   uint64_t n = ++inject.points;
   inject.kinds[kind]++;
@@ -29,6 +33,13 @@ static bool fails(Kind kind) {
     return false;
   inject.failures++;
   return true;
+}
+
+static bool fails(Kind kind) {
+  pthread_mutex_lock(&lock);
+  bool due = is_due(kind);
+  pthread_mutex_unlock(&lock);
+  return due;
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -51,16 +62,18 @@ static size_t find(const void *block) {
 
 static void *enter(void *block) {
   if (!block) return NULL;
+  pthread_mutex_lock(&lock);
   size_t i = find(block);
   if (!set[i]) inject.live++;
   set[i] = ~(uintptr_t)block;
   if (inject.live > SET_SLOTS / 2) abort();
+  pthread_mutex_unlock(&lock);
   return block;
 }
 
-static void leave(const void *block) {
+static void take_out(const void *block) {
   size_t hole = find(block);
-  if (!block || !set[hole]) return;
+  if (!set[hole]) return;
   inject.live--;
   set[hole] = 0;
   for (size_t i = (hole + 1) % SET_SLOTS; set[i]; i = (i + 1) % SET_SLOTS) {
@@ -70,6 +83,13 @@ static void leave(const void *block) {
     set[i] = 0;
     hole = i;
   }
+}
+
+static void leave(const void *block) {
+  if (!block) return;
+  pthread_mutex_lock(&lock);
+  take_out(block);
+  pthread_mutex_unlock(&lock);
 }
 
 // ---------------------------------------------------------------------------------------------
