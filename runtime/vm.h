@@ -81,7 +81,7 @@ typedef struct VmState {
   Value held;               /* Bytes: what they have written, or nil */
   uint64_t held_len, held_lost;
   uint64_t snapshot_handles; /* ref of the first snapshot's handle, 0: none; weak: snapshot_life.c */
-  Value spare[64];          /* 8..10: api.h, 12..14: vm.c, 40..63: lib/lib.h */
+  Value spare[64];          /* 0: foreign.c, 8..10: api.h, 12..14: vm.c, 40..63: lib/lib.h */
 } VmState;
 _Static_assert(sizeof(VmState) <= GC_ROOT_BYTES, "the root area must hold it");
 enum { CLASS_OF_NIL = 24, CLASS_OF_BOOL, CLASS_OF_INT, CLASS_OF_FLOAT }; /* in kind_class */

@@ -165,6 +165,17 @@ static inline void *block_new(uint64_t words) {
   if (__builtin_expect(!p, 0) && !(p = gc_alloc(heap.gc, words, GC_SPACE_OBJECT))) out_of_memory();
   return p;
 }
+/* A row of references, 0 at first. */
+static inline uint32_t cells_new(uint64_t n) {
+  Header *h = gc_alloc(heap.gc, n + 1, GC_SPACE_OBJECT);
+  if (!h) out_of_memory();
+  *h = (Header){.layout = LAYOUT_WIDE, .aux = (uint32_t)n};
+  memset(h + 1, 0, n * 8);
+  return gc_ref(heap.base, h).w;
+}
+static inline void cells_put(uint32_t cells, uint64_t i, uint32_t what) {
+  gc_store(heap.base, (uint64_t)cells + 1 + i, (uint64_t)VALUE_REF_HIGH << 48 | what);
+}
 /* The children must be kept, if they are not 0. */
 static inline NodeRef node_new(NodeRef left, NodeRef right) {
   Node *n = block_new(sizeof(Node) / 8);

@@ -7,17 +7,6 @@
 
 enum { ROW = 512, ROUNDS = 101, YOUNG_BYTES = 8 << 20, KEPT = 64 };
 
-static uint32_t cells_new(uint64_t n) {
-  Header *h = gc_alloc(heap.gc, n + 1, GC_SPACE_OBJECT);
-  if (!h) out_of_memory();
-  *h = (Header){.layout = LAYOUT_WIDE, .aux = (uint32_t)n};
-  memset(h + 1, 0, n * 8);
-  return gc_ref(heap.base, h).w;
-}
-static void put(uint32_t cells, uint64_t i, uint32_t what) {
-  gc_store(heap.base, (uint64_t)cells + 1 + i, (uint64_t)VALUE_REF_HIGH << 48 | what);
-}
-
 static int compare(const void *a, const void *b) {
   return (*(const double *)a > *(const double *)b) - (*(const double *)a < *(const double *)b);
 }
@@ -30,8 +19,8 @@ int main(int argc, char **argv) {
   keep(rows);
   for (uint64_t i = 0; i < nrows; i++) {
     uint32_t row = cells_new(ROW);
-    put(rows, i, row);
-    for (uint64_t k = 0; k < ROW; k++) put(row, k, node_new(0, 0));
+    cells_put(rows, i, row);
+    for (uint64_t k = 0; k < ROW; k++) cells_put(row, k, node_new(0, 0));
   }
   gc_collect(heap.gc);
   double took[ROUNDS];
@@ -41,7 +30,7 @@ int main(int argc, char **argv) {
       if (n % (YOUNG_BYTES / sizeof(Node) / KEPT)) continue;
       uint64_t at = next_random(&seed);
       uint32_t row = (uint32_t)((Value *)gc_ptr(heap.base, (Ref){rows}))[1 + at % nrows];
-      put(row, (at >> 40) % ROW, node);
+      cells_put(row, (at >> 40) % ROW, node);
     }
     double start = cpu_now();
     gc_collect_young(heap.gc);

@@ -50,16 +50,6 @@ static void open_heap(const char *mode) {
 typedef uint32_t Row;
 static Row rows;
 static Value *cells_of(uint32_t row) { return (Value *)gc_ptr(heap.base, (Ref){row}) + 1; }
-static uint32_t cells_new(uint64_t n) {
-  Header *h = gc_alloc(heap.gc, n + 1, GC_SPACE_OBJECT);
-  if (!h) out_of_memory();
-  *h = (Header){.layout = LAYOUT_WIDE, .aux = (uint32_t)n};
-  memset(h + 1, 0, n * 8);
-  return gc_ref(heap.base, h).w;
-}
-static void put(uint32_t cells, uint64_t i, uint32_t what) {
-  gc_store(heap.base, (uint64_t)cells + 1 + i, (uint64_t)VALUE_REF_HIGH << 48 | what);
-}
 static uint32_t get(uint32_t cells, uint64_t i) { return (uint32_t)cells_of(cells)[i]; }
 static uint32_t leaf_new(NodeRef list) { return node_new(list, 0); }
 #else
@@ -70,7 +60,7 @@ static void open_heap(const char *mode) {
 typedef void **Row;
 static Row volatile rows;
 static Row cells_new(uint64_t n) { return memset(block_new(n * 8), 0, n * 8); }
-static void put(Row cells, uint64_t i, void *what) { cells[i] = what; }
+static void cells_put(Row cells, uint64_t i, void *what) { cells[i] = what; }
 static void *get(Row cells, uint64_t i) { return cells[i]; }
 static NodeRef leaf_new(NodeRef list) { return node_new(list, NULL); }
 #endif
@@ -83,8 +73,8 @@ static void fill(uint64_t nrows) {
   keep(rows);
   for (uint64_t i = 0; i < nrows; i++) {
     Row row = cells_new(ROW);
-    put(rows, i, row);
-    for (uint64_t k = 0; k < ROW; k++) put(row, k, leaf_new(0));
+    cells_put(rows, i, row);
+    for (uint64_t k = 0; k < ROW; k++) cells_put(row, k, leaf_new(0));
   }
 }
 
@@ -97,7 +87,7 @@ static void turn(uint64_t nrows, bool timed) {
     NodeRef n = leaf_new(list);
     if (i % KEEP_EVERY == 0) {
       uint64_t r = next_random(&random_state);
-      put(get(rows, r % nrows), (r >> 40) % ROW, n);
+      cells_put(get(rows, r % nrows), (r >> 40) % ROW, n);
       list = 0;
     } else {
       list = n;
