@@ -10,10 +10,10 @@
  *
  * Memory latency is nearly all of the cost, so no word is looked at when its address is found:
  *
- *   a ref is found          fetch its mark word, queue it in `edges`
+ *   a ref is found          fetch its mark word and its page's link, queue it in `edges`
  *   it leaves `edges`       test and set its mark; if it was not set: set pending, queue its page.
  *                           (A ref to a page that is at hand does not wait)
- *   a page leaves the queue  fetch its pending bits, put it in the window
+ *   a page leaves the queue  fetch its pending bits and descriptor, put it in the window
  *   half-way through it     fetch its first pending blocks
  *   it leaves the window    scan its pending blocks
  *
@@ -56,7 +56,7 @@
 #include "weak.h"
 
 #define NO_PAGE UINT32_MAX
-enum { WINDOW = 8, EDGES = 16, CHUNK_WORDS = 8704, DENSE = 24 };
+enum { WINDOW = 16, BATCH = 8, EDGES = 16, CHUNK_WORDS = 8704, DENSE = 24 };
 /* What a visit to a page costs, and a ref whose mark is not at hand, in words to look at. */
 enum { PAGE_WORK = 64, EDGE_WORK = 8, DIRTY_WORK = GC_PAGE_WORDS / 4 };
 _Static_assert((int)CHUNK_WORDS >= (int)MID_MAX_WORDS,
@@ -193,6 +193,7 @@ INLINE void wait_for(Trace *t, Edges *e, uint32_t ref, Mode mode) {
   __builtin_prefetch(t->marks + (ref >> 6), 1);
   if (mode == MAJOR) __builtin_prefetch(t->next + (ref >> 6), 1);
   __builtin_prefetch(t->pending + (ref >> 6), 1);
+  __builtin_prefetch((mode == MAJOR ? t->slow.link : t->grey.link) + page_of_word(ref), 1);
   if (e->count == EDGES) {
     uint32_t oldest = oldest_edge(e);
     t->last = t->stress ? NO_PAGE : page_of_word(oldest);
@@ -478,6 +479,23 @@ INLINE void scan_page(Trace *t, Edges *e, PageQueue *q, uint32_t page, Mode mode
   *(mode == MAJOR ? &m->slow_words : &m->words) += words;
 }
 
+/* Pages taken from the queue, first to be scanned first: `ready` of them with their blocks being
+ * fetched, the others with their pending bits. */
+typedef struct Window {
+  unsigned at, count, ready;
+  uint32_t page[WINDOW];
+} Window;
+
+INLINE uint32_t page_in(const Window *w, unsigned i) { return w->page[(w->at + i) % WINDOW]; }
+
+INLINE void fetch_first_block(Trace *t, uint32_t page) {
+  const uint64_t *pending = t->pending + bitword_of_page(page);
+  unsigned i = 0;
+  while (i < PAGE_BITWORDS && !pending[i]) i++;
+  if (i == PAGE_BITWORDS) return;
+  __builtin_prefetch(t->cage + word_of_page(page) + 64 * i + (unsigned)__builtin_ctzll(pending[i]));
+}
+
 /* Fetches the pending blocks of a page, but for those that the processor will by itself. */
 INLINE void fetch_blocks(Trace *t, uint32_t page) {
   const uint64_t *pending = t->pending + bitword_of_page(page);
@@ -491,10 +509,34 @@ INLINE void fetch_blocks(Trace *t, uint32_t page) {
   }
 }
 
+/* Pages enter the window by batches. The first touch of a page is a walk through the page tables,
+ * and nothing else goes on until that is done; those of a batch are done at the same time (on a
+ * shuffled heap of 256 MB marking takes 0.69 of the time that it took page by page). */
+INLINE void fill_window(Trace *t, PageQueue *q, Window *w) {
+  unsigned had = w->count;
+  if (had > BATCH) return;
+  for (; w->count < WINDOW && q->head; w->count++) {
+    uint32_t page = w->page[(w->at + w->count) % WINDOW] = dequeue(q);
+    __builtin_prefetch(t->pending + bitword_of_page(page), 1);
+    __builtin_prefetch(t->gc->table + page);
+    __builtin_prefetch(q->link + q->head);
+  }
+  for (unsigned i = w->ready; i < had; i++) fetch_first_block(t, page_in(w, i));
+  for (; w->ready < had; w->ready++) fetch_blocks(t, page_in(w, w->ready));
+}
+
+INLINE uint32_t leave_window(Window *w) {
+  uint32_t page = page_in(w, 0);
+  w->at++;
+  w->count--;
+  w->ready -= w->ready > 0;
+  return page;
+}
+
 /* Puts the pages of the window back in front of the queue. */
-static void put_back(PageQueue *q, const uint32_t *window, unsigned at, unsigned count) {
-  while (count) {
-    uint32_t page = window[(at + --count) % WINDOW];
+static void put_back(PageQueue *q, const Window *w) {
+  for (unsigned i = w->count; i--;) {
+    uint32_t page = page_in(w, i);
     q->link[page] = q->head ? q->head : page;
     if (!q->head) q->tail = page;
     q->head = page;
@@ -504,29 +546,17 @@ static void put_back(PageQueue *q, const uint32_t *window, unsigned at, unsigned
 INLINE void drain(Gc *gc, Mode mode, uint64_t limit, bool watch) {
   Trace t = trace_open(gc, mode);
   Edges e = {0};
+  Window w = {0};
   PageQueue *q = mode == MAJOR ? &t.slow : &t.grey;
-  uint32_t window[WINDOW];
-  unsigned at = 0, count = 0;
   while (gc->marker.work < limit) {
-    for (; count < WINDOW && q->head; count++) {
-      uint32_t page = window[(at + count) % WINDOW] = dequeue(q);
-      __builtin_prefetch(t.pending + bitword_of_page(page), 1);
-      if (count >= WINDOW / 2) fetch_blocks(&t, window[(at + WINDOW / 2) % WINDOW]);
-    }
-    if (wide_of(gc, mode)->at) {
-      scan_wide_chunk(&t, &e, mode);
-    } else if (count) {
-      scan_page(&t, &e, q, window[at], mode, watch);
-      at = (at + 1) % WINDOW;
-      count--;
-    } else if (e.count) {
-      flush_edges(&t, &e, mode);
-    } else {
-      break;
-    }
+    fill_window(&t, q, &w);
+    if (wide_of(gc, mode)->at) scan_wide_chunk(&t, &e, mode);
+    else if (w.count) scan_page(&t, &e, q, leave_window(&w), mode, watch);
+    else if (e.count) flush_edges(&t, &e, mode);
+    else break;
   }
   flush_edges(&t, &e, mode);
-  put_back(q, window, at, count);
+  put_back(q, &w);
   trace_close(&t);
 }
 
