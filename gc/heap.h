@@ -231,6 +231,7 @@ static inline void gc_note_stack(uint8_t *base, Ref stack) { gc_touch(base, stac
 
 /* A state that can be gone back to. Never 0; never used again once released. */
 typedef uint64_t GcSnapshot;
+enum { GC_SNAPSHOT_INDEX_BITS = 24 }; /* below them is its place, above them how many came before */
 
 typedef enum GcSnapshotStatus {
   GC_SNAPSHOT_OK,

@@ -244,7 +244,7 @@ static void list_changed(Saving *s) {
 }
 
 /* What the system tells of pages. */
-#define PAGEMAP_PRESENT  ((uint64_t)1 << 63)
+#define PAGEMAP_PRESENT ((uint64_t)1 << 63)
 #define PAGEMAP_OF_FILE ((uint64_t)1 << 61)
 
 /* Before the collection, which touches everything: which pages of the cage this process has
@@ -513,9 +513,9 @@ static bool find_target(Saving *s) {
   free(real);
   if (!fits) return image_fail_system(s->error, "it cannot be saved there", ENAMETOOLONG);
   if (stat(s->target, &info) == 0 && !S_ISREG(info.st_mode))
-    return image_fail(s->error, S_ISDIR(info.st_mode) ? EISDIR : EINVAL, 
+    return image_fail(s->error, S_ISDIR(info.st_mode) ? EISDIR : EINVAL,
                       "it is %s; give a file's name",
-                S_ISDIR(info.st_mode) ? "a folder" : "no plain file");
+                      S_ISDIR(info.st_mode) ? "a folder" : "no plain file");
   return true;
 }
 
@@ -541,9 +541,9 @@ static bool sync_folder(Saving *s) {
   int error = errno;
   if (fd >= 0) close(fd);
   return ok || image_fail_system(s->error,
-                           "it is in its place, but its folder cannot be synced: a power "
-                           "failure may bring back what was there before",
-                           error);
+                                 "it is in its place, but its folder cannot be synced: a power "
+                                 "failure may bring back what was there before",
+                                 error);
 }
 
 static bool put_in_place(Saving *s) {
@@ -605,4 +605,3 @@ bool image_save(Gc *gc, const ImageSave *save, ImageStats *stats, ImageError *er
   free(s);
   return ok;
 }
-

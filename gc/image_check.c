@@ -4,13 +4,15 @@
  * tags. Here none is believed before it has been compared with something known already, in this
  * order, so that each step reads only what the one before has shown to be there:
  *
- *   head of the heap       constants, counters, empty lists; offsets were compared when it was
- * opened buddy tree             its order; then buddy_check, which needs no more runs of the image
- * the same pages as the tree says are in use, so that they are mapped page table             each
- * used run is one span; all other descriptors are zero alloc bitmap           bits only where a
- * block of that span can begin free lists             of slabs and of middle blocks: what is listed
- * is free, what is free is listed once registered objects, stacks then verify.c          all
- * references, ready lists, counts
+ *   head of the heap     constants, counters, empty lists; offsets were compared when it was opened
+ *   buddy tree           its order; then buddy_check_all, down to each page
+ *   runs of the image    the same pages as the tree says are in use, so that they are mapped
+ *   page table           each used run is one span; all other descriptors are zero
+ *   alloc bitmap         bits only where a block of that span can begin
+ *   free lists           of slabs and of middle blocks: what is listed is free, what is free is
+ *                        listed once
+ *   registered objects, stacks
+ *   then verify.c        all references, ready lists, counts
  */
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +41,7 @@ typedef struct Check {
   uint64_t ready, stacks; /* found on the walk */
 } Check;
 
-/* ---- the head ---------------------------------------------------------------------------------
- */
+/* ---- the head -------------------------------------------------------------------------------- */
 
 static bool all_zero(const void *bytes, size_t n) {
   const uint8_t *p = bytes;
@@ -71,8 +72,7 @@ static const char *check_head(Check *c) {
   return check_policy(&h->policy);
 }
 
-/* ---- pages ------------------------------------------------------------------------------------
- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 static uint64_t cage_units(uint64_t pages) {
   unsigned order = 0;
@@ -85,7 +85,7 @@ static const char *check_tree(Check *c) {
   const Heap *h = gc->heap;
   *c->where = h->buddy_off / 8;
   if (gc->buddy.state->order != cage_units(h->cage_pages)) return "a buddy tree of another size";
-  TRY(buddy_check(gc->buddy));
+  TRY(buddy_check_all(gc->buddy));
   uint64_t total = buddy_units(gc->buddy);
   if (h->meta_pages != h->first_page + (total - h->cage_pages))
     return "a wrong count of pages for metadata";
@@ -198,8 +198,7 @@ static const char *check_mapped_metadata(Check *c) {
   return NULL;
 }
 
-/* ---- blocks -----------------------------------------------------------------------------------
- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 /* Bits of slabs and large blocks; those of middle spans are compared with their tags by segfit. */
 static const char *check_bits(Check *c) {

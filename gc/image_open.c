@@ -35,13 +35,13 @@ static bool is_our_kind(const Image *image, ImageError *e) {
     return image_fail(e, 0, "it is no image of Oxbow: it does not begin with the mark of one");
   if (h->byte_order != IMAGE_BYTE_ORDER || h->page_bytes != GC_PAGE)
     return image_fail(e, 0,
-                "it was saved on another kind of machine (byte order or page size); "
-                "save it anew on this one");
+                      "it was saved on another kind of machine (byte order or page size); "
+                      "save it anew on this one");
   if (h->version != IMAGE_VERSION || h->header_bytes != sizeof *h)
     return image_fail(e, 0,
-                "its format is version %u, this program reads version %d; save it anew with "
-                "this program",
-                h->version, IMAGE_VERSION);
+                      "its format is version %u, this program reads version %d; save it anew with "
+                      "this program",
+                      h->version, IMAGE_VERSION);
   return true;
 }
 
@@ -49,15 +49,16 @@ static bool header_is_whole(const Image *image, uint64_t size, ImageError *e) {
   const ImageHeader *h = &image->head;
   if (h->sum != image_header_sum(h))
     return image_fail(e, 0,
-                "it is damaged: the checksum of its header (bytes 0 to %zu) is wrong; take "
-                "another copy or save it anew",
-                sizeof *h - 1);
+                      "it is damaged: the checksum of its header (bytes 0 to %zu) is wrong; take "
+                      "another copy or save it anew",
+                      sizeof *h - 1);
   if (size < h->file_bytes)
     return image_fail(e, 0, "it is cut off: %llu of its %llu bytes are there; copy it again",
-                (unsigned long long)size, (unsigned long long)h->file_bytes);
+                      (unsigned long long)size, (unsigned long long)h->file_bytes);
   if (size > h->file_bytes)
     return image_fail(e, 0, "it has %llu bytes behind its end at %llu; copy it again",
-                (unsigned long long)(size - h->file_bytes), (unsigned long long)h->file_bytes);
+                      (unsigned long long)(size - h->file_bytes),
+                      (unsigned long long)h->file_bytes);
   return true;
 }
 
@@ -204,7 +205,7 @@ static bool read_header(Image *image, uint64_t size, ImageError *e) {
   if (n >= sizeof image->head.magic && n < sizeof image->head &&
       memcmp(image->head.magic, IMAGE_MAGIC, sizeof image->head.magic) == 0)
     return image_fail(e, 0, "it is cut off within its header, at byte %llu; copy it again",
-                (unsigned long long)n);
+                      (unsigned long long)n);
   return is_our_kind(image, e);
 }
 
@@ -234,9 +235,9 @@ static bool check_chunk(Image *image, uint64_t chunk, uint8_t *buffer, uint64_t 
   for (uint64_t i = 0; i < n; i++) sum = xxh64(buffer + i * GC_PAGE, GC_PAGE, sum);
   return sum == want ||
          image_fail(e, 0,
-              "it is damaged: bytes %llu to %llu do not have their checksum; take another "
-              "copy or save it anew",
-              (unsigned long long)offset, (unsigned long long)(offset + n * GC_PAGE - 1));
+                    "it is damaged: bytes %llu to %llu do not have their checksum; take another "
+                    "copy or save it anew",
+                    (unsigned long long)offset, (unsigned long long)(offset + n * GC_PAGE - 1));
 }
 
 static uint64_t *read_sums(Image *image, ImageError *e) {

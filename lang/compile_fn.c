@@ -191,6 +191,17 @@ static uint32_t capture_word(FnState *f, const Outer *outer, unsigned closure) {
   return closure;
 }
 
+/* A value to be put right later is taken from the register that gets the closure: not of what lay
+ * there before. */
+static void clear_pending(FnState *f, const FnInfo *info, unsigned dst) {
+  for (size_t i = 0; i < info->outers.count; i++) {
+    const Binding *b = info->outers.items[i].binding;
+    if (b->storage != STORE_REGISTER || b->fn != f->info || !b->is_pending) continue;
+    emit_ad(f, OP_LOADP, dst, PRIM_NIL, NO_SPAN);
+    return;
+  }
+}
+
 void closure_emit(FnState *f, FnInfo *info, FnProto *proto, unsigned dst) {
   if (f->children.count >= MAX_CHILDREN) {
     compile_fail(f, (Span){proto->from, proto->to}, "too many functions in one function");
@@ -198,6 +209,7 @@ void closure_emit(FnState *f, FnInfo *info, FnProto *proto, unsigned dst) {
   }
   unsigned frame = info->needs_frame ? scope_frame(f, info->scope->parent) : FRAME_NONE;
   VEC_PUSH(f->comp, f->children, proto);
+  clear_pending(f, info, dst);
   emit_ad(f, OP_CLOSURE, dst, (int32_t)(f->children.count - 1),
           (Span){proto->from, proto->to});
   emit_word(f, op_make_closure_word(frame, proto->ncaps));

@@ -26,7 +26,14 @@ static void finally_begin(FnState *f, Finally *fin, Span span) {
   f->active = f->next;
   f->control = &fin->control;
   f->guards++;
+  emit_nil(f, fin->control.value_reg); /* as in clear_result */
   fin->start = code_here(f);
+}
+
+/* A result is set on all ways, also on those that lead past it: where ways meet behind the finally,
+ * the proof of images does not know which was taken. A variable has its value already. */
+static void clear_result(FnState *f, int dest) {
+  if (dest >= 0 && reg_is_fresh(f, (unsigned)dest)) emit_nil(f, (unsigned)dest);
 }
 
 static void set_reason(FnState *f, const Finally *fin, int32_t reason) {
@@ -113,6 +120,7 @@ static void try_to(FnState *f, TryExpr *try_, int dest) {
     return;
   }
   Finally fin;
+  clear_result(f, dest);
   finally_begin(f, &fin, try_->body->span);
   guarded_into(f, try_, dest);
   finally_enter(f, &fin);
@@ -158,6 +166,7 @@ void body_with_defers(FnState *f, Block *body, int dest) {
     return;
   }
   Finally fin;
+  clear_result(f, dest);
   f->defer_list = reg_take(f, 1, body->span);
   emit_abc(f, OP_NEWLIST, f->defer_list, 0, 0, body->span);
   finally_begin(f, &fin, body->span);

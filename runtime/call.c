@@ -492,6 +492,10 @@ bool slow_callx(ox_VM *vm, uint32_t ins) {
   Value list = vm_regs(vm)[at + 2], map = vm_regs(vm)[at + 3];
   Value names[256], values[256];
   Named named = {0, names, values};
+  if (!v_is(list, KIND_LIST) || (map != V_NIL && !v_is(map, KIND_MAP))) {
+    vm_throw(vm, ERR_SYSTEM, "damaged code: no list of arguments");
+    return false;
+  }
   if (map != V_NIL && !names_of_map(vm, map, names, values, &named)) return false;
   uint64_t n = list_len(vm, list);
   if (!vm_root(vm, list)) return false;
@@ -606,6 +610,7 @@ Value vm_call_for(ox_VM *vm, const char *caller, Value fn, int nargs, const Valu
   st->extra = extra;
   vm_roots_reset(vm, mark);
   if (!ok || st->error != V_ABSENT) return V_ERROR;
+  if (st->exit_value == V_ABSENT) return vm_throw(vm, ERR_SYSTEM, "damaged code: nothing is returned");
   return vm_root(vm, st->exit_value) ? st->exit_value : V_ERROR;
 }
 

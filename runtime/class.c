@@ -373,11 +373,25 @@ bool slow_class(ox_VM *vm, uint32_t ins) {
 
 enum { MAX_FIELDS = 4000 };
 
+/* The class that is being made. Only code that no compiler made asks in vain. NULL: error
+ * pending. */
+static Class *open_class(ox_VM *vm, uint32_t ins) {
+  Value cls = vm_regs(vm)[INS_A(ins)];
+  if (v_is(cls, KIND_CLASS) && !(as_class(vm, cls)->flags & CLASS_SEALED)) return as_class(vm, cls);
+  vm_throw(vm, ERR_SYSTEM, "damaged code: no class is being made");
+  return NULL;
+}
+
+bool class_is_initialiser(ox_VM *vm, Value method) {
+  return v_is(method, KIND_CLOSURE) && proto_of(vm, method)->arity == 1;
+}
+
 bool slow_field(ox_VM *vm, uint32_t ins) {
   Value cls = vm_regs(vm)[INS_A(ins)], name = vm_const(vm, vm_pc(vm)[0]);
   Value first = INS_C(ins) ? V_NIL : vm_regs(vm)[INS_B(ins)];
   vm->st->pc++;
-  Class *c = as_class(vm, cls);
+  Class *c = open_class(vm, ins);
+  if (!c) return false;
   int slot = class_field(vm, c, name);
   if (slot >= 0) {
     list_set(vm, c->defaults, (uint64_t)slot, first);
@@ -409,6 +423,12 @@ bool slow_method(ox_VM *vm, uint32_t ins) {
   Value method = vm_regs(vm)[INS_B(ins)];
   vm->st->pc++;
   const Value *names = vm->st->op_names;
+  if (!open_class(vm, ins)) return false;
+  if (!v_is(method, KIND_CLOSURE) ||
+      (name == names[OPM_FIELDS] && !class_is_initialiser(vm, method))) {
+    vm_throw(vm, ERR_SYSTEM, "damaged code: a method that is none");
+    return false;
+  }
   if (name == names[OPM_FIELDS]) return add_init_fields(vm, cls, method);
   if (name == names[OPM_INIT]) SET(cls, Class, init, method);
   Class *c = as_class(vm, cls);
@@ -419,7 +439,8 @@ bool slow_method(ox_VM *vm, uint32_t ins) {
 }
 
 bool slow_classend(ox_VM *vm, uint32_t ins) {
-  Class *c = as_class(vm, vm_regs(vm)[INS_A(ins)]);
+  Class *c = open_class(vm, ins);
+  if (!c) return false;
   touch(vm, &c->flags);
   c->flags |= CLASS_SEALED;
   return true;
@@ -427,6 +448,10 @@ bool slow_classend(ox_VM *vm, uint32_t ins) {
 
 bool slow_superget(ox_VM *vm, uint32_t ins) {
   Value cls = vm_regs(vm)[INS_B(ins)], name = vm_const(vm, (uint16_t)vm_pc(vm)[0]);
+  if (!v_is(cls, KIND_CLASS)) {
+    vm_throw(vm, ERR_SYSTEM, "damaged code: a superclass that is none");
+    return false;
+  }
   Value method = class_method(vm, as_class(vm, cls), name);
   if (method == V_ABSENT) {
     String *c = string_flat(vm, as_class(vm, cls)->name), *n = string_flat(vm, name);

@@ -18,6 +18,8 @@ static inline Class *as_class(ox_VM *vm, Value v) { return (Class *)vm_deref(vm,
 /* A method bound to its receiver. Rooted. */
 Value bound_new(ox_VM *vm, Value method, Value self);
 
+/* Whether a function can be a class's %fields method, which is given self and nothing else. */
+bool class_is_initialiser(ox_VM *vm, Value method);
 /* FAST_* that a Native of a builtin with this number may have. */
 uint16_t class_fast_method(uint32_t number);
 

@@ -268,6 +268,8 @@ bool value_hash(ox_VM *vm, Value v, uint32_t *out) {
     return hash_instance(vm, v, out);
   } else if (v_is(v, KIND_LIST) || v_is(v, KIND_MAP) || v_is(v, KIND_SET)) {
     return no_key(vm, v_is(v, KIND_LIST) ? "a list" : v_is(v, KIND_MAP) ? "a map" : "a set");
+  } else if (v == V_ABSENT) { /* a hole, to a map */
+    return no_key(vm, "nothing");
   } else {
     *out = hash_word(vm, v);
   }

@@ -361,6 +361,7 @@ static Value step(ox_VM *vm, Value f, Value sent, Value error, bool *done) {
   vm_roots_reset(vm, mark);
   *done = ((Fiber *)vm_deref(vm, f))->state == FIBER_DONE;
   if (!ok || st->error != V_ABSENT) return V_ERROR;
+  if (st->exit_value == V_ABSENT) return vm_throw(vm, ERR_SYSTEM, "damaged code: nothing is returned");
   return vm_root(vm, st->exit_value) ? st->exit_value : V_ERROR;
 }
 

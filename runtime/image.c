@@ -14,8 +14,7 @@
 
 extern const uint64_t sources_digest; /* made by runtime/mk/digest.sh */
 
-/* ---- identity ---------------------------------------------------------------------------------
- */
+/* ---- identity -------------------------------------------------------------------------------- */
 
 /* Everything that the bytes of a cage take for granted follows from the sources. To go through the
  * tables of natives would cost a page fault for each page of their names. */
@@ -25,8 +24,7 @@ static void name_build(char *to, size_t n) {
   snprintf(to, n, "oxbow %s, %s", ox_version(), ox_build_info());
 }
 
-/* ---- saving -----------------------------------------------------------------------------------
- */
+/* ---- saving ---------------------------------------------------------------------------------- */
 
 enum { LISTED_PAGES = 256 };
 
@@ -45,8 +43,7 @@ bool vm_image_save(ox_VM *vm, const char *path, uint64_t capabilities, const VmT
   return image_save(vm->gc, &save, stats, error);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 bool vm_image_open(Image *image, const char *path, ImageError *error) {
   return image_open(image, path, identity(), name_build, error);
@@ -73,7 +70,8 @@ void vm_image_settle(ox_VM *vm, const Image *image, const VmConfig *config) {
   uint64_t limit = config->limit_bytes ? config->limit_bytes : image->head.cage_bytes;
   vm->st->error = V_ABSENT;
   vm->st->snapshot_handles = 0; /* of another interpreter */
-  vm->st->hold_depth = 0;
+  vm->st->hold_depth = vm->st->held_len = vm->st->held_lost = 0;
+  vm->st->held = V_NIL;
   foreign_close_all(vm);
   if (limit != image->head.limit_bytes) vm_set_memory_limit(vm, config->limit_bytes);
   os_renew_args(vm);

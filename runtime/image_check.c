@@ -5,8 +5,8 @@
  *   shapes    each block is of a kind, has the one layout of that kind, and is long enough for it;
  *             references name the kind that they lead to
  *   objects   each field is of the kinds that code reads it as, counts are within their storage
- *   the rest  code, closures against their code, fibers' frames, the VM's own words, the intern
- * table
+ *   owners    what belongs to one object or to the interpreter, nobody else sees (image_owners.c)
+ *   the rest  fibers' frames, code, closures against their code, the VM's own words, strings
  *
  * A later pass may read whatever the ones before have shown to be there. What only the code of a
  * module understands (weak maps, buddy managers) that code checks. Storage that its owner replaces
@@ -17,16 +17,20 @@
 
 #include "../lang/opcode.h"
 #include "../lang/utf8.h"
+#include "api.h"
 #include "class.h"
-#include "image_code.h"
+#include "image_protos.h"
 #include "lib/buddy.h"
 #include "lib/lib.h"
 #include "lib/weak.h"
 #include "list.h"
+#include "loader.h"
 #include "map.h"
 #include "native.h"
 #include "number.h"
 #include "signature.h"
+#include "snapshot.h"
+#include "snapshot_life.h"
 #include "str.h"
 
 #define TRY(check)                                                                                 \
@@ -55,8 +59,7 @@ static void apply(void *ctx, void *block, uint64_t words) {
   p->where = gc_word(p->vm->cage, block);
 }
 
-/* ---- shapes -----------------------------------------------------------------------------------
- */
+/* ---- shapes ---------------------------------------------------------------------------------- */
 
 /* n: how many values, -1: any number; bytes: at least so long. maybe: flags that may be set. */
 static const struct {
@@ -125,8 +128,7 @@ static const char *check_shape(ox_VM *vm, const Header *h, uint64_t words) {
   }
 }
 
-/* ---- objects ----------------------------------------------------------------------------------
- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static bool ref_is(ox_VM *vm, uint32_t ref, Kind kind) {
   return ref && header_of(vm, ref)->kind == kind;
@@ -246,6 +248,38 @@ static const char *check_native(ox_VM *vm, const Header *h, uint64_t words) {
   return NULL;
 }
 
+/* A map by name whose values follow a rule. */
+static const char *check_map_values(ox_VM *vm, Value map, bool (*is_right)(ox_VM *vm, Value v),
+                                    const char *wrong) {
+  const Map *m = vm_deref(vm, map);
+  const Store *s = m->h.aux ? (const Store *)header_of(vm, m->h.aux) : NULL;
+  for (uint32_t i = 0; s && i < m->used && 2 * (uint64_t)i + 1 < s->h.aux; i++)
+    REQUIRE(s->items[2 * i] == V_ABSENT ||
+                (v_is(s->items[2 * i], KIND_STRING) && is_right(vm, s->items[2 * i + 1])),
+            wrong);
+  return NULL;
+}
+
+static bool is_method(ox_VM *vm, Value v) { return (void)vm, is_function(v); }
+static bool is_accessors(ox_VM *vm, Value v) {
+  return v_is(v, KIND_LIST) && list_len(vm, v) >= 2 && as_list(vm, v)->h.aux;
+}
+static bool is_class(ox_VM *vm, Value v) { return (void)vm, v_is(v, KIND_CLASS); }
+static bool is_module(ox_VM *vm, Value v) { return (void)vm, v_is(v, KIND_MODULE); }
+
+/* Slots, or in classes of foreign types lists of a getter and a setter. */
+static const char *check_fields(ox_VM *vm, const Class *c) {
+  const Map *m = vm_deref(vm, c->fields);
+  const Store *s = m->h.aux ? (const Store *)header_of(vm, m->h.aux) : NULL;
+  if (c->flags & CLASS_BUILTIN && !c->nfields)
+    return check_map_values(vm, c->fields, is_accessors, "a class with a field of the wrong kind");
+  for (uint32_t i = 0; s && i < m->used && 2 * (uint64_t)i + 1 < s->h.aux; i++)
+    REQUIRE(s->items[2 * i] == V_ABSENT ||
+                (v_is(s->items[2 * i], KIND_STRING) && v_index(s->items[2 * i + 1]) < c->nfields),
+            "a class with a field beyond its last");
+  return NULL;
+}
+
 static const char *check_class(ox_VM *vm, const Header *h, uint64_t words) {
   const Class *c = (const Class *)h;
   (void)words;
@@ -253,17 +287,17 @@ static const char *check_class(ox_VM *vm, const Header *h, uint64_t words) {
               v_is(c->fields, KIND_MAP) && is_or_nil(c->defaults, KIND_LIST) &&
               is_or_nil(c->init_fields, KIND_LIST) && (c->init == V_NIL || is_function(c->init)),
           "a class with a field of the wrong kind");
-  REQUIRE(c->nfields <= UINT16_MAX && c->flags < 16, "a class with impossible numbers");
-  const Map *fields = vm_deref(vm, c->fields);
-  const Value *items = fields->h.aux ? ((const Store *)header_of(vm, fields->h.aux))->items : NULL;
-  for (uint32_t i = 0;
-       i < fields->used && 2 * i < (fields->h.aux ? header_of(vm, fields->h.aux)->aux : 0); i++)
-    REQUIRE(items[2 * i] == V_ABSENT || v_is(items[2 * i + 1], KIND_LIST) ||
-                v_index(items[2 * i + 1]) < c->nfields,
-            "a class with a field beyond its last");
-  if (v_is(c->defaults, KIND_LIST))
-    REQUIRE(((List *)vm_deref(vm, c->defaults))->len >= c->nfields,
-            "a class with too few defaults");
+  bool builtin = c->flags & CLASS_BUILTIN;
+  REQUIRE(c->nfields <= UINT16_MAX && c->flags < 16 && (!builtin || c->flags & CLASS_SEALED),
+          "a class with impossible numbers");
+  REQUIRE(builtin || is_or_nil(c->init, KIND_CLOSURE), "a class whose init is no function");
+  REQUIRE(!builtin || (c->super == V_NIL && c->init_fields == V_NIL),
+          "a builtin class with a superclass");
+  TRY(check_map_values(vm, c->methods, is_method, "a class with a method that is none"));
+  TRY(check_fields(vm, c));
+  REQUIRE(c->nfields == 0 || (v_is(c->defaults, KIND_LIST) &&
+                              ((List *)vm_deref(vm, c->defaults))->len >= c->nfields),
+          "a class with too few defaults");
   return NULL;
 }
 
@@ -274,14 +308,11 @@ static const struct {
   uint8_t spare, fields, visible, kind;
   uint16_t bytes;
 } hidden[] = {
-    {LIB_REGEX_CLASS, 3, 2, KIND_FOREIGN, 0},
-    {LIB_RANDOM_CLASS, 1, 0, KIND_BYTES, 32},
-    {LIB_FILE_CLASS, 4, 3, KIND_FOREIGN, 0},
-    {LIB_STREAM_CLASS, 2, 1, KIND_COUNT, 0},
-    {LIB_BUDDY_CLASS, 3, 2, KIND_BYTES, 0},
-    {LIB_BLOCK_CLASS, 4, 2, KIND_COUNT, 0},
-    {LIB_WEAK_REF_CLASS, 1, 0, KIND_COUNT, 0},
-    {LIB_WEAK_MAP_CLASS, 3, 0, KIND_COUNT, 0},
+    {LIB_REGEX_CLASS, 3, 2, KIND_FOREIGN, 0},  {LIB_RANDOM_CLASS, 1, 0, KIND_BYTES, 32},
+    {LIB_FILE_CLASS, 4, 3, KIND_FOREIGN, 0},   {LIB_STREAM_CLASS, 2, 1, KIND_COUNT, 0},
+    {LIB_BUDDY_CLASS, 3, 2, KIND_BYTES, 0},    {LIB_BLOCK_CLASS, 4, 2, KIND_COUNT, 0},
+    {LIB_WEAK_REF_CLASS, 1, 0, KIND_COUNT, 0}, {LIB_WEAK_MAP_CLASS, 3, 0, KIND_COUNT, 0},
+    {LIB_SNAPSHOT_CLASS, 8, 2, KIND_COUNT, 0},
 };
 
 static const char *check_hidden(ox_VM *vm, const Instance *o, Value cls) {
@@ -302,6 +333,8 @@ static const char *check_inside(ox_VM *vm, Instance *o, Value cls) {
   const VmState *st = vm->st;
   uint32_t owned[2];
   TRY(check_hidden(vm, o, cls));
+  if (cls == st->spare[LIB_REGEX_CLASS])
+    REQUIRE(v_is_string(o->fields[0]) && v_is_string(o->fields[1]), "a pattern that is no text");
   if (cls == st->spare[LIB_STREAM_CLASS])
     REQUIRE(v_is_int(o->fields[1]), "a stream with a wrong inside");
   REQUIRE((cls == st->spare[LIB_WEAK_REF_CLASS]) == !!(o->h.layout & LAYOUT_WEAK),
@@ -354,9 +387,14 @@ static const char *check_proto(ox_VM *vm, const Header *h, uint64_t words) {
   const Store *children = v_is(p->children, KIND_STORE) ? vm_deref(vm, p->children) : NULL;
   for (uint32_t i = 0; children && i < children->h.aux; i++)
     REQUIRE(v_is(children->items[i], KIND_PROTO), "what is inside a function is none");
+  for (int i = 0; i < h->n - 2 - PROTO_VALUES; i++) {
+    Value v = p->consts[i];
+    REQUIRE(v_is_float(v) || v_is_int(v) || v_is(v, KIND_WIDE_INT) || v_is(v, KIND_STRING) ||
+                v_is(v, KIND_LIST),
+            "a constant of the wrong kind");
+  }
   uint64_t nparams = (uint64_t)p->nparams + ((p->flags & FN_REST) != 0);
-  REQUIRE(((List *)vm_deref(vm, p->params))->len == nparams,
-          "a function with other parameters");
+  REQUIRE(((List *)vm_deref(vm, p->params))->len == nparams, "a function with other parameters");
   return check_list_of(vm, p->params, KIND_STRING);
 }
 
@@ -382,17 +420,18 @@ static const char *check_module(ox_VM *vm, const Header *h, uint64_t words) {
   const Module *m = (const Module *)h;
   (void)words;
   REQUIRE(v_is_string(m->name) && (m->path == V_NIL || v_is_string(m->path)) &&
-              is_or_nil(m->exports, KIND_MAP) && is_or_nil(m->frame, KIND_FRAME) &&
+              v_is(m->exports, KIND_MAP) && is_or_nil(m->frame, KIND_FRAME) &&
               is_or_nil(m->imports, KIND_LIST) && is_or_nil(m->main, KIND_CLOSURE) &&
               (m->source == V_NIL || v_is_string(m->source)) && m->state <= MODULE_FAILED,
           "a module with a field of the wrong kind");
   if (v_is(m->imports, KIND_LIST)) TRY(check_list_of(vm, m->imports, KIND_MODULE));
-  const Map *exports = v_is(m->exports, KIND_MAP) ? vm_deref(vm, m->exports) : NULL;
+  const Map *exports = vm_deref(vm, m->exports);
   const Header *frame = v_is(m->frame, KIND_FRAME) ? vm_deref(vm, m->frame) : NULL;
-  const Store *s = exports && exports->h.aux ? (const Store *)header_of(vm, exports->h.aux) : NULL;
+  const Store *s = exports->h.aux ? (const Store *)header_of(vm, exports->h.aux) : NULL;
   for (uint32_t i = 0; s && i < exports->used && 2 * i + 1 < s->h.aux; i++)
-    REQUIRE(s->items[2 * i] == V_ABSENT || (v_is_int(s->items[2 * i + 1]) &&
-                                            (!frame || v_index(s->items[2 * i + 1]) < frame->n)),
+    REQUIRE(s->items[2 * i] == V_ABSENT ||
+                (v_is(s->items[2 * i], KIND_STRING) && v_is_int(s->items[2 * i + 1]) &&
+                 (!frame || v_index(s->items[2 * i + 1]) < frame->n)),
             "a module that exports what is not there");
   return NULL;
 }
@@ -437,88 +476,68 @@ static const char *check_object(ox_VM *vm, const Header *h, uint64_t words) {
     }
     case KIND_FOREIGN: {
       const Foreign *f = (const Foreign *)h;
-      return v_is(f->cls, KIND_CLASS) && is_or_nil(f->slots, KIND_LIST)
-                 ? NULL
-                 : "a foreign object of no class";
+      REQUIRE(v_is(f->cls, KIND_CLASS) && is_or_nil(f->slots, KIND_LIST),
+              "a foreign object of no class");
+      const Class *c = vm_deref(vm, f->cls);
+      return c->flags & CLASS_BUILTIN && !c->nfields ? NULL
+                                                     : "a foreign object of no foreign class";
     }
     default: return NULL;
   }
 }
 
-/* ---- code, closures, frames of fibers ----------------------------------------------------------
- */
+/* ---- what looks at several objects ----------------------------------------------------------- */
 
-static uint32_t imports_of(ox_VM *vm, const Proto *p) {
-  if (!v_is(p->module, KIND_MODULE)) return 0;
-  const Module *m = vm_deref(vm, p->module);
-  return v_is(m->imports, KIND_LIST) ? (uint32_t)((List *)vm_deref(vm, m->imports))->len : 0;
-}
-
-/* Where an instruction that was left begins is not known, only where one behind it does. */
-static const char *check_place(ox_VM *vm, Value closure, uint64_t pc) {
-  REQUIRE(v_is(closure, KIND_CLOSURE), "a frame of no function");
-  Proto *p = proto_of(vm, closure);
-  uint64_t code = proto_code(vm, p);
-  REQUIRE(pc > code && pc - code <= p->ncode, "a saved position outside of its function");
-  REQUIRE(pc - code == p->ncode || code_starts_at(p, (uint32_t)(pc - code)),
-          "a saved position within an instruction");
+/* Called by class.c without another look: with self alone. Numbers are slots of fields. */
+static const char *check_initialisers(ox_VM *vm, const Class *c) {
+  const List *l = vm_deref(vm, c->init_fields);
+  const Store *s = l->h.aux ? (const Store *)header_of(vm, l->h.aux) : NULL;
+  for (uint64_t i = 0; s && i < l->len && i < s->h.aux; i++) {
+    Value v = s->items[i];
+    if (v_index(v) < c->nfields) continue;
+    REQUIRE(v_is(v, KIND_CLOSURE) && class_is_initialiser(vm, v),
+            "a class whose fields are set by no method");
+  }
   return NULL;
 }
 
-/* From the innermost frame down to the first: each lies within the stack and returns into the code
- * of the one below. */
-static const char *check_frames(ox_VM *vm, const Stack *s, uint64_t base, uint64_t pc) {
-  for (;;) {
-    REQUIRE(base >= 2 && base <= s->used && base < s->h.aux, "a frame outside of its stack");
-    TRY(check_place(vm, s->slots[base - 2], pc));
-    Proto *p = proto_of(vm, s->slots[base - 2]);
-    REQUIRE(base + p->nregs <= s->h.aux, "a frame longer than its stack");
-    uint64_t link = s->slots[base - 1];
-    REQUIRE(link >> 63 == 0 && link_mode(link) <= RET_C, "a link that is none");
-    if (base == 2) return NULL;
-    REQUIRE(link_delta(link) >= 2 && link_delta(link) <= base - 2, "a link out of its stack");
-    REQUIRE(link_mode(link) == RET_STORE || link_mode(link) == RET_DROP ||
-                link_mode(link) == RET_NEXT || link_mode(link) == RET_ITER ||
-                link_mode(link) == RET_BOOL || link_mode(link) == RET_NOT ||
-                link_mode(link) == RET_JUMP || link_mode(link) == RET_LEN ||
-                link_mode(link) == RET_FIBER,
-            "a fiber that was left in a call that cannot be proven");
-    base -= link_delta(link);
-    pc = link_pc(link);
-  }
+static const char *check_instance_class(ox_VM *vm, const Instance *o) {
+  const Class *c = (const Class *)header_of(vm, o->h.aux);
+  REQUIRE(c->flags & CLASS_SEALED, "an object of a class that is not finished");
+  REQUIRE(c->nfields || ((const Map *)vm_deref(vm, c->fields))->used == 0,
+          "an object of a foreign type's class");
+  return vm->st->spare[LIB_BLOCK_CLASS] == v_from_ref(KIND_CLASS, (Ref){o->h.aux})
+             ? buddy_block_check(vm, o)
+             : NULL;
+}
+
+/* Maps without an index ask no key for its hash by a method, and all keys have one. */
+static bool is_linear_key(ox_VM *vm, Value v) {
+  if (v_is_float(v)) return v_float(v) == v_float(v);
+  if (!v_is_ref(v)) return true;
+  if (v_is(v, KIND_LIST) || v_is(v, KIND_MAP) || v_is(v, KIND_SET)) return false;
+  if (!v_is(v, KIND_INSTANCE) && !v_is(v, KIND_FOREIGN)) return true;
+  uint32_t cls = v_is(v, KIND_FOREIGN) ? v_ref(((Foreign *)vm_deref(vm, v))->cls).w
+                                       : ((Instance *)vm_deref(vm, v))->h.aux;
+  return !(((const Class *)header_of(vm, cls))->flags & (CLASS_HAS_EQ | CLASS_HAS_HASH));
+}
+
+static const char *check_keys(ox_VM *vm, const Map *m) {
+  for (uint32_t i = 0; !m->index.w && i < m->used; i++)
+    REQUIRE(is_linear_key(vm, map_entries(vm, (Map *)m)[2 * i]),
+            "a map with a key of the wrong kind");
+  return NULL;
 }
 
 static const char *check_later(ox_VM *vm, const Header *h, uint64_t words) {
   (void)words;
-  if (h->kind == KIND_PROTO) {
-    Proto *p = (Proto *)h;
-    const List *globals = vm_deref(vm, vm->st->globals);
-    CodeLimits limits = {header_of(vm, v_ref(vm->st->core).w)->aux, (uint32_t)globals->len,
-                         imports_of(vm, p), p == proto_of(vm, vm->st->stub)};
-    return code_check(vm, p, &limits);
-  }
-  if (h->kind == KIND_CLOSURE) {
-    const Closure *c = (const Closure *)h;
-    const Proto *p = (const Proto *)header_of(vm, h->aux);
-    REQUIRE(h->n >= code_captures(p), "a closure with too few captured values");
-    REQUIRE(code_fits_frame(vm, p, c->frame), "a closure whose frame lacks what its code uses");
-  }
-  if (h->kind == KIND_INSTANCE &&
-      vm->st->spare[LIB_BLOCK_CLASS] == v_from_ref(KIND_CLASS, (Ref){h->aux}))
-    return buddy_block_check(vm, (const Instance *)h);
-  if (h->kind == KIND_FIBER) {
-    const Fiber *f = (const Fiber *)h;
-    if (f->state == FIBER_SUSPENDED)
-      return check_frames(vm, vm_deref(vm, f->stack), f->base, f->pc);
-    REQUIRE(f->state != FIBER_WAITING, "a fiber that waits for another, where none runs");
-    REQUIRE(f->state != FIBER_RUNNING || gc_word(vm->cage, f) == v_ref(vm->st->fiber).w,
-            "a fiber that runs, but is not the one");
-  }
-  return NULL;
+  if (h->kind == KIND_MAP || h->kind == KIND_SET) return check_keys(vm, (const Map *)h);
+  if (h->kind == KIND_INSTANCE) return check_instance_class(vm, (const Instance *)h);
+  if (h->kind != KIND_CLASS || ((const Class *)h)->init_fields == V_NIL) return NULL;
+  return check_initialisers(vm, (const Class *)h);
 }
 
-/* ---- the VM's own words -------------------------------------------------------------------------
- */
+/* ---- the VM's own words ---------------------------------------------------------------------- */
 
 static bool is_text(ox_VM *vm, Value v, const char *text, size_t n) {
   if (!v_is(v, KIND_STRING)) return false;
@@ -642,18 +661,68 @@ static bool spare_is(ox_VM *vm, int place, Kind kind) {
 }
 
 static const char *check_spares(ox_VM *vm) {
-  static const uint8_t classes[] = {LIB_REGEX_CLASS,    LIB_RANDOM_CLASS,   LIB_FILE_CLASS,
-                                    LIB_STREAM_CLASS,   LIB_BUDDY_CLASS,    LIB_BLOCK_CLASS,
-                                    LIB_SNAPSHOT_CLASS, LIB_WEAK_REF_CLASS, LIB_WEAK_MAP_CLASS};
+  static const uint8_t classes[] = {
+      LIB_REGEX_CLASS, LIB_RANDOM_CLASS,   LIB_FILE_CLASS,     LIB_STREAM_CLASS,   LIB_BUDDY_CLASS,
+      LIB_BLOCK_CLASS, LIB_SNAPSHOT_CLASS, LIB_WEAK_REF_CLASS, LIB_WEAK_MAP_CLASS, LIB_TASK_CLASS};
   for (size_t i = 0; i < sizeof classes; i++)
     REQUIRE(spare_is(vm, classes[i], KIND_CLASS), "a class of a standard module that is none");
   REQUIRE(spare_is(vm, 0, KIND_MAP) && spare_is(vm, LIB_REGEX_CACHE, KIND_MAP) &&
               spare_is(vm, LIB_MATCH_NAMES, KIND_LIST) && spare_is(vm, LIB_STAT_NAMES, KIND_LIST) &&
               spare_is(vm, LIB_TIME_NAMES, KIND_LIST) && spare_is(vm, LIB_STDIN, KIND_INSTANCE),
           "a root of a standard module of the wrong kind");
+  if (v_is(vm->st->spare[0], KIND_MAP))
+    TRY(check_map_values(vm, vm->st->spare[0], is_class, "a foreign type without a class"));
+  TRY(check_map_values(vm, vm->st->modules, is_module, "a module that is none"));
+  Value types = vm->st->spare[API_TYPES];
+  REQUIRE(!v_is_ref(types) || v_is(types, KIND_LIST), "a root of the host's types that is none");
+  const List *list = v_is(types, KIND_LIST) ? vm_deref(vm, types) : NULL;
+  for (uint64_t i = 0; list && i < list->len; i++) {
+    Value cls = list_get(vm, types, i);
+    REQUIRE(is_or_nil(cls, KIND_CLASS), "a type of the host without a class");
+  }
   const Header *core = vm_deref(vm, vm->st->core);
   REQUIRE(core->aux == (uint32_t)native_tables[0]->ndefs, "another number of core names");
   return check_trace(vm, vm->st->thrown_trace);
+}
+
+/* Methods of builtin values are the natives of that kind, since the interpreter has ways of its own
+ * for some of them. */
+static const char *check_builtin_class(ox_VM *vm, int index, Value v) {
+  const Class *c = vm_deref(vm, v);
+  REQUIRE(c->flags == (CLASS_SEALED | CLASS_BUILTIN) && c->nfields == 0 && c->init == V_NIL &&
+              ((const Map *)vm_deref(vm, c->fields))->used == 0,
+          "a class of builtin values that is another");
+  const Map *m = vm_deref(vm, c->methods);
+  const Store *s = m->h.aux ? (const Store *)header_of(vm, m->h.aux) : NULL;
+  for (uint32_t i = 0; s && i < m->used; i++) {
+    if (s->items[2 * i] == V_ABSENT) continue;
+    const Native *n = vm_deref(vm, s->items[2 * i + 1]);
+    REQUIRE(v_is(s->items[2 * i + 1], KIND_NATIVE) && n->h.aux < NATIVE_HOST &&
+                native_tables[n->h.aux >> NATIVE_INDEX_BITS]->type == index,
+            "a class of builtin values with another's method");
+  }
+  return NULL;
+}
+
+/* Which class the values of a kind have, as vm_class_of says. */
+static int class_index(int kind) {
+  return kind == KIND_ROPE                           ? KIND_STRING
+         : kind == KIND_NATIVE || kind == KIND_BOUND ? KIND_CLOSURE
+         : kind == KIND_WIDE_INT                     ? CLASS_OF_INT
+                                                     : kind;
+}
+
+static const char *check_builtin(ox_VM *vm) {
+  const Value *classes = vm->st->kind_class;
+  for (int i = 0; i < 32; i++) {
+    if (!v_is(classes[i], KIND_CLASS)) continue;
+    REQUIRE(i < KIND_FRAME || i >= CLASS_OF_NIL, "a class of builtin values that is another");
+    REQUIRE(i != KIND_INSTANCE && i != KIND_FOREIGN && i <= CLASS_OF_FLOAT,
+            "a class of builtin values that is another");
+    REQUIRE(classes[i] == classes[class_index(i)], "a class of builtin values that is another");
+    TRY(check_builtin_class(vm, class_index(i), classes[i]));
+  }
+  return NULL;
 }
 
 /* No class is its own ancestor. Classes are few. */
@@ -669,91 +738,7 @@ static const char *check_ancestors(ox_VM *vm, const Header *h, uint64_t words) {
   return NULL;
 }
 
-/* ---- owners ------------------------------------------------------------------------------------
- */
-
-typedef struct Owners {
-  ox_VM *vm;
-  uint32_t *refs; /* of what has one owner */
-  uint64_t count, capacity, keyed, tables;
-  bool failed;
-} Owners;
-
-static void own(Owners *o, uint32_t ref) {
-  if (!ref || o->failed) return;
-  if (o->count == o->capacity) {
-    uint64_t capacity = o->capacity ? 2 * o->capacity : 1024;
-    uint32_t *refs = realloc(o->refs, capacity * sizeof *refs);
-    o->failed = !refs;
-    if (!refs) return;
-    o->refs = refs;
-    o->capacity = capacity;
-  }
-  o->refs[o->count++] = ref;
-}
-
-static void own_value(Owners *o, Value v) {
-  if (v_is_ref(v)) own(o, v_ref(v).w);
-}
-
-static void own_inside(Owners *o, Instance *instance) {
-  const VmState *st = o->vm->st;
-  Value cls = v_from_ref(KIND_CLASS, (Ref){instance->h.aux});
-  uint32_t owned[2] = {0, 0};
-  if (cls == st->spare[LIB_RANDOM_CLASS]) own_value(o, instance->fields[0]);
-  if (cls == st->spare[LIB_BUDDY_CLASS]) own_value(o, instance->fields[2]);
-  if (cls != st->spare[LIB_WEAK_MAP_CLASS] || weak_map_check(o->vm, instance, owned)) return;
-  own(o, owned[0]);
-  own(o, owned[1]);
-  o->tables += owned[0] != 0;
-}
-
-static void find_owned(void *ctx, void *block, uint64_t words) {
-  Owners *o = ctx;
-  Header *h = block;
-  (void)words;
-  switch ((Kind)h->kind) {
-    case KIND_LIST: own(o, h->aux); break;
-    case KIND_MAP:
-    case KIND_SET:
-      own(o, h->aux);
-      own(o, ((Map *)h)->index.w);
-      break;
-    case KIND_INSTANCE: own_inside(o, block); break;
-    case KIND_PROTO:
-      own_value(o, ((Proto *)h)->info);
-      own_value(o, ((Proto *)h)->children);
-      break;
-    case KIND_FIBER: own_value(o, ((Fiber *)h)->stack); break;
-    case KIND_STORE: o->keyed += (h->layout & LAYOUT_KEYED) != 0; break;
-    default: break;
-  }
-}
-
-static int by_number(const void *a, const void *b) {
-  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-  return (x > y) - (x < y);
-}
-
-/* Each storage is of one object, each keyed table of a weak map. */
-static const char *check_owners(ox_VM *vm, uint64_t *where) {
-  Owners o = {.vm = vm};
-  own_value(&o, vm->st->strings);
-  own_value(&o, vm->st->core);
-  gc_each(vm->gc, find_owned, &o);
-  const char *wrong = o.failed ? "there is no memory to check it" : NULL;
-  if (!wrong) qsort(o.refs, o.count, sizeof *o.refs, by_number);
-  for (uint64_t i = 1; !wrong && i < o.count; i++) {
-    *where = o.refs[i];
-    if (o.refs[i] == o.refs[i - 1]) wrong = "storage of two objects";
-  }
-  if (!wrong && o.keyed != o.tables) wrong = "a keyed table of no weak map";
-  free(o.refs);
-  return wrong;
-}
-
-/* ---- the whole ----------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static const char *run_pass(ox_VM *vm, Rule *rule, uint64_t *where) {
   Pass pass = {vm, rule, NULL, 0};
@@ -762,20 +747,62 @@ static const char *run_pass(ox_VM *vm, Rule *rule, uint64_t *where) {
   return pass.wrong;
 }
 
+/* Handles are of snapshots before the image; those to come have higher numbers. */
+typedef struct HandleCheck {
+  ox_VM *vm;
+  uint64_t last, where;
+} HandleCheck;
+
+static void check_handle(void *ctx, void *block, uint64_t words) {
+  HandleCheck *c = ctx;
+  const Header *h = block;
+  (void)words;
+  if (h->kind != KIND_INSTANCE || !snapshot_is_handle(c->vm, gc_ref(c->vm->cage, block))) return;
+  uint64_t id = *snapshot_slots(c->vm, gc_ref(c->vm->cage, block).w).id;
+  if (id >> GC_SNAPSHOT_INDEX_BITS > c->last) c->where = gc_word(c->vm->cage, block);
+}
+
+static const char *check_handles(ox_VM *vm, const Image *image, uint64_t *where) {
+  enum { SPARE_SERIALS = 1 << 24 };
+  HandleCheck c = {vm, image->head.snapshot_serial, 0};
+  REQUIRE(c.last <= UINT32_MAX - SPARE_SERIALS, "an impossible number of snapshots");
+  gc_each(vm->gc, check_handle, &c);
+  *where = c.where;
+  return c.where ? "a handle of a snapshot that is yet to be taken" : NULL;
+}
+
+static const char *check_state(ox_VM *vm) {
+  TRY(check_spares(vm));
+  TRY(check_names(vm));
+  TRY(check_intern_table(vm));
+  TRY(check_globals(vm));
+  TRY(check_builtin(vm));
+  return check_machine(vm);
+}
+
+/* What needs to know who owns what. */
+static const char *check_running(ox_VM *vm, Owners *o, Places *places, uint64_t *where) {
+  TRY(owners_check(vm, o, where));
+  TRY(fibers_check(o, places, where));
+  return protos_check(o, places, where);
+}
+
 const char *vm_image_check(ox_VM *vm, const Image *image, uint64_t *where) {
+  Owners owners = {0};
+  Places places = {0};
   TRY(image_check_heap(vm->gc, image, where));
   TRY(run_pass(vm, check_shape, where));
   *where = GC_ROOT_OFF / 8;
   TRY(check_roots(vm));
   TRY(run_pass(vm, check_object, where));
-  TRY(check_owners(vm, where));
   *where = GC_ROOT_OFF / 8;
-  TRY(check_spares(vm));
-  TRY(check_names(vm));
-  TRY(check_intern_table(vm));
-  TRY(check_globals(vm));
-  TRY(check_machine(vm));
+  TRY(check_state(vm));
   TRY(run_pass(vm, check_interned, where));
   TRY(run_pass(vm, check_ancestors, where));
-  return run_pass(vm, check_later, where);
+  TRY(run_pass(vm, check_later, where));
+  TRY(check_handles(vm, image, where));
+  const char *wrong = check_running(vm, &owners, &places, where);
+  owners_free(&owners);
+  free(places.all);
+  return wrong;
 }

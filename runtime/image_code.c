@@ -1,10 +1,9 @@
 /* image_code.c - proof that bytecode stays within its bounds.
  *
- * One pass finds where instructions begin, a second looks at the operands of each. What an operand
- * is is said by its meaning in opcodes.def: R[..] a register, K[..] a constant, "cached" a name and
- * a cache; what the table cannot say is listed here. What is not proven: that a register which is
- * used as a frame, a class under construction or the state of a loop holds one (docs/snapshots.md has
- * the instructions that assume it). */
+ * One pass finds where instructions begin, a second looks at the operands of each that name
+ * constants, jumps and things outside of the function, as far as their meaning in opcodes.def says
+ * what they are: K[..] a constant, "cached" a name and a cache. Registers, frames and captured
+ * values are the business of image_types.c. */
 #include "image_code.h"
 
 #include <stdlib.h>
@@ -24,6 +23,7 @@ typedef struct CodeCheck {
   const uint32_t *code;
   const CodeLimits *limits;
   uint64_t *starts; /* words at which an instruction begins */
+  uint64_t *cached; /* inline caches that have their instruction */
   uint32_t n, nconsts, nregs, nchildren, ncaches;
 } CodeCheck;
 
@@ -64,52 +64,11 @@ static const char *find_starts(CodeCheck *c) {
   return NULL;
 }
 
-/* Registers beyond those of `R[x]` that an instruction uses: one more than the last, or 0. */
-static uint32_t last_register(uint32_t ins, uint32_t word) {
-  uint32_t a = op_a(ins), b = op_b(ins), c = op_c(ins);
-  switch (op_code(ins)) {
-    case OP_CALL:
-    case OP_TAILCALL:
-    case OP_CALLN: return a + 2 + b;
-    case OP_CALLX: return a + 4;
-    case OP_INVOKE:
-    case OP_TAILINVOKE: return a + 3 + b;
-    case OP_PUSH: return a + 4;
-    case OP_NEWLIST:
-    case OP_NEWMAPK:
-    case OP_LISTPUSH:
-    case OP_CONCAT: return b + c;
-    case OP_SLICE:
-    case OP_SLICEI: return c + 2;
-    case OP_UNPACK: return a + c + op_unpack_has_rest(word);
-    case OP_FORPREP:
-    case OP_FORLOOP:
-    case OP_ITER: return a + 3;
-    case OP_FORNEXT: return a + 3 + b;
-    case OP_DEFERRUN: return b + 4;
-    default: return 0;
-  }
-}
-
-static const char *check_registers(const CodeCheck *c, uint32_t at) {
-  uint32_t ins = c->code[at], n = c->nregs,
-           word = ox_op_info[op_code(ins)].words ? c->code[at + 1] : 0;
-  Opcode op = op_code(ins);
-  bool no_b = op == OP_NEWLIST || op == OP_NEWMAPK || op == OP_LISTPUSH || op == OP_CONCAT ||
-              (op == OP_CLASS && op_b(ins) == NO_SUPERCLASS);
-  bool no_c = (op == OP_NEWFRAME && op_c(ins) == FRAME_OWN) ||
-              (op == OP_SUPERGET && op_c(ins) == SUPER_UNBOUND) || op == OP_CONCAT;
-  if (means(op, "R[A") && op_a(ins) >= n && !c->limits->is_stub)
-    return "a register that there is not";
-  if (means(op, "R[B") && !no_b && op_b(ins) >= n) return "a register that there is not";
-  if (means(op, "R[C") && !no_c && op_c(ins) >= n) return "a register that there is not";
-  return last_register(ins, word) <= n ? NULL : "registers that there are not";
-}
-
 static const char *check_constant(const CodeCheck *c, uint32_t index, bool name) {
   if (index >= c->nconsts) return "a constant that there is not";
   Value v = c->proto->consts[index];
-  return !name || v_is(v, KIND_STRING) || v_is(v, KIND_LIST) ? NULL : "a constant that is no name";
+  if (!name) return v_is(v, KIND_LIST) ? "a list of names as a value" : NULL;
+  return v_is(v, KIND_STRING) || v_is(v, KIND_LIST) ? NULL : "a constant that is no name";
 }
 
 static bool wants_names(Opcode op) {
@@ -149,7 +108,11 @@ static const char *check_constants(const CodeCheck *c, uint32_t at) {
   if (!is_cached(op)) return NULL;
   uint32_t word = c->code[at + 1];
   TRY(check_word_constant(c, op, op_cached_constant(word)));
-  return op_cached_cache(word) < c->ncaches ? NULL : "an inline cache that there is not";
+  uint32_t cache = op_cached_cache(word);
+  if (cache >= c->ncaches) return "an inline cache that there is not";
+  if (c->cached[cache >> 6] >> (cache & 63) & 1) return "an inline cache of two instructions";
+  c->cached[cache >> 6] |= (uint64_t)1 << (cache & 63);
+  return NULL;
 }
 
 static const char *check_outside(const CodeCheck *c, uint32_t at) {
@@ -171,41 +134,22 @@ static const char *check_jumps(const CodeCheck *c, uint32_t at) {
   int64_t to = after;
   if (op_has_displacement(op)) to += (int32_t)c->code[at + 1];
   if (op == OP_JMP || op == OP_JLOOP) to += op_signed_j(ins);
-  if (to == after && !op_has_displacement(op)) return NULL;
+  else if (!op_has_displacement(op)) return NULL;
   return starts(c, to) ? NULL : "a jump to no instruction";
-}
-
-/* The child's own needs, where they can be told here: how many values it captures. */
-static const char *check_closure(const CodeCheck *c, uint32_t at) {
-  const uint32_t *code = &c->code[at];
-  uint32_t n = op_closure_captures(code[1]), frame = op_closure_frame(code[1]);
-  if (op_d(*code) >= c->nchildren) return "a function inside that there is not";
-  if (frame < FRAME_NONE && frame >= c->nregs) return "a register that there is not";
-  Store *children = (Store *)vm_deref(c->vm, c->proto->children);
-  Proto *child = (Proto *)vm_deref(c->vm, children->items[op_d(*code)]);
-  if (code_captures(child) > n) return "a closure with too few captured values";
-  uint32_t own = code_captures(c->proto);
-  for (uint32_t i = 0; i < n; i++) {
-    bool is_own = code[2 + i] >= CAPTURE_OWN;
-    if (is_own ? code[2 + i] - CAPTURE_OWN >= own : code[2 + i] >= c->nregs)
-      return "a captured value that there is not";
-  }
-  return NULL;
 }
 
 static const char *check_instructions(const CodeCheck *c) {
   for (uint32_t at = 0; at < c->n; at += op_length(&c->code[at])) {
-    TRY(check_registers(c, at));
     TRY(check_constants(c, at));
     TRY(check_outside(c, at));
     TRY(check_jumps(c, at));
-    if (op_code(c->code[at]) == OP_CLOSURE) TRY(check_closure(c, at));
+    if (op_code(c->code[at]) == OP_CLOSURE && op_d(c->code[at]) >= c->nchildren)
+      return "a function inside that there is not";
   }
   return NULL;
 }
 
-/* ---- the tables beside the code ---------------------------------------------------------------
- */
+/* ---- the tables beside the code -------------------------------------------------------------- */
 
 static const char *check_tables(const CodeCheck *c) {
   const Bytes *bytes = (Bytes *)vm_deref(c->vm, c->proto->info);
@@ -214,10 +158,11 @@ static const char *check_tables(const CodeCheck *c) {
                   (uint64_t)info->nspans * sizeof(SpanEntry) +
                   (uint64_t)info->nlocals * sizeof(LocalEntry);
   if (need > bytes->h.aux) return "tables of a function that are too short";
+  if (info->nrequired > c->proto->nparams) return "a function that wants more than its parameters";
   const Handler *h = info_handlers(info);
   for (uint32_t i = 0; i < info->nhandlers; i++)
     if (h[i].start >= h[i].end || h[i].end > c->n || !starts(c, h[i].target) ||
-        h[i].reg >= c->nregs)
+        h[i].reg + (uint32_t)SPARE_REGISTERS >= c->nregs)
       return "a handler outside of its function";
   const LocalEntry *l = (const LocalEntry *)(info_spans(info) + info->nspans);
   for (uint32_t i = 0; i < info->nlocals; i++)
@@ -236,67 +181,20 @@ const char *code_check(ox_VM *vm, Proto *p, const CodeLimits *limits) {
   c.nchildren = child_count(vm, p);
   c.nregs = p->nregs; /* the spare ones belong to the frame, too */
   c.ncaches = proto_info(vm, p)->ncaches;
-  if (p->nregs < SPARE_REGISTERS || p->nparams > p->nregs - SPARE_REGISTERS)
+  bool has_rest = p->flags & FN_REST;
+  if (p->nregs < SPARE_REGISTERS || p->nparams + has_rest > p->nregs - SPARE_REGISTERS)
     return "a function with too few registers";
+  if (has_rest && p->arity != ARITY_COMPLEX) return "a function of impossible arity";
   if (p->arity != ARITY_COMPLEX && p->arity != p->nparams) return "a function of impossible arity";
-  if (p->caches > vm->st->next_cache || c.ncaches > vm->st->next_cache - p->caches)
+  if (p->caches > vm->st->next_cache || c.ncaches > vm->st->next_cache - p->caches ||
+      (c.ncaches && p->caches < LOOKUP_CACHES))
     return "inline caches beyond those handed out";
   c.starts = calloc(c.n / 64 + 1, sizeof *c.starts);
-  if (!c.starts) return "there is no memory to check it";
-  const char *wrong = find_starts(&c);
+  c.cached = calloc(c.ncaches / 64 + 1, sizeof *c.cached);
+  const char *wrong = c.starts && c.cached ? find_starts(&c) : "there is no memory to check it";
   if (!wrong) wrong = check_instructions(&c);
   if (!wrong) wrong = check_tables(&c);
   free(c.starts);
+  free(c.cached);
   return wrong;
-}
-
-/* ---- what code asks for -----------------------------------------------------------------------
- */
-
-uint32_t code_captures(const Proto *p) {
-  const uint32_t *code = code_of(p);
-  uint32_t most = 0;
-  for (uint32_t at = 0, length; at < p->ncode && (length = length_at(code, at, p->ncode));
-       at += length) {
-    if (op_code(code[at]) == OP_GETCAP && op_b(code[at]) >= most) most = op_b(code[at]) + 1;
-    for (uint32_t i = 2; op_code(code[at]) == OP_CLOSURE && i < length; i++)
-      if (code[at + i] >= CAPTURE_OWN && code[at + i] - CAPTURE_OWN >= most)
-        most = code[at + i] - CAPTURE_OWN + 1;
-  }
-  return most;
-}
-
-static bool has_slot(ox_VM *vm, Ref frame, uint32_t up, uint32_t slot) {
-  for (; frame.w && up > 0; up--) frame = (Ref){((Frame *)gc_ptr(vm->cage, frame))->h.aux};
-  return frame.w && slot < ((Frame *)gc_ptr(vm->cage, frame))->h.n;
-}
-
-bool code_fits_frame(ox_VM *vm, const Proto *p, Ref frame) {
-  const uint32_t *code = code_of(p);
-  for (uint32_t at = 0, length; at < p->ncode && (length = length_at(code, at, p->ncode));
-       at += length) {
-    uint32_t ins = code[at];
-    switch (op_code(ins)) {
-      case OP_GETUP:
-      case OP_GETUPC:
-      case OP_SETUP:
-      case OP_SETUPC:
-        if (!has_slot(vm, frame, op_b(ins), op_c(ins))) return false;
-        break;
-      case OP_GETUPW:
-      case OP_SETUPW:
-        if (!has_slot(vm, frame, op_b(ins), code[at + 1])) return false;
-        break;
-      default: break;
-    }
-  }
-  return true;
-}
-
-bool code_starts_at(const Proto *p, uint32_t at) {
-  const uint32_t *code = code_of(p);
-  uint32_t pc = 0;
-  for (uint32_t length; pc < at && pc < p->ncode && (length = length_at(code, pc, p->ncode));)
-    pc += length;
-  return pc == at && at < p->ncode;
 }

@@ -133,7 +133,7 @@ bool vm_refuel(ox_VM *vm);
   X(getf) X(getm) X(setf) X(getidx) X(setidx) X(slice) X(range) \
   X(call) X(calln) X(callx) X(tailcall) X(invoke) X(tailinvoke) X(superget) X(ret) X(retnil) \
   X(native) X(native_invoke) X(map_invoke) X(push) X(fiber_next) \
-  X(closure) X(newlist) X(listpush) X(listext) X(newmap) X(newmapk) X(mapput) X(mapext) \
+  X(closure) X(fixcap) X(newlist) X(listpush) X(listext) X(newmap) X(newmapk) X(mapput) X(mapext) \
   X(class) X(field) X(method) X(classend) X(getopt) X(unpack) X(maprest) X(matchfail) \
   X(forprep) X(forloop) X(iter) X(fornext) \
   X(throw) X(rethrow) X(deferrun) X(yield) X(import) X(setmod)

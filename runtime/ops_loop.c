@@ -159,13 +159,15 @@ static int next_of_list(ox_VM *vm, uint32_t ins, Value *state) {
 bool slow_fornext(ox_VM *vm, uint32_t ins) {
   Value *state = vm_regs(vm) + INS_A(ins);
   if (--vm->st->fuel == 0 && !vm_refuel(vm)) return false;
-  int more;
-  switch (v_kind(state[0])) {
+  int more = -1;
+  switch (v_is_ref(state[0]) ? v_kind(state[0]) : KIND_COUNT) {
     case KIND_LIST: more = next_of_list(vm, ins, state); break;
     case KIND_RANGE: more = next_of_range(vm, ins, state); break;
     case KIND_FIBER:
       return fiber_resume(vm, state[0], V_NIL, V_ABSENT, link_here(vm, 1, 0, RET_NEXT));
-    default: more = next_entry(vm, ins, state); break;
+    case KIND_MAP:
+    case KIND_SET: more = next_entry(vm, ins, state); break;
+    default: vm_throw(vm, ERR_SYSTEM, "damaged code: a loop over nothing"); break;
   }
   return more >= 0 && jump_past(vm, more > 0);
 }

@@ -34,6 +34,12 @@ bool slow_closure(ox_VM *vm, uint32_t ins) {
   return true;
 }
 
+bool slow_fixcap(ox_VM *vm, uint32_t ins) {
+  (void)ins;
+  vm_throw(vm, ERR_SYSTEM, "damaged code: a captured value that there is not");
+  return false;
+}
+
 bool slow_newframe(ox_VM *vm, uint32_t ins) {
   uint32_t n = vm_pc(vm)[0];
   Frame *f = gc_alloc(vm->gc, 1 + (uint64_t)n, GC_SPACE_FRAME);
@@ -93,7 +99,15 @@ bool slow_newlist(ox_VM *vm, uint32_t ins) {
   return give(vm, ins, list_from(vm, vm_regs(vm) + INS_B(ins), INS_C(ins)));
 }
 
+/* Only code that no compiler made asks in vain. False: error pending. */
+static bool is_made(ox_VM *vm, uint32_t ins, Kind kind) {
+  if (v_is(vm_regs(vm)[INS_A(ins)], kind)) return true;
+  vm_throw(vm, ERR_SYSTEM, "damaged code: no %s is being made", kind == KIND_LIST ? "list" : "map");
+  return false;
+}
+
 bool slow_listpush(ox_VM *vm, uint32_t ins) {
+  if (!is_made(vm, ins, KIND_LIST)) return false;
   for (unsigned i = 0, n = INS_C(ins); i < n; i++) {
     Value *R = vm_regs(vm);
     if (!list_push(vm, R[INS_A(ins)], R[INS_B(ins) + i])) return false;
@@ -102,6 +116,7 @@ bool slow_listpush(ox_VM *vm, uint32_t ins) {
 }
 
 bool slow_listext(ox_VM *vm, uint32_t ins) {
+  if (!is_made(vm, ins, KIND_LIST)) return false;
   Value *R = vm_regs(vm);
   Value items = R[INS_B(ins)];
   bool plain = v_is(items, KIND_LIST) || v_is(items, KIND_RANGE) || v_is(items, KIND_MAP) ||
@@ -120,11 +135,12 @@ bool slow_newmapk(ox_VM *vm, uint32_t ins) {
 
 bool slow_mapput(ox_VM *vm, uint32_t ins) {
   Value *R = vm_regs(vm);
-  return map_set(vm, R[INS_A(ins)], R[INS_B(ins)], R[INS_C(ins)]);
+  return is_made(vm, ins, KIND_MAP) && map_set(vm, R[INS_A(ins)], R[INS_B(ins)], R[INS_C(ins)]);
 }
 
 bool slow_mapext(ox_VM *vm, uint32_t ins) {
   Value to = vm_regs(vm)[INS_A(ins)], from = vm_regs(vm)[INS_B(ins)], key, value;
+  if (!is_made(vm, ins, KIND_MAP)) return false;
   if (!v_is(from, KIND_MAP)) {
     vm_throw(vm, ERR_TYPE, "only a map can be spread into a map, not %s", vm_type_name(vm, from));
     return false;

@@ -21,7 +21,9 @@ OPCODE(CLOSURE) {
   NEXT;
 }
 
+/* Checked for code that no compiler made. */
 OPCODE(FIXCAP) {
+  if (UNLIKELY(!IS(R[A], CLOSURE) || B >= ((Header *)PTR(R[A]))->n)) SLOW(fixcap);
   gc_store(cage, (uint64_t)(uint32_t)R[A] + 2 + B, R[C]);
   NEXT;
 }

@@ -3,6 +3,7 @@
 #include "class.h"
 #include "list.h"
 #include "loader.h"
+#include "map.h"
 #include "ops.h"
 #include "str.h"
 
@@ -30,10 +31,16 @@ bool slow_unset(ox_VM *vm, uint32_t ins) {
 
 bool slow_global_absent(ox_VM *vm, uint32_t ins) { return slow_unset(vm, ins); }
 
+static bool damaged(ox_VM *vm, const char *what) {
+  vm_throw(vm, ERR_SYSTEM, "damaged code: %s", what);
+  return false;
+}
+
 /* A record is [callee, list of arguments, map of named ones or nil]. */
 bool slow_deferrun(ox_VM *vm, uint32_t ins) {
   Value *R = vm_regs(vm);
   Value list = R[INS_A(ins)];
+  if (!v_is(list, KIND_LIST)) return damaged(vm, "no list of deferred calls");
   uint64_t n = list_len(vm, list);
   int32_t displacement = (int32_t)vm_pc(vm)[0];
   vm->st->pc++;
@@ -42,6 +49,8 @@ bool slow_deferrun(ox_VM *vm, uint32_t ins) {
     return true;
   }
   Value record = list_get(vm, list, n - 1);
+  if (!v_is(record, KIND_LIST) || list_len(vm, record) < 3)
+    return damaged(vm, "no deferred call");
   Value *to = R + INS_B(ins);
   to[0] = list_get(vm, record, 0);
   to[2] = list_get(vm, record, 1);
@@ -54,8 +63,20 @@ bool slow_deferrun(ox_VM *vm, uint32_t ins) {
 
 static Module *running_module(ox_VM *vm) { return (Module *)vm_deref(vm, vm_proto(vm)->module); }
 
+/* Each export has its slot in the frame: what a compiler made sees to that. */
+static bool has_exports(ox_VM *vm, Value module, Value frame) {
+  if (!v_is(module, KIND_MODULE) || !v_is(frame, KIND_FRAME)) return false;
+  Map *exports = as_map(vm, ((Module *)vm_deref(vm, module))->exports);
+  uint64_t slots = ((Frame *)vm_deref(vm, frame))->h.n;
+  Value name, slot;
+  for (uint32_t i = 0; map_next(vm, exports, &i, &name, &slot);)
+    if (v_index(slot) >= slots) return false;
+  return true;
+}
+
 bool slow_setmod(ox_VM *vm, uint32_t ins) {
   Value module = vm_proto(vm)->module;
+  if (!has_exports(vm, module, vm_regs(vm)[INS_A(ins)])) return damaged(vm, "no module");
   gc_store(vm->cage, v_ref(module).w + offsetof(Module, frame) / 8, vm_regs(vm)[INS_A(ins)]);
   return true;
 }

@@ -50,8 +50,11 @@ static Value member(ox_VM *vm, const char *name) {
   if (key == V_ERROR) return V_ERROR;
   Module *m = (Module *)vm_deref(vm, vm->st->prelude);
   Value slot = map_get_str(vm, as_map(vm, m->exports), key);
-  if (slot == V_ABSENT) return vm_throw(vm, ERR_SYSTEM, "the prelude has no function `%s`", name);
-  return ((Frame *)vm_deref(vm, m->frame))->slots[v_int(slot)];
+  Value f = V_NIL;
+  if (slot != V_ABSENT && v_is(m->frame, KIND_FRAME))
+    f = ((Frame *)vm_deref(vm, m->frame))->slots[v_int(slot)];
+  if (v_is(f, KIND_CLOSURE)) return f;
+  return vm_throw(vm, ERR_SYSTEM, "the prelude has no function `%s`", name);
 }
 
 Value prelude_function(ox_VM *vm, const char *script, const char *shown) {

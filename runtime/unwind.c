@@ -58,6 +58,7 @@ static bool pop_frame(ox_VM *vm) {
 }
 
 void vm_unwind(ox_VM *vm) {
+  if (vm->st->error == V_ABSENT) vm_throw(vm, ERR_SYSTEM, "damaged code: nothing is thrown");
   trace_attach(vm);
   vm->st->extra = 0;
   while (!handled(vm))

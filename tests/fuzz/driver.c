@@ -48,7 +48,17 @@ static int read_seed(const char *path, const struct stat *info, int kind, struct
   return 0;
 }
 
+static const char *keep; // where each input is written before it is tried
+
+static void keep_input(const uint8_t *data, size_t size) {
+  FILE *file = keep ? fopen(keep, "wb") : NULL;
+  if (!file) return;
+  fwrite(data, 1, size, file);
+  fclose(file);
+}
+
 static void try(const uint8_t *data, size_t size) {
+  keep_input(data, size);
   uint8_t *copy = malloc(size + 1); // of exactly its size, so that a read behind it is noticed
   if (!copy) abort();
   memcpy(copy, data, size);
@@ -68,7 +78,10 @@ static void mutate_one(uint8_t *data) {
 int main(int argc, char **argv) {
   size_t runs = 0;
   for (int i = 1; i < argc; i++) {
+    unsigned seed;
     if (sscanf(argv[i], "-runs=%zu", &runs) == 1) continue;
+    if (sscanf(argv[i], "-seed=%u", &seed) == 1) rng += seed * 0x9E3779B97F4A7C15u;
+    if (strncmp(argv[i], "-keep=", 6) == 0) keep = argv[i] + 6;
     if (sscanf(argv[i], "-max_len=%zu", &max_size) == 1) continue;
     if (argv[i][0] != '-') nftw(argv[i], read_seed, 16, FTW_PHYS);
   }

@@ -294,14 +294,14 @@ Test(compile, bytecode) {
       {"own name by value",
        "fn f() { let g = fn(n) => g(n - 1); return g }",
        "f:\n"
-       "0000 CLOSURE 0 0 none r0\n0003 FIXCAP 0 0 0\n0004 RET 0\n"
+       "0000 LOADP 0 nil\n0001 CLOSURE 0 0 none r0\n0004 FIXCAP 0 0 0\n0005 RET 0\n"
        "g:\n"
        "0000 GETCAP 1 0\n0001 SUBI 3 0 1\n0002 TAILCALL 1 1\n"},
       {"mutual recursion",
        "fn f() { fn even(n) => odd(n); fn odd(n) => even(n); return even }",
        "f:\n"
-       "0000 CLOSURE 0 0 none r0\n0003 CLOSURE 1 1 none r1\n0006 FIXCAP 0 0 1\n"
-       "0007 FIXCAP 1 0 0\n0008 RET 0\n"
+       "0000 LOADP 0 nil\n0001 CLOSURE 0 0 none r0\n0004 LOADP 1 nil\n"
+       "0005 CLOSURE 1 1 none r1\n0008 FIXCAP 0 0 1\n0009 FIXCAP 1 0 0\n0010 RET 0\n"
        "even:\n"
        "0000 GETCAP 1 0\n0001 MOVE 3 0\n0002 TAILCALL 1 1\n"
        "odd:\n"
@@ -348,22 +348,22 @@ Test(compile, bytecode) {
       {"defer",
        "fn f(x) { defer x.close(1); x.go() }",
        "f:\n"
-       "0000 NEWLIST 1 0 0\n0001 GETM 4 0 \"close\" #0\n0003 LOADI 6 1\n"
-       "0004 NEWLIST 5 6 1\n0005 LOADP 6 nil\n0006 NEWLIST 4 4 3\n"
-       "0007 LISTPUSH 1 4 1\n0008 MOVE 6 0\n0009 INVOKE 4 0 4 \"go\" #1\n"
-       "0011 LOADI 2 0\n0012 JMP -> 0014\n0013 LOADI 2 1\n"
-       "0014 DEFERRUN 1 4 -> 0018\n0016 CALLX 4 0 4\n0017 JLOOP -> 0014\n"
-       "0018 JEQI 2 0 -> 0021\n0020 RETHROW 3\n0021 RETNIL\n"
-       "handler 0001..0011 -> 0013 r3\nhandler 0016..0017 -> 0013 r3\n"},
+       "0000 NEWLIST 1 0 0\n0001 LOADP 3 nil\n0002 GETM 4 0 \"close\" #0\n0004 LOADI 6 1\n"
+       "0005 NEWLIST 5 6 1\n0006 LOADP 6 nil\n0007 NEWLIST 4 4 3\n"
+       "0008 LISTPUSH 1 4 1\n0009 MOVE 6 0\n0010 INVOKE 4 0 4 \"go\" #1\n"
+       "0012 LOADI 2 0\n0013 JMP -> 0015\n0014 LOADI 2 1\n"
+       "0015 DEFERRUN 1 4 -> 0019\n0017 CALLX 4 0 4\n0018 JLOOP -> 0015\n"
+       "0019 JEQI 2 0 -> 0022\n0021 RETHROW 3\n0022 RETNIL\n"
+       "handler 0002..0012 -> 0014 r3\nhandler 0017..0018 -> 0014 r3\n"},
       {"finally",
        "fn f(g) { for x in g { try { if x { break }; g(x) } finally { g(0) } } }",
        "f:\n"
-       "0000 ITER 1 0 1\n0001 JMP -> 0021\n0002 JF 4 -> 0006\n0004 LOADI 5 2\n"
-       "0005 JMP -> 0012\n0006 MOVE 7 0\n0007 MOVE 9 4\n0008 CALL 7 1 7\n"
-       "0009 LOADI 5 0\n0010 JMP -> 0012\n0011 LOADI 5 1\n0012 MOVE 7 0\n"
-       "0013 LOADI 9 0\n0014 CALL 7 1 7\n0015 JEQI 5 0 -> 0021\n"
-       "0017 JNEI 5 1 -> 0020\n0019 RETHROW 6\n0020 JMP -> 0023\n"
-       "0021 FORNEXT 1 1 -> 0002\n0023 RETNIL\nhandler 0002..0009 -> 0011 r6\n"},
+       "0000 ITER 1 0 1\n0001 JMP -> 0022\n0002 LOADP 6 nil\n0003 JF 4 -> 0007\n"
+       "0005 LOADI 5 2\n0006 JMP -> 0013\n0007 MOVE 7 0\n0008 MOVE 9 4\n0009 CALL 7 1 7\n"
+       "0010 LOADI 5 0\n0011 JMP -> 0013\n0012 LOADI 5 1\n0013 MOVE 7 0\n"
+       "0014 LOADI 9 0\n0015 CALL 7 1 7\n0016 JEQI 5 0 -> 0022\n"
+       "0018 JNEI 5 1 -> 0021\n0020 RETHROW 6\n0021 JMP -> 0024\n"
+       "0022 FORNEXT 1 1 -> 0002\n0024 RETNIL\nhandler 0003..0010 -> 0012 r6\n"},
       {"match literals",
        "fn f(v) => match v { 1 | 2 => \"a\", \"x\" => \"b\", nil => 0, n if n > 3 => n, _ => 9 }",
        "f:\n"
