@@ -31,6 +31,9 @@
  * A log that grows too long is cut off at the entry that the slots have in common; slots far behind
  * are copied whole again when they are used. Where memory for the log is refused, all are.
  *
+ * What is kept for later forks counts against the memory limit (share.h), and gives way when that
+ * presses: idle slots, and the base while nothing alive is mapped to it.
+ *
  * One lock for each pool. Under it lie the lists of slots and Forks.idle; the content of a slot,
  * and the rest of its Forks, belong to the thread that has taken it out: the parent's while it is
  * idle. A parent may end before its children: then the pool remains until the last of them does. */
@@ -46,16 +49,16 @@
 #include "cage.h"
 #include "collect.h"
 #include "mark.h"
+#include "share.h"
 #include "slab.h"
 #include "snapshot.h"
 #include "sweep.h"
 
 enum { LEAST_IDLE = 8, LOG_SLACK = 8192, LOG_FIRST = 64 };
-/* Heaps up to so many pages are copied; those above the other number never are, if it can be
- * helped. */
-enum { COPY_ALWAYS = 2048, COPY_MOST = 65536 };
+enum { COPY_ALWAYS = 2048 }; /* heaps up to so many pages are copied */
 enum { LOOKED_AT = 16 }; /* pages changed since the base: so many are compared with it */
 enum { FAULT_PAGES = 16 }; /* a page fault costs as much as so many pages of a large copy */
+/* Of slots but one: that may be a copy of a larger heap. */
 #define MOST_IDLE_BYTES ((uint64_t)1 << 30)
 
 typedef struct ForkPool {
@@ -67,6 +70,10 @@ typedef struct ForkPool {
   Gc **idle;       /* the last one was used last */
   uint32_t nidle;  /* room for all slots */
   uint64_t idle_bytes;
+  uint64_t base_bytes; /* of the newest base */
+  uint64_t kept;   /* what counts against the limit; atomic, like */
+  uint64_t newest; /* GcForkStats.published */
+  GcShare *share;  /* where it is counted, NULL: the parent looks here */
   uint32_t most_idle;
   uint32_t copies_due; /* new slots are to be copies of the whole heap */
 } ForkPool;
@@ -90,6 +97,7 @@ typedef struct Forks {
   bool asleep;     /* likewise, nor is the host page */
   uint64_t *own;   /* by page: it has become private */
   uint64_t nown;
+  uint64_t shared; /* pages in use that are not, or more than that have been given back */
   uint32_t place;  /* in ForkPool.slots */
   uint64_t idle_bytes; /* as it is counted in the pool */
   ForkBug bug;
@@ -122,9 +130,29 @@ static void enter(Forks *f, uint64_t page) {
   else f->log[f->n++] = (uint32_t)page;
 }
 
+/* A page of a mapped fork becomes its own. One that it had before the last fork of itself is
+ * counted again: it counts as more than it has then, up to all of its heap. */
+static void count_page(Gc *gc, uint64_t page) {
+  Forks *f = gc->forks;
+  if (page < gc->heap->first_page || gc->states[page] & PAGE_FREE || !f->shared) return;
+  if (f->own && bits_test(f->own, page)) return;
+  f->shared--;
+  share_count(gc);
+}
+
 void fork_note(Gc *gc, uint64_t page) {
   gc->states[page] &= (uint8_t)~PAGE_TRACK;
   enter(gc->forks, page);
+  if (gc->mapped) count_page(gc, page);
+}
+
+/* With a base that has been replaced there is all of that, too. */
+uint64_t fork_pages_slow(const Gc *gc) {
+  const Forks *f = gc->forks;
+  uint64_t used = gc->heap->used_pages;
+  bool stale = f->origin != __atomic_load_n(&f->home->newest, __ATOMIC_RELAXED);
+  if (!gc->share || stale) return used;
+  return used > f->shared ? used - f->shared : 0;
 }
 
 /* ---- states -----------------------------------------------------------------------------------
@@ -281,12 +309,27 @@ static void join_logs(const Gc *gc, Gc *child) {
   }
 }
 
+/* Pages anywhere in a large heap are in no cache: while two are copied, the next is fetched. The
+ * processor goes on by itself behind the first lines. */
+static void fetch_page(const Gc *gc, const Gc *child, uint64_t page) {
+  enum { LINES = 4, LINE = 64 };
+  const uint8_t *from = gc->base + page * GC_PAGE, *to = child->base + page * GC_PAGE;
+  __builtin_prefetch(gc->states + page);
+  __builtin_prefetch(child->states + page, 1);
+  for (unsigned i = 0; i < LINES; i++) {
+    __builtin_prefetch(from + i * LINE);
+    __builtin_prefetch(to + i * LINE, 1);
+  }
+}
+
 static bool copy_difference(Gc *gc, Gc *child) {
   Forks *c = child->forks;
   join_logs(gc, child);
   if (c->lost) return copy_whole(gc, child);
-  for (uint64_t i = 0; i < c->n; i++)
+  for (uint64_t i = 0; i < c->n; i++) {
+    if (i + 2 < c->n) fetch_page(gc, child, c->log[i + 2]);
     if (!copy_page(gc, child, c->log[i])) return false;
+  }
   return true;
 }
 
@@ -318,6 +361,8 @@ static void begin_life(Gc *gc, Gc *child, void *embedder) {
   c->n = c->first = c->epoch = 0;
   c->lost = c->cold = false;
   c->step = log_end(gc->forks);
+  uint64_t used = gc->heap->used_pages;
+  c->shared = used > c->nown ? used - c->nown : 0;
   c->stats = (GcForkStats){0};
   child->first_serial = snapshot_serial_after(child, snapshot_last_serial(gc));
   child->config = gc->config;
@@ -342,15 +387,37 @@ void gc_wake(Gc *gc) {
 bool gc_is_asleep(const Gc *gc) { return gc->forks && gc->forks->asleep; }
 void gc_set_cache_bytes(Gc *gc, uint64_t bytes) { gc->cache_bytes = bytes; }
 
-static void drop_base(Forks *f) {
-  base_free(f->base);
-  f->base = NULL;
-}
-
 /* ---- pools ------------------------------------------------------------------------------------
  * */
 
+/* Under the lock, after a change: what is kept. */
+static void pool_count(ForkPool *pool) {
+  bool alive = pool->nslots > pool->nidle;
+  uint64_t kept = pool->idle_bytes + (alive ? 0 : pool->base_bytes);
+  if (pool->share) share_add(pool->share, kept, pool->kept);
+  __atomic_store_n(&pool->kept, kept, __ATOMIC_RELAXED);
+}
+
+static void pool_set_base(ForkPool *pool, uint64_t newest, uint64_t bytes) {
+  pthread_mutex_lock(&pool->lock);
+  __atomic_store_n(&pool->newest, newest, __ATOMIC_RELAXED);
+  pool->base_bytes = bytes;
+  pool_count(pool);
+  pthread_mutex_unlock(&pool->lock);
+}
+
+static void drop_base(Forks *f) {
+  if (!f->base) return;
+  base_free(f->base);
+  f->base = NULL;
+  if (f->pool) pool_set_base(f->pool, f->stats.published, 0);
+}
+
 static void pool_free(ForkPool *pool) {
+  if (pool->share) {
+    share_add(pool->share, 0, pool->kept);
+    share_unjoin(pool->share);
+  }
   pthread_mutex_destroy(&pool->lock);
   free(pool->slots);
   free(pool->idle);
@@ -397,20 +464,22 @@ static void pool_remove(ForkPool *pool, const Gc *slot) {
   uint32_t place = slot->forks->place;
   pool->slots[place] = pool->slots[--pool->nslots];
   pool->slots[place]->forks->place = place;
+  pool_count(pool);
 }
 
-/* Memory of its own. */
-static uint64_t slot_bytes(const Gc *slot) {
+/* Under the lock: memory of its own, and that of a base which is there for its sake. */
+static uint64_t slot_bytes(const ForkPool *pool, const Gc *slot) {
   const Forks *c = slot->forks;
-  if (c->pristine) return 0;
-  if (c->origin) return (c->nown + c->n) * GC_PAGE;
-  return slot->committed_units * UNIT_BYTES;
+  uint64_t all = slot->committed_units * UNIT_BYTES;
+  uint64_t own = c->pristine ? 0 : c->origin ? (c->nown + c->n) * GC_PAGE : all;
+  return c->origin && c->origin != pool->newest ? own + all : own;
 }
 
 static Gc *pool_take(ForkPool *pool) {
   pthread_mutex_lock(&pool->lock);
   Gc *slot = pool->nidle ? pool->idle[--pool->nidle] : NULL;
   if (slot) pool->idle_bytes -= slot->forks->idle_bytes;
+  pool_count(pool);
   pthread_mutex_unlock(&pool->lock);
   return slot;
 }
@@ -421,14 +490,14 @@ static Gc *pool_take(ForkPool *pool) {
 static bool is_worn(const Gc *slot) {
   const Forks *c = slot->forks;
   uint64_t pages = slot->committed_units * UNIT_PAGES;
-  return c->origin && pages <= COPY_MOST && (c->nown + c->n) * FAULT_PAGES > pages;
+  return c->origin && (c->nown + c->n) * FAULT_PAGES > pages;
 }
 
 /* Under the lock: takes the slot back, unless there are enough. */
 static bool pool_put(ForkPool *pool, Gc *slot) {
-  uint64_t bytes = slot->forks->idle_bytes = slot_bytes(slot);
+  uint64_t bytes = slot->forks->idle_bytes = slot_bytes(pool, slot);
   bool full = pool->orphaned || pool->nidle >= pool->most_idle ||
-              pool->idle_bytes + bytes > MOST_IDLE_BYTES;
+              (pool->nidle && pool->idle_bytes + bytes > MOST_IDLE_BYTES);
   bool worn = !full && is_worn(slot);
   pool->copies_due += worn;
   if (full || worn) {
@@ -437,6 +506,7 @@ static bool pool_put(ForkPool *pool, Gc *slot) {
   }
   pool->idle[pool->nidle++] = slot;
   pool->idle_bytes += bytes;
+  pool_count(pool);
   return true;
 }
 
@@ -447,20 +517,60 @@ static void slot_free(Gc *slot) {
   free(slot);
 }
 
+/* The caller is a user of the pool. Gives how many slots there were. */
+static unsigned pool_drop_idle(ForkPool *pool) {
+  unsigned n = 0;
+  for (Gc *slot; (slot = pool_take(pool)) != NULL; n++) {
+    pthread_mutex_lock(&pool->lock);
+    pool_remove(pool, slot);
+    pthread_mutex_unlock(&pool->lock);
+    slot_free(slot);
+    pool_leave(pool);
+  }
+  return n;
+}
+
+uint64_t fork_kept_bytes(const Gc *gc) {
+  const ForkPool *pool = gc->forks ? gc->forks->pool : NULL;
+  return pool ? __atomic_load_n(&pool->kept, __ATOMIC_RELAXED) : 0;
+}
+
+/* Base and slots of the heap's own pool; nobody else may touch the base. */
+static bool drop_own(Gc *gc) {
+  Forks *f = gc->forks;
+  if (!f->pool || !fork_kept_bytes(gc)) return false;
+  pool_drop_idle(f->pool);
+  if (fork_kept_bytes(gc)) drop_base(f);
+  return true;
+}
+
+bool fork_drop_kept(Gc *gc) {
+  Forks *f = gc->forks;
+  if (!f) return false;
+  bool own = drop_own(gc);
+  return (gc->share && f->home && pool_drop_idle(f->home)) || own;
+}
+
+static void pool_join(ForkPool *pool, GcShare *share) {
+  if (!pool || !share || pool->share) return;
+  pthread_mutex_lock(&pool->lock);
+  pool->share = share_join(share);
+  share_add(share, pool->kept, 0);
+  pthread_mutex_unlock(&pool->lock);
+}
+
+void fork_join_share(Gc *gc) {
+  if (gc->forks) pool_join(gc->forks->pool, gc->share);
+}
+
 void fork_close_pool(Gc *gc) {
   ForkPool *pool = gc->forks ? gc->forks->pool : NULL;
   if (!pool) return;
   gc->forks->pool = NULL;
   pthread_mutex_lock(&pool->lock);
   pool->orphaned = true;
-  uint32_t n = pool->nidle;
-  for (uint32_t i = 0; i < n; i++) pool_remove(pool, pool->idle[i]);
-  pool->nidle = 0;
   pthread_mutex_unlock(&pool->lock);
-  for (uint32_t i = 0; i < n; i++) {
-    slot_free(pool->idle[i]);
-    pool_leave(pool);
-  }
+  pool_drop_idle(pool);
   pool_leave(pool);
 }
 
@@ -495,13 +605,14 @@ void fork_close(Gc *gc) {
 /* ---- cutting the log --------------------------------------------------------------------------
  * */
 
+/* How far behind a slot may be. */
+static uint64_t log_most(const Gc *gc) { return gc->heap->used_pages + LOG_SLACK; }
+
 /* Under the lock: up to which entry the slots are in step that are worth it. Those that are too far
  * behind are copied whole when they are used next. */
 static uint64_t oldest_step(Gc *gc) {
   Forks *f = gc->forks;
-  uint64_t oldest = log_end(f), most = gc->heap->used_pages + LOG_SLACK;
-  if (f->base && (f->base->step < f->first || log_end(f) - f->base->step > most)) drop_base(f);
-  if (f->base) oldest = f->base->step;
+  uint64_t oldest = f->base ? f->base->step : log_end(f), most = log_most(gc);
   for (uint32_t i = 0; i < f->pool->nslots; i++) {
     Forks *c = f->pool->slots[i]->forks;
     if (c->step < f->first || log_end(f) - c->step > most) continue;
@@ -512,11 +623,13 @@ static uint64_t oldest_step(Gc *gc) {
 
 static void cut_log(Gc *gc) {
   Forks *f = gc->forks;
-  if (f->n < 2 * (gc->heap->used_pages + LOG_SLACK)) return;
+  if (f->n < 2 * log_most(gc)) return;
   if (f->home) { /* its log is also the list of what it changed itself */
     lose_log(f);
     return;
   }
+  if (f->base && (f->base->step < f->first || log_end(f) - f->base->step > log_most(gc)))
+    drop_base(f);
   pthread_mutex_lock(&f->pool->lock);
   uint64_t cut = oldest_step(gc) - f->first;
   pthread_mutex_unlock(&f->pool->lock);
@@ -535,6 +648,7 @@ static bool open_forks(Gc *gc) {
     gc->forks->lost = true; /* nothing is tracked yet */
   }
   if (!gc->forks->pool) gc->forks->pool = pool_new();
+  fork_join_share(gc);
   return gc->forks->pool != NULL;
 }
 
@@ -556,12 +670,33 @@ static Gc *slot_open(Gc *gc, const Base *base) {
   return NULL;
 }
 
+/* A base that nobody is mapped to is not kept beside a copy of a large heap. */
 static Gc *slot_copied(Gc *gc) {
+  ForkPool *pool = gc->forks->pool;
   Gc *slot = slot_open(gc, NULL);
   if (!slot) return NULL;
+  pthread_mutex_lock(&pool->lock);
+  bool alone = pool->nslots == 0;
+  pthread_mutex_unlock(&pool->lock);
+  if (alone && gc->heap->used_pages > COPY_ALWAYS) drop_base(gc->forks);
   slot->forks->cold = true;
   slot->forks->step = log_end(gc->forks);
   return slot;
+}
+
+static bool has_room_for_copy(Gc *gc) {
+  return !gc->share ||
+         share_has_room(gc, gc->heap->used_pages * GC_PAGE, gc->heap->limit_bytes);
+}
+
+/* Forks of the base before count with all that they have then. */
+static bool may_replace_base(Gc *gc) {
+  ForkPool *pool = gc->forks->pool;
+  uint64_t bytes = gc->heap->used_pages * GC_PAGE;
+  pthread_mutex_lock(&pool->lock);
+  uint64_t alive = pool->nslots - pool->nidle;
+  pthread_mutex_unlock(&pool->lock);
+  return !gc->share || share_has_room(gc, alive * bytes, gc->heap->limit_bytes);
 }
 
 /* The base for a new slot. NULL: the system refuses. */
@@ -569,6 +704,7 @@ static Base *base_for(Gc *gc) {
   Forks *f = gc->forks;
   bool usable = f->base && f->base->step >= f->first;
   if (usable && f->regret * FAULT_PAGES <= gc->heap->used_pages) return f->base;
+  if (usable && !may_replace_base(gc)) return f->base;
   uint64_t start = os_now_ns();
   Base *base = base_publish(gc, log_end(f));
   if (!base) return usable ? f->base : NULL;
@@ -576,6 +712,7 @@ static Base *base_for(Gc *gc) {
   f->base = base;
   f->regret = 0;
   f->stats.published++;
+  pool_set_base(f->pool, f->stats.published, base->pages * GC_PAGE);
   f->stats.published_pages += base->pages;
   f->stats.published_ns += os_now_ns() - start;
   return base;
@@ -602,9 +739,9 @@ static bool wants_copy(Gc *gc) {
   Forks *f = gc->forks;
   ForkPool *pool = f->pool;
   if (f->kind != FORK_AS_FITS) return f->kind == FORK_COPIED;
-  bool small = gc->heap->used_pages <= COPY_ALWAYS;
+  bool small = gc->heap->used_pages <= COPY_ALWAYS, room = has_room_for_copy(gc);
   pthread_mutex_lock(&pool->lock);
-  bool few = pool->nslots < pool->most_idle, due = few && !small && pool->copies_due;
+  bool few = room && pool->nslots < pool->most_idle, due = few && !small && pool->copies_due;
   pool->copies_due -= due;
   pthread_mutex_unlock(&pool->lock);
   return few && (small || due);
@@ -622,6 +759,7 @@ static Gc *slot_new(Gc *gc) {
     pool->slots[pool->nslots++] = slot;
     pool->users++;
     slot->forks->home = pool;
+    pool_count(pool);
   }
   pthread_mutex_unlock(&pool->lock);
   if (room) return slot;

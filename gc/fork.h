@@ -19,6 +19,18 @@ bool fork_page_is_free(Gc *gc, uint64_t page);
 /* Whether page `i` of the buddy tree may be other than zero in one of the two (`child` may be NULL). */
 bool fork_needs_buddy(Gc *gc, uint64_t i, const Gc *child);
 
+/* Pages that count against the memory limit, see share.h. */
+uint64_t fork_pages_slow(const Gc *gc);
+static inline uint64_t fork_counted_pages(const Gc *gc) {
+  return gc->mapped ? fork_pages_slow(gc) : gc->heap->used_pages;
+}
+/* Memory that is kept for later forks of this heap, in bytes. */
+uint64_t fork_kept_bytes(const Gc *gc);
+/* Gives it back, and that of the pool which this heap is from. False: there is none. */
+bool fork_drop_kept(Gc *gc);
+/* Now what is kept counts among what gc->share has. */
+void fork_join_share(Gc *gc);
+
 /* At the end of a heap: its pool ends, but for forks that are alive. */
 void fork_close_pool(Gc *gc);
 /* Gives a fork's cage back to its parent's pool. False: there is no use for it, free it. */

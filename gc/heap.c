@@ -246,11 +246,8 @@ bool gc_extend(Gc *gc, void *block, uint64_t words) {
 }
 
 /* Whether so many external bytes more are within the limit. */
-static bool external_fits(const Gc *gc, uint64_t more) {
-  const Heap *h = gc->heap;
-  uint64_t total;
-  if (__builtin_add_overflow(h->external_bytes + share_others(gc), more, &total)) return false;
-  return total <= h->limit_bytes && h->used_pages * GC_PAGE <= h->limit_bytes - total;
+static bool external_fits(Gc *gc, uint64_t more) {
+  return share_fits(gc, more, gc->heap->limit_bytes);
 }
 
 static void external_return(Gc *gc, uint64_t bytes) {

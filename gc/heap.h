@@ -311,10 +311,17 @@ void gc_wake(Gc *gc); /* cannot fail */
 /* How much of the embedder's caches is in use, before a fork: those that share the heap's pages
  * have them, too. */
 void gc_set_cache_bytes(Gc *gc, uint64_t bytes);
-/* From now on both count as one against the memory limit that they have: what each takes in all, pages that
- * they share twice. False: there is no room for the child, or no memory; nothing has changed. */
+/* From now on both count as one against the memory limit that they have: what each takes, where a child
+ * that shares its parent's pages takes those that it has changed. False: there is no room for the
+ * child, or no memory; nothing has changed. */
 typedef struct GcShare GcShare;
 bool gc_share_limit(Gc *gc, Gc *child);
+/* Before a fork that is to share the limit: it is not made a copy if there is no room for one. False: no
+ * memory. */
+bool gc_share_open(Gc *gc);
+/* Whether stores to pages that it shared have brought such a child beyond the limit. They cannot be
+ * refused; the embedder is to look now and then, and to throw an error. */
+bool gc_is_beyond_limit(Gc *gc);
 /* Has this heap been forked, or is it a fork? Then first stores to pages are slow, and stacks are
  * better opened in small parts. */
 bool gc_is_tracked(const Gc *gc);

@@ -12,9 +12,7 @@ static bool within_limit(Gc *gc, uint64_t pages) {
   Heap *h = gc->heap;
   uint64_t bytes, reserve = gc->uses_reserve ? 0 : gc->config.reserve_bytes;
   uint64_t limit = h->limit_bytes > 16 * reserve ? h->limit_bytes - reserve : h->limit_bytes;
-  if (__builtin_mul_overflow(pages + h->used_pages, (uint64_t)GC_PAGE, &bytes)) return false;
-  uint64_t more = h->external_bytes + snapshot_bytes(gc) + share_others(gc);
-  return !__builtin_add_overflow(bytes, more, &bytes) && bytes <= limit;
+  return !__builtin_mul_overflow(pages, (uint64_t)GC_PAGE, &bytes) && share_fits(gc, bytes, limit);
 }
 
 static void count_pages(Gc *gc, int64_t pages) {

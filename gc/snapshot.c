@@ -120,9 +120,7 @@ static uint8_t *buffer(Snapshots *s, uint32_t buf) {
 static uint8_t *page_at(Gc *gc, uint64_t page) { return gc->base + page * GC_PAGE; }
 
 static bool fits_limit(Gc *gc, uint64_t more) {
-  Heap *h = gc->heap;
-  uint64_t all = h->used_pages * GC_PAGE + h->external_bytes + snapshot_bytes(gc) + share_others(gc);
-  return all <= h->limit_bytes && more <= h->limit_bytes - all;
+  return share_fits(gc, more, gc->heap->limit_bytes);
 }
 
 static bool list_chunk(Snapshots *s, uint8_t *chunk, uint32_t pages) {

@@ -153,7 +153,7 @@ static bool is_interrupted(ox_VM *vm) { return __atomic_load_n(&vm->interrupt, _
 
 /* A fork for a thread of its own. NULL: memory is out. */
 static ox_VM *task_vm(ox_VM *vm) {
-  ox_VM *child = vm_fork(vm);
+  ox_VM *child = gc_share_open(vm->gc) ? vm_fork(vm) : NULL;
   if (!child) return NULL;
   family_join(vm, child);
   child->is_task = true;
@@ -343,11 +343,21 @@ static void task_give_up(Task *t) {
   free(t);
 }
 
-/* The fork and its thread. False: no memory, no thread; nothing is pending. */
-static bool task_start(ox_VM *vm, Task *t, bool reseed) {
+static bool task_open(ox_VM *vm, Task *t) {
   t->past = gc_snapshot(vm->gc, NULL);
   snapshot_reopen(vm);
   t->vm = t->past ? task_vm(vm) : NULL;
+  if (!t->vm) let_past_go(vm, t);
+  return t->vm;
+}
+
+/* The fork and its thread. False: no memory, no thread; nothing is pending. What is in the way may be
+ * garbage. */
+static bool task_start(ox_VM *vm, Task *t, bool reseed) {
+  if (!task_open(vm, t)) {
+    gc_collect(vm->gc);
+    task_open(vm, t);
+  }
   if (t->vm && reseed) memset(t->vm->st->rng, 0, sizeof t->vm->st->rng); /* seeded when used */
   if (t->vm && thread_start(&t->thread, task_main, t)) return true;
   let_past_go(vm, t);
@@ -556,6 +566,10 @@ static uint32_t start_workers(ox_VM *vm, Job *job, uint32_t wanted) {
   for (uint32_t i = 0; i < wanted; i++) {
     Worker *w = job->workers + i;
     *w = (Worker){.job = job, .vm = task_vm(vm)};
+    if (!w->vm && i == 0) {
+      gc_collect(vm->gc);
+      w->vm = task_vm(vm);
+    }
     if (!w->vm) break;
     pthread_mutex_lock(&job->lock);
     job->nworkers = i + 1;
@@ -655,7 +669,7 @@ Value task_parallel_map(ox_VM *vm, Value *args, int nargs) {
     return V_ERROR;
   if (!family_open(vm)) return vm_throw_oom(vm);
   Value items = list_from_iterable(vm, xs, "xs of parallel_map");
-  if (items == V_ERROR) return V_ERROR;
+  if (items == V_ERROR || !vm_root(vm, items)) return V_ERROR;
   uint64_t n = list_len(vm, items);
   if (n == 0) return list_new(vm, 0);
   reap(vm);

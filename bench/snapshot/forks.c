@@ -4,7 +4,9 @@
  *   forks MB          first fork of all, with its publication; pages published, processor time of that;
  *                     cold slots: call (as ox_fork: the fork sleeps), call and 16 pages changed, end of one that is unmapped;
  *                     warm slots: call with nothing changed; with 16 of 64 pages changed on both sides: call, to the
- *                     end; with 16 pages anywhere: call, to the end;
+ *                     end; with 16 pages anywhere in a slot that is a mapping: call, to the end; how many forks until it
+ *                     gives way to a copy; the same two in that; publication against a bare write of the pages to a file
+ *                     in memory;
  *                     fork() + exit + wait with a tenth of the heap rewritten since the last one, the child changing
  *                     16 pages; forks a second, one after the other; memory in MB before and after these
  *   forks held N      N forks of 1 MB held: microseconds and bytes each, asleep, and after they have written
@@ -104,6 +106,38 @@ static Warm measure_warm(Bench *b, unsigned pages, bool hot) {
     all[i] = now_us() - start;
   }
   return (Warm){median(calls, ROUNDS), median(all, ROUNDS)};
+}
+
+/* Forks until the mapped slot is worn and gives way to a copy of the heap: gives how many. */
+static int wear(Bench *b) {
+  enum { MOST = 5000 };
+  GcForkStats stats;
+  for (int i = 0; i < MOST; i++) {
+    gc_fork_stats(b->gc, &stats);
+    if (stats.whole) return i;
+    change(b, b->gc, PAGES);
+    Gc *child = gc_fork(b->gc, NULL);
+    change(b, child, PAGES);
+    gc_free(child);
+  }
+  return MOST;
+}
+
+/* The system's part of a publication: so many pages written to a file in memory. Processor time. */
+static double bare_write(Bench *b, uint64_t pages) {
+  Os os = {0};
+  double times[PUBLISHED], start;
+  for (int i = 0; i < PUBLISHED; i++) {
+    int fd = os_file_open(&os, pages * GC_PAGE);
+    start = cpu_us();
+    if (fd < 0 || !os_file_write(&os, fd, gc_base(b->gc) + GC_HEAP_OFF, 1, 0)) abort();
+    uint64_t first = b->blocks[0] / GC_PAGE_WORDS, n = (uint64_t)b->n * BLOCK_PAGES;
+    if (n > pages) n = pages;
+    if (!os_file_write(&os, fd, gc_base(b->gc) + first * GC_PAGE, n * GC_PAGE, 0)) abort();
+    times[i] = (cpu_us() - start) * (double)pages / (double)n;
+    os_file_close(fd);
+  }
+  return median(times, PUBLISHED);
 }
 
 /* All forks are held, so that each is of a new slot. Most of them are unmapped at their end. */
@@ -296,7 +330,7 @@ static int measure(unsigned mb) {
   double start = now_us();
   Gc *first = gc_fork(b.gc, NULL);
   double first_us = now_us() - start;
-  double times[PUBLISHED];
+  double times[PUBLISHED], bare;
   uint64_t pages = 1;
   for (int i = 0; i < PUBLISHED; i++) {
     start = cpu_us();
@@ -306,12 +340,16 @@ static int measure(unsigned mb) {
     pages = base->pages;
     base_free(base);
   }
+  bare = bare_write(&b, pages);
   printf("%.1f %llu %.1f ", first_us, (unsigned long long)pages, median(times, PUBLISHED));
   measure_cold(&b);
   gc_free(first);
   Warm idle = measure_warm(&b, 0, false), hot = measure_warm(&b, PAGES, true);
   Warm far = measure_warm(&b, PAGES, false);
+  int worn = wear(&b);
+  Warm copied = measure_warm(&b, PAGES, false);
   printf("%.2f %.2f %.2f %.2f %.2f ", idle.call, hot.call, hot.whole, far.call, far.whole);
+  printf("%d %.2f %.2f %.1f ", worn, copied.call, copied.whole, bare);
   double before = resident_mb();
   start = now_us();
   enum { FORKS = 100000 };

@@ -38,21 +38,24 @@ def numbers(*command):
 
 def sizes(forks, mb):
     """A heap of so many MB: slots that are new and slots that were used before."""
-    (first, pages, publish, cold, cold_change, cold_end, idle, hot, hot_end, far, far_end, process, rate, before,
-     after) = numbers(forks, str(mb))
+    (first, pages, publish, cold, cold_change, cold_end, idle, hot, hot_end, far, far_end, worn, copied, copied_end, bare,
+     process, rate, before, after) = numbers(forks, str(mb))
     print("    %d MB: first fork %.0f us; cold: call %.1f, 16 pages changed %.0f, unmapped %.0f; warm: nothing changed %.2f, "
-          "16 of 64 pages on each side %.2f, to the end %.2f, 16 anywhere %.2f, to the end %.2f; fork() %.0f; memory %.1f MB, "
-          "after 100,000 forks %.1f" % (mb, first, cold, cold_change, cold_end, idle, hot, hot_end, far, far_end, process,
-                                        before, after))
+          "16 of 64 pages on each side %.2f, to the end %.2f; 16 anywhere, new to the slot: %.2f, to the end %.2f; after %d "
+          "forks in a copy: %.2f, %.2f; fork() %.0f; memory %.1f MB, after 100,000 forks %.1f; a bare write %.2f a page" %
+          (mb, first, cold, cold_change, cold_end, idle, hot, hot_end, far, far_end, worn, copied, copied_end, process,
+           before, after, bare / pages))
     if mb == 1:
         figure("forks_a_second_1_mb_heap", rate, 100000, most=False)
         return
     figure("fork_call_warm_%d_mb_us" % mb, hot, 15)
-    figure("fork_call_warm_pages_anywhere_%d_mb_us" % mb, far)
+    figure("fork_call_warm_pages_anywhere_%d_mb_us" % mb, copied, 15)
+    figure("fork_call_warm_pages_new_to_the_slot_%d_mb_us" % mb, far)
     figure("fork_warm_to_end_vs_fork_%d_mb" % mb, hot_end / process, 1 / 20)
     figure("fork_call_cold_%d_mb_us" % mb, cold, 100)
     figure("fork_cold_to_end_vs_fork_%d_mb" % mb, (cold_change + cold_end) / process, 1 / 2)
     figure("publish_a_page_us_%d_mb" % mb, publish / pages, 1)
+    figure("publish_vs_bare_write_%d_mb" % mb, publish / bare)
 
 
 def held(forks, n):

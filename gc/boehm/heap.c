@@ -302,6 +302,8 @@ Gc *gc_fork_asleep(Gc *gc, void *embedder) { return gc_fork(gc, embedder); }
 bool gc_is_asleep(const Gc *gc) { return (void)gc, false; }
 void gc_wake(Gc *gc) { (void)gc; }
 bool gc_share_limit(Gc *gc, Gc *child) { return (void)gc, (void)child, true; }
+bool gc_share_open(Gc *gc) { return (void)gc, true; }
+bool gc_is_beyond_limit(Gc *gc) { return (void)gc, false; }
 void gc_set_cache_bytes(Gc *gc, uint64_t bytes) { (void)gc, (void)bytes; }
 bool gc_is_undoing(const Gc *gc) { return (void)gc, false; }
 bool gc_is_tracked(const Gc *gc) { return (void)gc, false; }

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <oxbow.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -333,29 +334,83 @@ Test(fork, limits_of_tasks) {
   ox_free(vm);
 }
 
-/* A program and its tasks count as one against the memory limit, each with its whole heap: whoever forks
- * does not get more memory. */
+static long long committed(ox_VM *vm) {
+  ox_Stats stats = {.size = sizeof stats};
+  ox_collect(vm);
+  ox_stats(vm, &stats);
+  return (long long)stats.committed_bytes;
+}
+
+/* A program and its tasks count as one against the memory limit, each with what it takes: whoever
+ * forks does not get more memory. */
 Test(fork, memory_of_tasks) {
   ox_Config config = ox_config();
   config.memory_limit = 24 << 20;
   ox_VM *vm = ox_new(&config);
   number(vm, "let data = map(0..100000, fn(i) => [i]); let ts = []; len(data)");
-  ox_collect(vm);
-  ox_Stats stats = {.size = sizeof stats};
-  ox_stats(vm, &stats);
-  long long most = (long long)config.memory_limit / (long long)stats.committed_bytes;
-  cr_assert_gt(most, 1);
-  for (int round = 0; round < 2; round++) {
-    long long n = number(vm, "try { while true { ts.push(fork(fn() { while true {} })) } } "
-                             "catch e { if e.kind != \"out of memory\" { throw e } }\n"
-                             "let n = len(ts); for t in ts { t.cancel(); try { t.wait() } catch e {} }\n"
-                             "ts = []; n");
-    cr_assert_gt(n, 0);
-    cr_assert_lt(n, most, "%lld tasks at once", n);
-  }
+  /* At most five of them can have 4 MB at the same time. */
+  number(vm, "fn take() { let xs = []; for i in 0..260000 { xs.push([i]) }; while true {} }\n"
+             "let n = 0\n"
+             "for i in 0..12 { try { ts.push(fork(take)) } catch e { n += 1 } }\n"
+             "while len(filter(ts, fn(t) => t.done)) + n < 7 {}\n"
+             "for t in ts { t.cancel(); try { t.wait() } catch e { if e.kind == \"out of memory\" { n += 1 } } }\n"
+             "if n < 7 { throw error(\"${n}\") }; ts = []; n");
   fails_with(vm, "try { fork(fn() { let xs = []; while true { xs.push([1, 2]) } }).wait() } "
                  "catch e { throw error(e.kind) }", "out of memory");
   cr_assert_eq(number(vm, "len(parallel_map(0..20, fn(i) => data[i], {workers: 16}))"), 20);
   cr_assert_null(ox_verify(vm));
   ox_free(vm);
+}
+
+/* What a task only reads costs nothing: a program with more than half of its limit has tasks, and
+ * many. One that changes everything ends with an error; its parent is unharmed. */
+Test(fork, above_half_of_the_limit) {
+  ox_Config config = ox_config();
+  config.memory_limit = 40 << 20;
+  ox_VM *vm = ox_new(&config);
+  number(vm, "let data = map(0..600000, fn(i) => [i]); len(data)");
+  cr_assert_gt(committed(vm), 20 << 20);
+  for (int round = 0; round < 3; round++) {
+    cr_assert_eq(number(vm, "let seen = fn() => data[7][0] + len(data)\nfork(seen).wait()"), 600007);
+    cr_assert_eq(number(vm, "let t = map(0..12, fn(i) => fork(fn() { data[i][0] = 5; return data[i][0] }))\n"
+                            "let sum = 0; for x in t { sum += x.wait() }; sum"), 60);
+    fails_with(vm, "try { fork(fn() { for x in data { x[0] = 1 } }).wait() } catch e { throw error(e.kind) }",
+               "out of memory");
+    fails_with(vm, "try { fork(fn() { for x in data { x[0] = 1 }; while true {} }).wait() } "
+                   "catch e { throw error(e.kind) }", "out of memory");
+    cr_assert_eq(number(vm, "len(parallel_map(0..20, fn(i) => data[i], {workers: 8}))"), 20);
+    cr_assert_eq(number(vm, "data[3] = [3]; data[3][0] + data[4][0]"), 7);
+    cr_assert_null(ox_verify(vm));
+  }
+  ox_free(vm);
+}
+
+/* Bytes that a program can still take. */
+static int64_t room(ox_VM *vm) {
+  return number(vm, "let n = 0; let xs = []\n"
+                    "try { while true { xs.push(\"x\".repeat(100000)); n += 100000 } }\n"
+                    "catch e { xs = nil; if e.kind != \"out of memory\" { throw e } }\nn");
+}
+
+/* Slots and bases kept for later forks give way when their program needs the memory. */
+Test(fork, kept_memory_gives_way) {
+  static const int sizes[] = {20000, 200000}; /* forks are copies; they are mapped */
+  for (int i = 0; i < 2; i++) {
+    char text[100];
+    ox_Config config = ox_config();
+    config.memory_limit = 40 << 20;
+    ox_VM *vm = ox_new(&config);
+    snprintf(text, sizeof text, "let data = map(0..%d, fn(i) => [i]); len(data)", sizes[i]);
+    number(vm, text);
+    int64_t before = room(vm);
+    ox_collect(vm);
+    cr_assert_gt(before, 8 << 20);
+    number(vm, "let ts = map(0..4, fn(i) => fork(fn() { for k in 0..2000 { data[k][0] = i }; return 1 }))\n"
+               "let sum = 0; for t in ts { sum += t.wait() }; ts = nil; sum");
+    ox_collect(vm);
+    int64_t after = room(vm);
+    cr_assert_gt(after, before - (3 << 20), /* the log has a chunk of 2 MiB */ "%lld, now %lld", (long long)before, (long long)after);
+    cr_assert_eq(number(vm, "xs = nil; fork(fn() => len(data)).wait()"), sizes[i]);
+    ox_free(vm);
+  }
 }
