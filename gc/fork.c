@@ -791,7 +791,8 @@ static void count(Gc *gc, uint64_t start, uint64_t copied) {
   GcForkStats *s = &gc->forks->stats;
   s->forks++;
   s->last_copied = s->copied - copied;
-  s->last_shared = gc->heap->used_pages > s->last_copied ? gc->heap->used_pages - s->last_copied : 0;
+  uint64_t used = gc->heap->used_pages;
+  s->last_shared = used > s->last_copied ? used - s->last_copied : 0;
   s->last_ns = os_now_ns() - start;
 }
 

@@ -1,12 +1,12 @@
-/* fork.h - copies of a heap in cages of their own, as the rest of gc/ sees them. The embedder's side
- * is gc_fork in heap.h; the algorithm is in fork.c and docs/snapshots.md. */
+/* fork.h - copies of a heap in cages of their own, as the rest of gc/ sees them. The embedder's
+ * side is gc_fork in heap.h; the algorithm is in fork.c and docs/snapshots.md. */
 #ifndef OX_GC_FORK_H
 #define OX_GC_FORK_H
 
 #include "state.h"
 
-/* A page whose state has PAGE_TRACK is stored to for the first time since the last fork, taken, given
- * back, or exchanged by a rollback. Clears the bit. */
+/* A page whose state has PAGE_TRACK is stored to for the first time since the last fork, taken,
+ * given back, or exchanged by a rollback. Clears the bit. */
 void fork_note(Gc *gc, uint64_t page);
 static inline void fork_note_page(Gc *gc, uint64_t page) {
   if (__builtin_expect(gc->states[page] & PAGE_TRACK, 0)) fork_note(gc, page);
@@ -16,7 +16,8 @@ static inline uint8_t fork_track(const Gc *gc) { return gc->forks ? PAGE_TRACK :
 
 /* Whether a page of a committed unit is of nobody. */
 bool fork_page_is_free(Gc *gc, uint64_t page);
-/* Whether page `i` of the buddy tree may be other than zero in one of the two (`child` may be NULL). */
+/* Whether page `i` of the buddy tree may be other than zero in one of the two (`child` may be
+ * NULL). */
 bool fork_needs_buddy(Gc *gc, uint64_t i, const Gc *child);
 
 /* Pages that count against the memory limit, see share.h. */

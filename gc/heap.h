@@ -286,8 +286,8 @@ bool gc_past_reaches(const GcPastTrace *trace, Ref r);
 void gc_past_trace_free(GcPastTrace *trace);
 /* The same from some values. */
 GcPastTrace *gc_past_trace_from(Gc *gc, const Value *values, uint64_t n, uint64_t *work);
-/* Compares what is reachable now, `here`, with what is reachable in the state that is open, `there`.
- * Afterwards `here` has only what differs: changed, or not the same object there. */
+/* Compares what is reachable now, `here`, with what is reachable in the state that is open,
+ * `there`. Afterwards `here` has only what differs: changed, or not the same object there. */
 typedef struct GcPastDiff { uint64_t pages, changed, only_here, only_there; } GcPastDiff;
 void gc_past_compare(Gc *gc, GcPastTrace *here, const GcPastTrace *there, GcPastDiff *out);
 /* Whether two traces have an object in common. */
@@ -311,13 +311,13 @@ void gc_wake(Gc *gc); /* cannot fail */
 /* How much of the embedder's caches is in use, before a fork: those that share the heap's pages
  * have them, too. */
 void gc_set_cache_bytes(Gc *gc, uint64_t bytes);
-/* From now on both count as one against the memory limit that they have: what each takes, where a child
- * that shares its parent's pages takes those that it has changed. False: there is no room for the
- * child, or no memory; nothing has changed. */
+/* From now on both count as one against the memory limit that they have: what each takes, where
+ * a child that shares its parent's pages takes those that it has changed. False: there is no
+ * room for the child, or no memory; nothing has changed. */
 typedef struct GcShare GcShare;
 bool gc_share_limit(Gc *gc, Gc *child);
-/* Before a fork that is to share the limit: it is not made a copy if there is no room for one. False: no
- * memory. */
+/* Before a fork that is to share the limit: it is not made a copy if there is no room for one.
+ * False: no memory. */
 bool gc_share_open(Gc *gc);
 /* Whether stores to pages that it shared have brought such a child beyond the limit. They cannot be
  * refused; the embedder is to look now and then, and to throw an error. */
@@ -329,7 +329,8 @@ bool gc_is_tracked(const Gc *gc);
 typedef struct GcForkStats {
   uint64_t forks, whole;     /* in all; of them, those that had to copy the whole heap */
   uint64_t copied;           /* pages, in all */
-  uint64_t last_copied, last_shared, last_ns; /* of the last fork; shared: pages in use not copied */
+  /* Of the last fork; shared: pages in use not copied. */
+  uint64_t last_copied, last_shared, last_ns;
   uint64_t changed;          /* pages since the last fork */
   uint64_t alive, idle, idle_bytes; /* forks that have not ended; slots for others, their memory */
   uint64_t mapped;           /* forks in all whose cage was made by mapping */

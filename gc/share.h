@@ -1,10 +1,10 @@
-/* share.h - what counts against the memory limit: a heap's pages in use, its buffers, the log of its
- * snapshots, and what is kept for its later forks, which gives way where there is need.
+/* share.h - what counts against the memory limit: a heap's pages in use, its buffers, the log of
+ * its snapshots, and what is kept for its later forks, which gives way where there is need.
  *
- * A program and its tasks, which threads of their own use, have one limit. Each heap counts itself,
- * and adds what has changed to a common sum. A heap that looks at it may be late by what others are
- * taking at that moment: some pages. Of a fork whose cage is a mapping of its parent's base only the
- * pages count that are its own. */
+ * A program and its tasks, which threads of their own use, have one limit. Each heap counts
+ * itself, and adds what has changed to a common sum. A heap that looks at it may be late by
+ * what others are taking at that moment: some pages. Of a fork whose cage is a mapping of its
+ * parent's base only the pages count that are its own. */
 #ifndef OX_GC_SHARE_H
 #define OX_GC_SHARE_H
 

@@ -4,8 +4,8 @@
  * it is made anew for the child here: the caches are copied, since they speak of the same state;
  * foreign objects have stayed behind; callbacks of the host are shared.
  *
- * A budget is shared with tasks by a pool. Each VM draws a portion at a time; what is left of one goes
- * back at the end. */
+ * A budget is shared with tasks by a pool. Each VM draws a portion at a time; what is left of
+ * one goes back at the end. */
 #include "fork.h"
 
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include "interp.h"
 #include "native.h"
 #include "snapshot.h"
+#include "task.h"
 
 /* What is of the interpreter and not of the state. */
 static void copy_settings(const ox_VM *vm, ox_VM *child) {
@@ -72,6 +73,7 @@ static void copy_caches(const ox_VM *vm, ox_VM *child) {
 
 static bool take_over(ox_VM *vm, ox_VM *child) {
   copy_settings(vm, child);
+  task_join_family(vm, child); /* the callbacks for output may be the family's */
   child->born_caches = vm->st->next_cache;
   if (!child->asleep) forget_parent(child);
   if (!import_fork(vm, child) || !foreign_fork(vm, child)) return false;
@@ -127,8 +129,8 @@ struct FuelPool {
   uint32_t users;
 };
 
-/* What is drawn at a time: little, for a VM that waits keeps what it has drawn, and nobody is to end
- * for want of a budget of which much is left. */
+/* What is drawn at a time: little, for a VM that waits keeps what it has drawn, and nobody is to
+ * end for want of a budget of which much is left. */
 enum { PORTION = 1 << 12 };
 
 static FuelPool *pool_of(ox_VM *vm) {

@@ -4,28 +4,31 @@
  * result out of the heap (carry.c), and frees the VM, which gives its cage back for the next fork.
  * Whoever waits copies the result in.
  *
- * Data are copied. Classes, functions, modules and the scopes of variables that both sides have from
- * before the fork are not: they are referred to by their place, which is the same in both. Which those
- * are is told exactly by snapshots: each task begins with one, and the parent keeps one of the
- * moment of the fork until the result is there or nobody wants it.
+ * Data are copied. Classes, functions, modules and the scopes of variables that both sides have
+ * from before the fork are not: they are referred to by their place, which is the same in both.
+ * Which those are is told exactly by snapshots: each task begins with one, and the parent keeps
+ * one of the moment of the fork until the result is there or nobody wants it.
  *
  * parallel_map gives each worker a fork, and after each call the worker goes back to its beginning:
  * what f changes is seen by no other call, so that the result does not depend on how many workers
  * there are. An error at one item stops those behind it; of several the first in order is thrown.
  *
- * Locks: Family.lock is about output, Task.lock about what a task and its owner tell each other,
- * Job.lock the same for parallel_map. None is held while another one is taken. A VM is used by its
- * own thread, but for vm_interrupt, which the owner may call while the lock tells it that it lives. */
+ * Threads are those of the family's crew (crew.c).
+ *
+ * Locks: Family.lock is about output, Task.lock about what a task and its owner tell each
+ * other, Job.lock the same for parallel_map. None is held while another one is taken. A VM is
+ * used by its own thread, but for vm_interrupt, which the owner may call while the lock tells
+ * it that it lives. */
 #include "task.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "call.h"
 #include "carry.h"
+#include "crew.h"
 #include "fork.h"
 #include "lib/lib.h"
 #include "list.h"
@@ -33,7 +36,7 @@
 #include "snapshot.h"
 
 enum { FORK_STEPS = 1000 }; /* what a fork costs of the budget: about as long as so many calls */
-enum { STACK_BYTES = 16 << 20, TICK_NS = 20000000, DEFAULT_TASKS = 64 };
+enum { TICK_NS = 20000000, DEFAULT_TASKS = 64 };
 
 /* What a program and its tasks, and theirs, share. */
 typedef struct Family {
@@ -42,6 +45,7 @@ typedef struct Family {
   void (*write)(void *ctx, const char *bytes, size_t n);
   void (*write_error)(void *ctx, const char *bytes, size_t n);
   void *ctx;
+  Crew crew;
 } Family;
 
 /* How a task or a call of parallel_map failed, beside the error. */
@@ -53,7 +57,7 @@ typedef struct Failure {
 typedef struct Task {
   struct Task *next; /* of the owner's */
   ox_VM *owner;
-  pthread_t thread;
+  CrewWork work;
   pthread_mutex_t lock;
   pthread_cond_t changed;
   ox_VM *vm;         /* NULL: the thread has freed it */
@@ -68,7 +72,7 @@ typedef struct Task {
 
 typedef struct Tasks { Task *first; } Tasks;
 
-/* ---- families --------------------------------------------------------------------------------- */
+/* ---- families -------------------------------------------------------------------------------- */
 
 static void family_write(void *ctx, const char *bytes, size_t n) {
   Family *f = ctx;
@@ -88,8 +92,12 @@ static void family_write_error(void *ctx, const char *bytes, size_t n) {
 static bool family_open(ox_VM *vm) {
   if (vm->family) return true;
   Family *f = calloc(1, sizeof *f);
-  if (!f || pthread_mutex_init(&f->lock, NULL) != 0) return free(f), false;
-  *f = (Family){f->lock, 1, 0, vm->write, vm->write_error, vm->write_ctx};
+  if (!f || !crew_open(&f->crew)) return free(f), false;
+  pthread_mutex_init(&f->lock, NULL);
+  f->users = 1;
+  f->write = vm->write;
+  f->write_error = vm->write_error;
+  f->ctx = vm->write_ctx;
   if (vm->write) vm->write = family_write;
   if (vm->write_error) vm->write_error = family_write_error;
   vm->write_ctx = f;
@@ -97,7 +105,8 @@ static bool family_open(ox_VM *vm) {
   return true;
 }
 
-static void family_join(const ox_VM *vm, ox_VM *child) {
+void task_join_family(const ox_VM *vm, ox_VM *child) {
+  if (!vm->family) return;
   child->family = vm->family;
   __atomic_add_fetch(&vm->family->users, 1, __ATOMIC_RELAXED);
 }
@@ -105,6 +114,7 @@ static void family_join(const ox_VM *vm, ox_VM *child) {
 void task_leave_family(ox_VM *vm) {
   Family *f = vm->family;
   if (!f || __atomic_sub_fetch(&f->users, 1, __ATOMIC_ACQ_REL) > 0) return;
+  crew_close(&f->crew);
   pthread_mutex_destroy(&f->lock);
   free(f);
 }
@@ -124,21 +134,7 @@ static void places_give(Family *f, uint32_t n) {
   __atomic_sub_fetch(&f->running, n, __ATOMIC_RELAXED);
 }
 
-/* ---- threads ---------------------------------------------------------------------------------- */
-
-/* Signals are for the thread of the host. */
-static bool thread_start(pthread_t *thread, void *(*run)(void *), void *arg) {
-  pthread_attr_t attr;
-  sigset_t all, before;
-  if (pthread_attr_init(&attr) != 0) return false;
-  sigfillset(&all);
-  pthread_attr_setstacksize(&attr, STACK_BYTES);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool ok = pthread_create(thread, &attr, run, arg) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attr);
-  return ok;
-}
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 /* Waits a little, or until something changed. The lock is held. */
 static void wait_a_tick(pthread_cond_t *changed, pthread_mutex_t *lock) {
@@ -155,14 +151,13 @@ static bool is_interrupted(ox_VM *vm) { return __atomic_load_n(&vm->interrupt, _
 static ox_VM *task_vm(ox_VM *vm) {
   ox_VM *child = gc_share_open(vm->gc) ? vm_fork(vm) : NULL;
   if (!child) return NULL;
-  family_join(vm, child);
   child->is_task = true;
   if (gc_share_limit(vm->gc, child->gc) && fork_share_fuel(vm, child)) return child;
   vm_free(child);
   return NULL;
 }
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 /* What is code rather than data, and was there when the task began. */
 static bool is_common(void *ctx, Ref r) {
@@ -196,7 +191,7 @@ static Carry *copy_error(ox_VM *vm, GcSnapshot begin, Failure *failure) {
   return c;
 }
 
-/* ---- fork: the task's side -------------------------------------------------------------------- */
+/* ---- fork: the task's side ------------------------------------------------------------------- */
 
 static void task_call(Task *t, ox_VM *vm) {
   GcSnapshot begin = gc_snapshot(vm->gc, NULL);
@@ -208,7 +203,7 @@ static void task_call(Task *t, ox_VM *vm) {
   t->result = copy_error(vm, begin, &t->failure);
 }
 
-static void *task_main(void *arg) {
+static void task_main(void *arg) {
   Task *t = arg;
   ox_VM *vm = t->vm;
   Family *family = vm->family;
@@ -223,10 +218,9 @@ static void *task_main(void *arg) {
   t->done = true;
   pthread_cond_broadcast(&t->changed);
   pthread_mutex_unlock(&t->lock);
-  return NULL;
 }
 
-/* ---- fork: the owner's side ------------------------------------------------------------------- */
+/* ---- fork: the owner's side ------------------------------------------------------------------ */
 
 static bool is_done(Task *t) {
   pthread_mutex_lock(&t->lock);
@@ -243,7 +237,7 @@ static void cancel(Task *t) {
 }
 
 static void task_free(Task *t) {
-  pthread_join(t->thread, NULL);
+  crew_wait(&t->owner->family->crew, &t->work);
   pthread_mutex_destroy(&t->lock);
   pthread_cond_destroy(&t->changed);
   carry_free(NULL, t->result);
@@ -300,7 +294,8 @@ static void task_dropped(void *ptr) {
 enum { METHODS = 2, DONE = 2 };
 static const NativeDef task_defs[METHODS + 1];
 static const ForeignType task_type = {
-    .name = "Task", .finalize = task_dropped, .methods = task_defs, .nmethods = METHODS, .table = -1};
+    .name = "Task", .finalize = task_dropped,
+    .methods = task_defs, .nmethods = METHODS, .table = -1};
 
 /* The property `done` is a list of getter and setter. */
 static bool add_done(ox_VM *vm, Value cls) {
@@ -351,15 +346,16 @@ static bool task_open(ox_VM *vm, Task *t) {
   return t->vm;
 }
 
-/* The fork and its thread. False: no memory, no thread; nothing is pending. What is in the way may be
- * garbage. */
+/* The fork and its thread. False: no memory, no thread; nothing is pending. What is in the way
+ * may be garbage. */
 static bool task_start(ox_VM *vm, Task *t, bool reseed) {
   if (!task_open(vm, t)) {
     gc_collect(vm->gc);
     task_open(vm, t);
   }
   if (t->vm && reseed) memset(t->vm->st->rng, 0, sizeof t->vm->st->rng); /* seeded when used */
-  if (t->vm && thread_start(&t->thread, task_main, t)) return true;
+  t->work = (CrewWork){.run = task_main, .arg = t};
+  if (t->vm && crew_start(&vm->family->crew, &t->work)) return true;
   let_past_go(vm, t);
   return false;
 }
@@ -373,10 +369,12 @@ Value task_fork(ox_VM *vm, Value *args, int nargs) {
   Value fn = args[0], options = args[1], reseed;
   (void)nargs;
   if (!vm_allows(vm, "fork") ||
-      !arg_option(vm, options, "fork", "reseed", "fork(f, {reseed: true})", &reseed)) return V_ERROR;
+      !arg_option(vm, options, "fork", "reseed", "fork(f, {reseed: true})", &reseed))
+    return V_ERROR;
   if (!arg_is_callable(vm, fn))
     return vm_throw(vm, ERR_TYPE, "fork needs a function, not %s", vm_type_name(vm, fn));
-  if (!vm_poll(vm, FORK_STEPS) || !family_open(vm)) return error_pending(vm) ? V_ERROR : vm_throw_oom(vm);
+  if (!vm_poll(vm, FORK_STEPS) || !family_open(vm))
+    return error_pending(vm) ? V_ERROR : vm_throw_oom(vm);
   reap(vm);
   Value cls = task_class(vm);
   if (cls == V_ERROR) return V_ERROR;
@@ -393,7 +391,7 @@ Value task_fork(ox_VM *vm, Value *args, int nargs) {
   return foreign_new_of(vm, &task_type, cls, t);
 }
 
-/* ---- methods of tasks ------------------------------------------------------------------------- */
+/* ---- methods of tasks ------------------------------------------------------------------------ */
 
 static Task *self_task(ox_VM *vm, Value v) { return foreign_get(vm, v, &task_type, "this task"); }
 
@@ -458,25 +456,25 @@ static Value task_is_done(ox_VM *vm, Value *args, int nargs) {
 
 static const NativeDef task_defs[METHODS + 1] = {
     NATIVE("wait", task_wait, "wait(self)",
-           "Waits for the task to end: a deep copy of what its function returned, or the error that it "
-           "threw, thrown again with its trace."),
+           "Waits for the task to end: a deep copy of what its function returned, or the error "
+           "that it threw, thrown again with its trace."),
     NATIVE("cancel", task_cancel, "cancel(self)",
            "Stops the task, as an interrupt would; wait throws then, unless it had ended before."),
     NATIVE("done", task_is_done, "done(self) -> bool",
            "A property, task.done: whether the task has ended."),
 };
 
-const ModuleDef module_task = {"task.Task", "What fork gives: a copy of the program that runs at the same time.",
-                               task_defs, LIB_COUNT(task_defs), -1, NULL};
+const ModuleDef module_task = {
+    "task.Task", "What fork gives: a copy of the program that runs at the same time.",
+    task_defs, LIB_COUNT(task_defs), -1, NULL};
 
-/* ---- parallel_map ----------------------------------------------------------------------------- */
+/* ---- parallel_map ---------------------------------------------------------------------------- */
 
 typedef struct Job Job;
 typedef struct Worker {
   Job *job;
   ox_VM *vm; /* NULL: ended */
-  pthread_t thread;
-  bool started;
+  CrewWork work;
   uint64_t at; /* the item it is at */
 } Worker;
 
@@ -539,7 +537,7 @@ static bool job_item(Worker *w, uint64_t i, GcSnapshot begin) {
   return true;
 }
 
-static void *worker_main(void *arg) {
+static void worker_main(void *arg) {
   Worker *w = arg;
   Job *job = w->job;
   ox_VM *vm = w->vm;
@@ -559,7 +557,6 @@ static void *worker_main(void *arg) {
   job->running--;
   pthread_cond_broadcast(&job->changed);
   pthread_mutex_unlock(&job->lock);
-  return NULL;
 }
 
 static uint32_t start_workers(ox_VM *vm, Job *job, uint32_t wanted) {
@@ -575,8 +572,8 @@ static uint32_t start_workers(ox_VM *vm, Job *job, uint32_t wanted) {
     job->nworkers = i + 1;
     job->running++;
     pthread_mutex_unlock(&job->lock);
-    w->started = thread_start(&w->thread, worker_main, w);
-    if (w->started) continue;
+    w->work = (CrewWork){.run = worker_main, .arg = w};
+    if (crew_start(&vm->family->crew, &w->work)) continue;
     pthread_mutex_lock(&job->lock);
     job->nworkers = i;
     job->running--;
@@ -598,7 +595,7 @@ static void wait_for_workers(ox_VM *vm, Job *job) {
       if (job->workers[i].vm) vm_interrupt(job->workers[i].vm);
   }
   pthread_mutex_unlock(&job->lock);
-  for (uint32_t i = 0; i < job->nworkers; i++) pthread_join(job->workers[i].thread, NULL);
+  for (uint32_t i = 0; i < job->nworkers; i++) crew_wait(&vm->family->crew, &job->workers[i].work);
 }
 
 static Value job_results(ox_VM *vm, Job *job) {
@@ -651,8 +648,9 @@ static Value job_run(ox_VM *vm, Value items, Value fn, uint32_t workers) {
 
 static bool workers_of(ox_VM *vm, Value options, const char *fn, uint32_t *out) {
   Value v;
-  int64_t n = sysconf(_SC_NPROCESSORS_ONLN);
+  int64_t n = 1;
   if (!arg_option(vm, options, fn, "workers", "{workers: 4}", &v)) return false;
+  if (v == V_ABSENT) n = sysconf(_SC_NPROCESSORS_ONLN); /* which reads a file */
   if (v != V_ABSENT && !arg_int(vm, v, "workers", &n)) return false;
   if (v != V_ABSENT && n < 1)
     return vm_throw(vm, ERR_VALUE, "%s: workers must be at least 1", fn), false;

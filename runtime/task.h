@@ -13,6 +13,8 @@ extern const ModuleDef module_task; /* methods of tasks */
 void task_cancel_all(ox_VM *vm);
 /* Before the end of a VM: cancels its tasks and waits for them. */
 void task_end_all(ox_VM *vm);
+/* A fork has what its parent shares with its tasks, if anything. */
+void task_join_family(const ox_VM *vm, ox_VM *child);
 /* At the very end: what the VM shared with its tasks. */
 void task_leave_family(ox_VM *vm);
 

@@ -1,11 +1,13 @@
 /* Forks through the C API: what they have of their parent, what stays behind, and whose end is
  * whose. */
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <oxbow.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static ox_Status run(ox_VM *vm, const char *text, ox_Value *out) {
@@ -413,4 +415,56 @@ Test(fork, kept_memory_gives_way) {
     cr_assert_eq(number(vm, "xs = nil; fork(fn() => len(data)).wait()"), sizes[i]);
     ox_free(vm);
   }
+}
+
+static int threads_here(void) {
+  int n = 0;
+  DIR *folder = opendir("/proc/self/task");
+  cr_assert_not_null(folder);
+  while (readdir(folder)) n++;
+  closedir(folder);
+  return n;
+}
+
+static const char busy_text[] =
+    "let sum = 0\n"
+    "for i in 0..20 { sum += fork(fn() => i).wait() }\n"
+    "for x in parallel_map(0..20, fn(i) => i, {workers: 3}) { sum += x }\n"
+    "let ts = map(0..30, fn(i) => fork(fn() => i)); for t in ts { sum += t.wait() }\n"
+    "sum";
+
+/* Threads are used again, and none outlives its program. */
+Test(fork, threads_end) {
+  int before = threads_here();
+  for (int round = 0; round < 3; round++) {
+    ox_VM *vm = ox_new(NULL);
+    cr_assert_eq(number(vm, busy_text), 815);
+    while (threads_here() > before + 8) usleep(1000);
+    ox_VM *child = forked(vm);
+    cr_assert_eq(number(child, busy_text), 815);
+    ox_free(vm);
+    cr_assert_eq(number(child, busy_text), 815);
+    ox_free(child);
+    while (threads_here() != before) usleep(1000);
+  }
+}
+
+/* In a process that the host has forked there are no threads but one: tasks get new ones. */
+Test(fork, processes) {
+  ox_VM *vm = ox_new(NULL);
+  cr_assert_eq(number(vm, busy_text), 815);
+  pid_t pid = fork();
+  cr_assert_geq(pid, 0);
+  if (pid == 0) {
+    ox_Value out;
+    alarm(60);
+    bool ok = run(vm, busy_text, &out) == OX_OK && ox_as_int(vm, out) == 815;
+    ox_free(vm);
+    _exit(ok ? 0 : 1);
+  }
+  int status;
+  cr_assert_eq(waitpid(pid, &status, 0), pid);
+  cr_assert_eq(status, 0);
+  cr_assert_eq(number(vm, busy_text), 815);
+  ox_free(vm);
 }
