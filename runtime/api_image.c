@@ -8,12 +8,12 @@
 
 #include "api.h"
 #include "image.h"
+#include "signature.h"
 
 #define CHECKED_ALWAYS                                                                             \
   ((uint64_t)16 << 20) /* bytes of a file whose pages OX_IMAGE_CHECK_AUTO checks */
 
-/* ---- notes ------------------------------------------------------------------------------------
- */
+/* ---- notes ----------------------------------------------------------------------------------- */
 
 void note_number(VmText *notes, uint32_t n) { vm_text_add(notes, (const char *)&n, sizeof n); }
 
@@ -51,8 +51,7 @@ void api_refuse(Refusal *why, const char *format, ...) {
   va_end(args);
 }
 
-/* ---- saving -----------------------------------------------------------------------------------
- */
+/* ---- saving ---------------------------------------------------------------------------------- */
 
 static void give_stats(ox_ImageStats *to, const ImageStats *s) {
   if (!to) return;
@@ -92,8 +91,7 @@ ox_Status ox_image_save(ox_VM *vm, const char *path, ox_ImageStats *stats) {
   return api_leave(vm, mark, save(vm, path, stats), NULL);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 typedef struct Opening {
   const char *path;
@@ -157,9 +155,74 @@ static bool open_file(Opening *o) {
   return may_do(o);
 }
 
+/* The host's functions that the notes speak of. */
+typedef struct Noted {
+  uint16_t min, max, flags;
+  bool is_there, is_used;
+} Noted;
+
+typedef struct NotedAll {
+  Noted *all;
+  uint32_t count;
+  const char *wrong;
+  uint64_t where;
+  uint8_t *cage;
+} NotedAll;
+
+static bool read_noted(NotesReader *r, Noted *n) {
+  uint32_t length, role = read_number(r);
+  if (!role) return !r->bad;
+  read_number(r);
+  const char *signature = read_text(r, &length);
+  char *text = r->bad ? NULL : calloc(1, (size_t)length + 1);
+  Signature sig;
+  if (!text) return false;
+  memcpy(text, signature, length);
+  signature_parse(text, &sig);
+  *n = (Noted){(uint16_t)sig.required, sig.rest ? UINT16_MAX : (uint16_t)sig.count,
+               (uint16_t)sig.named, !sig.malformed, false};
+  free(text);
+  read_text(r, &length);
+  return !r->bad && n->is_there;
+}
+
+static void check_native(void *ctx, void *block, uint64_t words) {
+  NotedAll *a = ctx;
+  const Native *native = block;
+  (void)words;
+  if (a->wrong || native->h.kind != KIND_NATIVE || native->h.aux < NATIVE_HOST) return;
+  uint32_t number = native->h.aux - NATIVE_HOST;
+  Noted *n = number < a->count ? a->all + number : NULL;
+  a->where = gc_word(a->cage, block);
+  if (!n || !n->is_there) a->wrong = "a function of the host that its notes have not";
+  else if (n->is_used) a->wrong = "two functions of the host that are one";
+  else if (native->min != n->min || native->max != n->max || native->flags != n->flags)
+    a->wrong = "a function of the host with other parameters";
+  else n->is_used = true;
+}
+
+/* Functions of the host go by number: each that is there has its note. */
+static const char *prove_natives(Opening *o, ox_VM *vm, uint64_t *where) {
+  uint64_t bytes;
+  uint32_t length;
+  const uint8_t *notes = image_section(&o->image, IMAGE_NOTES, &bytes);
+  NotesReader r = {notes, notes + bytes, false};
+  for (uint32_t types = read_number(&r); types > 0 && !r.bad; types--) read_text(&r, &length);
+  NotedAll a = {.count = read_number(&r), .cage = vm->cage};
+  if (r.bad || a.count > bytes) return "its notes are damaged";
+  if (!(a.all = calloc(a.count + 1ull, sizeof *a.all))) return "there is no memory to check it";
+  for (uint32_t i = 0; i < a.count && !a.wrong; i++)
+    if (!read_noted(&r, a.all + i)) a.wrong = "its notes are damaged";
+  gc_each(vm->gc, check_native, &a);
+  free(a.all);
+  *where = a.where;
+  return a.wrong;
+}
+
 static bool prove(Opening *o, ox_VM *vm) {
   uint64_t where = 0;
   const char *wrong = vm_image_check(vm, &o->image, &where);
+  if (!wrong) wrong = prove_natives(o, vm, &where);
   if (wrong)
     api_refuse(&o->why, "its structure is damaged: %s (word %llu of its heap); do not use it",
                wrong, (unsigned long long)where);

@@ -8,6 +8,7 @@
  * input are made anew where they are used. */
 #include "image.h"
 
+#include "lib/lib.h"
 #include "loader.h"
 #include "native.h"
 #include "oxbow.h"
@@ -72,6 +73,8 @@ void vm_image_settle(ox_VM *vm, const Image *image, const VmConfig *config) {
   vm->st->snapshot_handles = 0; /* of another interpreter */
   vm->st->hold_depth = vm->st->held_len = vm->st->held_lost = 0;
   vm->st->held = V_NIL;
+  vm->st->spare[LIB_REGEX_CACHE] = vm->st->spare[LIB_MATCH_NAMES] = 0; /* made anew: C code */
+  vm->st->spare[LIB_STAT_NAMES] = vm->st->spare[LIB_TIME_NAMES] = 0;   /* relies on them */
   foreign_close_all(vm);
   if (limit != image->head.limit_bytes) vm_set_memory_limit(vm, config->limit_bytes);
   os_renew_args(vm);

@@ -123,7 +123,9 @@ static const char *check_shape(ox_VM *vm, const Header *h, uint64_t words) {
       return check_values(vm, w + 1 + pairs, h->n);
     }
     case LAYOUT_WIDE: return check_values(vm, w + 1, h->aux);
-    case LAYOUT_STACK: return check_values(vm, w + 2, h->aux); /* what is unused is nil */
+    case LAYOUT_STACK:
+      REQUIRE(w[1] <= h->aux, "a stack used beyond its capacity");
+      return check_values(vm, w + 2, h->aux); /* what is unused is nil */
     default: return NULL;
   }
 }
@@ -137,6 +139,7 @@ static bool ref_is_or_0(ox_VM *vm, uint32_t ref, Kind kind) {
   return !ref || ref_is(vm, ref, kind);
 }
 static bool is_or_nil(Value v, Kind kind) { return v == V_NIL || v_is(v, kind); }
+static bool is_plain_function(Value v) { return v_is(v, KIND_CLOSURE) || v_is(v, KIND_NATIVE); }
 static bool is_function(Value v) {
   return v_is(v, KIND_CLOSURE) || v_is(v, KIND_NATIVE) || v_is(v, KIND_BOUND) ||
          v_is(v, KIND_CLASS);
@@ -170,6 +173,7 @@ static const char *check_rope(ox_VM *vm, const Header *h, uint64_t words) {
   (void)words;
   REQUIRE(ref_is(vm, r->left.w, KIND_STRING) || ref_is(vm, r->left.w, KIND_ROPE),
           "a rope of no strings");
+  REQUIRE(h->aux <= STRING_MAX, "a rope that is too long");
   uint64_t left = header_of(vm, r->left.w)->aux;
   if (!r->right.w) {
     REQUIRE(ref_is(vm, r->left.w, KIND_STRING) && left == h->aux, "a rope of another length");
@@ -260,11 +264,10 @@ static const char *check_map_values(ox_VM *vm, Value map, bool (*is_right)(ox_VM
   return NULL;
 }
 
-static bool is_method(ox_VM *vm, Value v) { return (void)vm, is_function(v); }
+static bool is_method(ox_VM *vm, Value v) { return (void)vm, is_plain_function(v); }
 static bool is_accessors(ox_VM *vm, Value v) {
   return v_is(v, KIND_LIST) && list_len(vm, v) >= 2 && as_list(vm, v)->h.aux;
 }
-static bool is_class(ox_VM *vm, Value v) { return (void)vm, v_is(v, KIND_CLASS); }
 static bool is_module(ox_VM *vm, Value v) { return (void)vm, v_is(v, KIND_MODULE); }
 
 /* Slots, or in classes of foreign types lists of a getter and a setter. */
@@ -466,7 +469,7 @@ static const char *check_object(ox_VM *vm, const Header *h, uint64_t words) {
     case KIND_MODULE: return check_module(vm, h, words);
     case KIND_FIBER: return check_fiber(vm, h, words);
     case KIND_BOUND:
-      return is_function(((const Bound *)h)->method) ? NULL : "a bound method that is none";
+      return is_plain_function(((const Bound *)h)->method) ? NULL : "a bound method that is none";
     case KIND_WIDE_INT:
       return v_int_fits(((const WideInt *)h)->i) ? "a wide number that is not" : NULL;
     case KIND_RANGE: {
@@ -504,8 +507,10 @@ static const char *check_initialisers(ox_VM *vm, const Class *c) {
 static const char *check_instance_class(ox_VM *vm, const Instance *o) {
   const Class *c = (const Class *)header_of(vm, o->h.aux);
   REQUIRE(c->flags & CLASS_SEALED, "an object of a class that is not finished");
-  REQUIRE(c->nfields || ((const Map *)vm_deref(vm, c->fields))->used == 0,
-          "an object of a foreign type's class");
+  bool known = !(c->flags & CLASS_BUILTIN);
+  for (size_t i = 0; !known && i < sizeof hidden / sizeof *hidden; i++)
+    known = vm->st->spare[hidden[i].spare] == v_from_ref(KIND_CLASS, (Ref){o->h.aux});
+  REQUIRE(known, "an object of a builtin class that has none");
   return vm->st->spare[LIB_BLOCK_CLASS] == v_from_ref(KIND_CLASS, (Ref){o->h.aux})
              ? buddy_block_check(vm, o)
              : NULL;
@@ -596,11 +601,13 @@ static const char *check_interned(ox_VM *vm, const Header *h, uint64_t words) {
 static const char *check_machine(ox_VM *vm) {
   const VmState *st = vm->st;
   const Fiber *f = vm_deref(vm, st->fiber);
-  REQUIRE(f->state == FIBER_RUNNING && v_is(f->stack, KIND_STACK) && !st->extra,
+  REQUIRE(f->state == FIBER_RUNNING && v_is(f->stack, KIND_STACK) && !st->extra &&
+              f->parent == V_NIL,
           "a VM that stands nowhere");
   const Stack *s = vm_deref(vm, f->stack);
   uint64_t first = gc_word(vm->cage, s->slots);
   REQUIRE(st->base == first + 2 && s->h.aux >= STACK_MARGIN + 2 && s->slots[0] == st->stub &&
+              s->slots[1] >> 56 == RET_STORE &&
               st->stack_end <= (first + s->h.aux - STACK_MARGIN) * sizeof(Value) &&
               st->stack_end >= st->base * sizeof(Value),
           "a VM that stands outside of its stack");
@@ -670,16 +677,7 @@ static const char *check_spares(ox_VM *vm) {
               spare_is(vm, LIB_MATCH_NAMES, KIND_LIST) && spare_is(vm, LIB_STAT_NAMES, KIND_LIST) &&
               spare_is(vm, LIB_TIME_NAMES, KIND_LIST) && spare_is(vm, LIB_STDIN, KIND_INSTANCE),
           "a root of a standard module of the wrong kind");
-  if (v_is(vm->st->spare[0], KIND_MAP))
-    TRY(check_map_values(vm, vm->st->spare[0], is_class, "a foreign type without a class"));
   TRY(check_map_values(vm, vm->st->modules, is_module, "a module that is none"));
-  Value types = vm->st->spare[API_TYPES];
-  REQUIRE(!v_is_ref(types) || v_is(types, KIND_LIST), "a root of the host's types that is none");
-  const List *list = v_is(types, KIND_LIST) ? vm_deref(vm, types) : NULL;
-  for (uint64_t i = 0; list && i < list->len; i++) {
-    Value cls = list_get(vm, types, i);
-    REQUIRE(is_or_nil(cls, KIND_CLASS), "a type of the host without a class");
-  }
   const Header *core = vm_deref(vm, vm->st->core);
   REQUIRE(core->aux == (uint32_t)native_tables[0]->ndefs, "another number of core names");
   return check_trace(vm, vm->st->thrown_trace);
@@ -712,8 +710,45 @@ static int class_index(int kind) {
                                                      : kind;
 }
 
+/* Classes of the standard modules have the fields that C code makes their objects with. */
+static const char *check_lib_class(ox_VM *vm, Value v, unsigned visible) {
+  if (!v_is_ref(v)) return NULL;
+  const Class *c = vm_deref(vm, v);
+  REQUIRE(c->flags == (CLASS_SEALED | CLASS_BUILTIN) && c->nfields == visible,
+          "a class of a standard module with other fields");
+  for (int i = 0; i < 32; i++)
+    REQUIRE(vm->st->kind_class[i] != v, "a class of a standard module that is another");
+  int times = 0;
+  for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+    times += vm->st->spare[hidden[i].spare] == v;
+  return times == 1 ? NULL : "a class of a standard module that is another";
+}
+
+/* Classes of foreign types have lists of accessors in place of fields. */
+static bool is_foreign_class(ox_VM *vm, Value v) {
+  const Class *c = v_is(v, KIND_CLASS) ? vm_deref(vm, v) : NULL;
+  return c && c->flags & CLASS_BUILTIN && !c->nfields;
+}
+
+static const char *check_foreign_classes(ox_VM *vm) {
+  Value named = vm->st->spare[0], types = vm->st->spare[API_TYPES];
+  Value task = vm->st->spare[LIB_TASK_CLASS];
+  REQUIRE(!v_is_ref(task) || is_foreign_class(vm, task), "a class of tasks that is none");
+  if (v_is(named, KIND_MAP))
+    TRY(check_map_values(vm, named, is_foreign_class, "a foreign type without a class"));
+  REQUIRE(!v_is_ref(types) || v_is(types, KIND_LIST), "a root of the host's types that is none");
+  for (uint64_t i = 0; v_is(types, KIND_LIST) && i < list_len(vm, types); i++) {
+    Value cls = list_get(vm, types, i);
+    REQUIRE(cls == V_NIL || is_foreign_class(vm, cls), "a type of the host without a class");
+  }
+  return NULL;
+}
+
 static const char *check_builtin(ox_VM *vm) {
   const Value *classes = vm->st->kind_class;
+  TRY(check_foreign_classes(vm));
+  for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+    TRY(check_lib_class(vm, vm->st->spare[hidden[i].spare], hidden[i].visible));
   for (int i = 0; i < 32; i++) {
     if (!v_is(classes[i], KIND_CLASS)) continue;
     REQUIRE(i < KIND_FRAME || i >= CLASS_OF_NIL, "a class of builtin values that is another");

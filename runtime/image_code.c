@@ -151,6 +151,23 @@ static const char *check_instructions(const CodeCheck *c) {
 
 /* ---- the tables beside the code -------------------------------------------------------------- */
 
+/* Length of the text that places in the tables are about; without a text nobody looks. */
+static uint64_t text_length(const CodeCheck *c) {
+  if (!v_is(c->proto->module, KIND_MODULE)) return UINT32_MAX;
+  const Module *m = vm_deref(c->vm, c->proto->module);
+  return v_is_string(m->source) ? string_len(c->vm, m->source) : UINT32_MAX;
+}
+
+static const char *check_spans(const CodeCheck *c, const ProtoInfo *info) {
+  const SpanEntry *s = info_spans(info);
+  uint64_t length = text_length(c);
+  bool fits = info->from <= info->to && info->to <= length && info->name_from <= info->name_to &&
+              info->name_to <= length;
+  for (uint32_t i = 0; fits && i < info->nspans; i++)
+    fits = s[i].from <= s[i].to && s[i].to <= length;
+  return fits ? NULL : "a function beyond the text of its module";
+}
+
 static const char *check_tables(const CodeCheck *c) {
   const Bytes *bytes = (Bytes *)vm_deref(c->vm, c->proto->info);
   const ProtoInfo *info = (const ProtoInfo *)bytes->data;
@@ -159,6 +176,7 @@ static const char *check_tables(const CodeCheck *c) {
                   (uint64_t)info->nlocals * sizeof(LocalEntry);
   if (need > bytes->h.aux) return "tables of a function that are too short";
   if (info->nrequired > c->proto->nparams) return "a function that wants more than its parameters";
+  TRY(check_spans(c, info));
   const Handler *h = info_handlers(info);
   for (uint32_t i = 0; i < info->nhandlers; i++)
     if (h[i].start >= h[i].end || h[i].end > c->n || !starts(c, h[i].target) ||

@@ -76,7 +76,7 @@ static Value need_function(ox_VM *vm, Value *args, int nargs) {
   Value f = args[0];
   if (arg_is_callable(vm, f)) return V_NIL;
   if (error_pending(vm)) return V_ERROR;
-  String *name = string_flat(vm, args[1]);
+  String *name = v_is_string(args[1]) ? string_flat(vm, args[1]) : NULL;
   return vm_throw(vm, ERR_TYPE, "%s needs a function, not %s", name ? name->chars : "this",
                   vm_type_name(vm, f));
 }

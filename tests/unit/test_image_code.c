@@ -91,6 +91,15 @@ static void names_as_value(ox_VM *vm) {
     if (v_is(p->consts[i], KIND_LIST)) *ins = op_make_ad(OP_LOADK, op_a(*ins), (int32_t)i);
 }
 static void required_more(ox_VM *vm) { proto_info(vm, proto(vm, "two"))->nrequired = 9; }
+static void text_beyond(ox_VM *vm) { proto_info(vm, proto(vm, "two"))->to += 1 << 20; }
+static void class_of_list(ox_VM *vm) {
+  ((Instance *)object(vm, "other"))->h.aux = v_ref(vm->st->kind_class[KIND_LIST]).w;
+}
+static void one_class_for_two(ox_VM *vm) {
+  cr_assert(v_is_ref(vm->st->spare[LIB_SNAPSHOT_CLASS]));
+  vm->st->spare[LIB_BUDDY_CLASS] = vm->st->spare[LIB_SNAPSHOT_CLASS];
+}
+static void main_below(ox_VM *vm) { ((Fiber *)vm_deref(vm, vm->st->fiber))->parent = global(vm, "waits"); }
 static void handler_beyond(ox_VM *vm) {
   ((Handler *)info_handlers(proto_info(vm, proto(vm, "guarded"))))->reg = 60;
 }
@@ -182,6 +191,22 @@ static void no_module(ox_VM *vm) {
   map_entries(vm, m)[1] = global(vm, "xs");
 }
 static void list_key(ox_VM *vm) { map_entries(vm, object(vm, "small"))[0] = global(vm, "xs"); }
+static ox_Value nothing_more(ox_VM *vm, void *context, int argc, const ox_Value *argv) {
+  (void)vm, (void)context, (void)argc;
+  return argv[0];
+}
+static Native *of_host(ox_VM *vm, const char *signature) {
+  ox_Value f = ox_function(vm, signature, NULL, nothing_more, NULL, NULL);
+  ox_set(vm, signature[0] == 'f' ? "f" : "g", f);
+  return vm_deref(vm, global(vm, signature[0] == 'f' ? "f" : "g"));
+}
+static void host_unknown(ox_VM *vm) { of_host(vm, "f(x)")->h.aux += 7; }
+static void host_takes_more(ox_VM *vm) { of_host(vm, "f(x)")->max = 4; }
+static void host_twice(ox_VM *vm) {
+  Native *f = of_host(vm, "f(x)");
+  of_host(vm, "g(x)")->h.aux = f->h.aux;
+}
+static void host_true(ox_VM *vm) { of_host(vm, "f(x, y = 1, ...rest)"); }
 static void future(ox_VM *vm) { ((Instance *)object(vm, "s"))->fields[2] += (uint64_t)1 << 54; }
 static void dirt(ox_VM *vm) { // three levels below a page or more that nobody uses
   BuddyState *b = vm->gc->buddy.state;
@@ -214,6 +239,10 @@ static const struct { const char *name; void (*edit)(ox_VM *vm); const char *say
     {"names_as_value", names_as_value, "a list of names as a value"},
     {"required_more", required_more, "a function that wants more than its parameters"},
     {"handler_beyond", handler_beyond, "a handler outside of its function"},
+    {"text_beyond", text_beyond, "a function beyond the text of its module"},
+    {"class_of_list", class_of_list, "an object "},
+    {"one_class_for_two", one_class_for_two, "of a standard module "},
+    {"main_below", main_below, "a VM that stands nowhere"},
     {"inside_itself", inside_itself, "a function inside itself"},
     {"counter_done", counter_done, "a saved loop with a wrong counter"},
     {"counter_ref", counter_ref, "a saved loop with a wrong counter"},
@@ -254,6 +283,10 @@ static const struct { const char *name; void (*edit)(ox_VM *vm); const char *say
     {"push_of_maps", push_of_maps, "a class of builtin values with another's method"},
     {"no_module", no_module, "a module that is none"},
     {"list_key", list_key, "a map with a key of the wrong kind"},
+    {"host_true", host_true, NULL},
+    {"host_unknown", host_unknown, "a function of the host that its notes have not"},
+    {"host_takes_more", host_takes_more, "a function of the host with other parameters"},
+    {"host_twice", host_twice, "two functions of the host that are one"},
     {"future", future, "a handle of a snapshot that is yet to be taken"},
     {"dirt", dirt, "buddy: dirt below a whole node"},
 };
