@@ -299,25 +299,26 @@ static uint64_t step_end(Gc *gc, uint64_t from, uint64_t need) {
   return bits_next(gc->committed, from, end);
 }
 
-/* Units [from, to) become usable, all free so far. */
-static bool adopt_units(Gc *gc, uint64_t from, uint64_t to) {
+bool cage_adopt_range(Gc *gc, uint64_t first, uint64_t end) {
+  uint64_t from = first / UNIT_PAGES, to = (end + UNIT_PAGES - 1) / UNIT_PAGES;
   uint64_t page = from * UNIT_PAGES, count = (to - from) * UNIT_PAGES;
-  if (!os_commit(&gc->os, gc->base + page * GC_PAGE, count * GC_PAGE) ||
-      !populate(gc, gc->states + page, count))
-    return false;
-  memset(gc->states + page, PAGE_FREE, count);
-  bits_set_range(gc->committed, from, to);
-  gc->committed_units += to - from;
-  return true;
+  return os_commit(&gc->os, gc->base + page * GC_PAGE, count * GC_PAGE) &&
+         populate(gc, gc->states + page, count);
 }
 
-bool cage_adopt(Gc *gc, uint64_t first, uint64_t count, uint8_t state) {
+/* Units [from, to) become usable, all free so far. */
+static void adopt_units(Gc *gc, uint64_t from, uint64_t to) {
+  memset(gc->states + from * UNIT_PAGES, PAGE_FREE, (to - from) * UNIT_PAGES);
+  bits_set_range(gc->committed, from, to);
+  gc->committed_units += to - from;
+}
+
+void cage_adopt(Gc *gc, uint64_t first, uint64_t count, uint8_t state) {
   uint64_t from = first / UNIT_PAGES, to = (first + count - 1) / UNIT_PAGES + 1;
   while (from < to && bits_test(gc->committed, from)) from++;
-  if (from < to && !adopt_units(gc, from, to)) return false;
+  if (from < to) adopt_units(gc, from, to);
   memset(gc->states + first, state, count);
   if (first + count > gc->top_page) gc->top_page = (uint32_t)(first + count);
-  return true;
 }
 
 static bool all_committed(Gc *gc, uint64_t from, uint64_t to) {

@@ -353,9 +353,10 @@ static void make_resident(const Image *image, Gc *gc) {
 
 static bool adopt_runs(const Image *image, Gc *gc) {
   uint64_t bytes;
-  const ImageRun *r = image_section(image, IMAGE_RUNS, &bytes);
-  for (const ImageRun *end = r + bytes / sizeof *r; r < end; r++)
-    if (!cage_adopt(gc, r->first, r->count, PAGE_OLD)) return false;
+  const ImageRun *r = image_section(image, IMAGE_RUNS, &bytes), *end = r + bytes / sizeof *r;
+  if (r == end) return true;
+  if (!cage_adopt_range(gc, r->first, end[-1].first + (uint64_t)end[-1].count)) return false;
+  for (; r < end; r++) cage_adopt(gc, r->first, r->count, PAGE_OLD);
   return true;
 }
 
