@@ -145,11 +145,11 @@ Gc *gc_new(const GcConfig *config);
 void gc_free(Gc *gc);
 void gc_forget(Gc *gc); /* the same, without finalizers: nothing in the heap is looked at */
 
-/* A heap around a content that is given: a copy of another cage, or an image. `fill` is called when
- * the cage is reserved and its metadata committed and zero. It puts in place (by copying or
- * mapping) struct Heap, the root area, the page table, the alloc bitmap and the buddy tree as far
- * as they are in use, and after cage_adopt_range (cage.h) the pages of blocks. The content is of a heap
- * with closed runs and nothing left to sweep. */
+/* A heap around a content that is given: a copy of another cage, or an image. `fill` is called
+ * when the cage is reserved and its metadata committed and zero. It puts in place (by copying or
+ * mapping) struct Heap, the root area, the page table, the alloc bitmap and the buddy tree as
+ * far as they are in use, and after cage_adopt_range (cage.h) the pages of blocks. The content
+ * is of a heap with closed runs and nothing left to sweep. */
 typedef struct GcContent {
   uint64_t cage_bytes; /* of the heap it comes from */
   /* The marks are given, too: all blocks are old, their pages are PAGE_OLD and clean, there are no
