@@ -64,41 +64,46 @@ static inline uint64_t bits_count(const uint64_t *words, uint64_t n) {
   return total;
 }
 
-/* A row of bits from, from + stride, ... goes through the words of a bitmap: its bits in the
- * present word. Stride 1..64. */
-typedef struct BitsRow { uint64_t pattern; unsigned phase, over, stride; } BitsRow;
-static inline BitsRow bits_row(uint64_t from, unsigned stride) {
-  BitsRow row = {0, from & 63, 64 % stride, stride};
-  for (unsigned at = 0; at < 64; at += stride) row.pattern |= (uint64_t)1 << at;
-  return row;
-}
-static inline uint64_t bits_row_word(const BitsRow *row) { return row->pattern << row->phase; }
-static inline void bits_row_advance(BitsRow *row) {
-  row->phase %= row->stride;
-  row->phase = row->phase >= row->over ? row->phase - row->over
-                                       : row->phase + row->stride - row->over;
+/* The bits 0, stride, 2 * stride ... of a word. Stride 1..64. */
+static inline uint64_t bits_pattern(unsigned stride) {
+#define ROW(n) ((~(uint64_t)0 / (((uint64_t)1 << (n)) - 1) >> 64 % (n)) | \
+                (uint64_t)(64 % (n) != 0) << (64 - 64 % (n)) % 64)
+#define ROWS(n) ROW(n), ROW((n) + 1), ROW((n) + 2), ROW((n) + 3), ROW((n) + 4), ROW((n) + 5), \
+                ROW((n) + 6)
+  static const uint64_t patterns[] = {0,        ROWS(1),  ROWS(8),  ROWS(15), ROWS(22), ROWS(29),
+                                      ROWS(36), ROWS(43), ROWS(50), ROWS(57), 1};
+  return patterns[stride];
+#undef ROWS
+#undef ROW
 }
 
-/* The first bit of the row in [from, to) that is not set, or something not below `to`. */
+/* A row of bits from, from + stride, ...: those in the word of `from`, and where it goes on. */
+static inline uint64_t bits_row_here(uint64_t from, unsigned stride) {
+  return bits_pattern(stride) << (from & 63);
+}
+static inline uint64_t bits_row_next(uint64_t from, uint64_t here, unsigned stride) {
+  return (from | 63) - (unsigned)__builtin_clzll(here) + stride;
+}
+
+/* The first bit of the row in [from, to) that is not set, or something not below `to`. It is in
+ * the first word, mostly, which takes no loop. */
 static inline uint64_t bits_next_clear_in_row(const uint64_t *bits, uint64_t from, uint64_t to,
                                               unsigned stride) {
-  if (from >= to || !bits_test(bits, from)) return from;
-  BitsRow row = bits_row(from, stride);
-  for (uint64_t i = from >> 6; i << 6 < to; i++, bits_row_advance(&row)) {
-    uint64_t clear = bits_row_word(&row) & ~bits[i];
-    if (clear) return (i << 6) + (uint64_t)__builtin_ctzll(clear);
+  while (from < to) {
+    uint64_t here = bits_row_here(from, stride), clear = here & ~bits[from >> 6];
+    if (clear) return (from & ~(uint64_t)63) + (unsigned)__builtin_ctzll(clear);
+    from = bits_row_next(from, here, stride);
   }
-  return to;
+  return from;
 }
 
 /* Sets the bits of a row below `to`. */
 static inline void bits_set_row(uint64_t *bits, uint64_t from, uint64_t to, unsigned stride) {
-  if (from >= to) return;
-  BitsRow row = bits_row(from, stride);
-  uint64_t i = from >> 6, last = (to - 1) >> 6;
-  for (; i < last; i++, bits_row_advance(&row)) bits[i] |= bits_row_word(&row);
-  unsigned left = (unsigned)(to - (last << 6)); /* 1..64 bits of the last word */
-  bits[last] |= bits_row_word(&row) & (left == 64 ? ~(uint64_t)0 : ((uint64_t)1 << left) - 1);
+  while (from < to) {
+    uint64_t here = bits_row_here(from, stride), left = to - (from & ~(uint64_t)63);
+    bits[from >> 6] |= left < 64 ? here & (((uint64_t)1 << left) - 1) : here;
+    from = bits_row_next(from, here, stride);
+  }
 }
 
 #endif

@@ -155,8 +155,7 @@ static void *alloc_here(Gc *gc, uint64_t words, unsigned space) {
   if (words > GC_SMALL_WORDS || gc->config.stress || step) return NULL;
   unsigned class = gc_class_of_words[words];
   void *block = gc_bump(gc->base, space, class);
-  if (block || !slab_refill_here(gc, space * GC_CLASSES + class)) return block;
-  return gc_bump(gc->base, space, class);
+  return block ? block : slab_alloc_here(gc, space, class);
 }
 
 /* What fresh memory looks like under stress: references to nowhere, so that a value that its owner
@@ -193,17 +192,20 @@ static bool force(Gc *gc) {
   return true;
 }
 
-void *gc_alloc(Gc *gc, uint64_t words, unsigned space) {
-  void *block = alloc_here(gc, words, space);
-  if (block) return block;
+static __attribute__((noinline)) void *alloc_elsewhere(Gc *gc, uint64_t words, unsigned space) {
   if (collect_stress_due(gc) || policy_due(&gc->heap->policy)) collect_due(gc);
   else if (gc->phase != PHASE_IDLE || gc->rounds) collect_step(gc);
-  block = alloc_any(gc, words, space);
+  void *block = alloc_any(gc, words, space);
   if (block || words > gc->heap->limit_bytes / 8) return block;
   if (!force(gc)) return NULL;
   block = alloc_any(gc, words, space);
   if (!block) policy_force_failed(&gc->heap->policy);
   return block;
+}
+
+void *gc_alloc(Gc *gc, uint64_t words, unsigned space) {
+  void *block = alloc_here(gc, words, space);
+  return block ? block : alloc_elsewhere(gc, words, space);
 }
 
 static uint64_t word_of(Gc *gc, const void *block) { return gc_word(gc->base, block); }

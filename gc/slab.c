@@ -33,7 +33,7 @@
 #include "snapshot.h"
 #include "sweep.h"
 
-enum { SLAB_PAGES = 8, SLAB_MAX_PAGES = 16, SLAB_SHARE = 32, SWEEP_TRIES = 8, STEP_PAGES = 4, ONE_BY_ONE = 6 };
+enum { SLAB_PAGES = 8, SLAB_MAX_PAGES = 16, SLAB_SHARE = 32, SWEEP_TRIES = 8, STEP_PAGES = 4 };
 
 static unsigned slot_words(unsigned run) { return gc_class_words[run % GC_CLASSES]; }
 
@@ -89,14 +89,11 @@ void slab_close_runs(Gc *gc) {
   }
 }
 
-/* The next run of free slots in a span at or after the slot `from`. It is near, mostly, and a few
- * slots one by one are faster than a row of bits; and where the last slot ends, a division, is not
- * asked before it matters: 128 instructions a run became 66 where two thirds of the slots are free in
- * no order. */
+/* The next run of free slots in a span at or after the slot `from`. Where the last slot ends, a
+ * division, is not asked before it matters. */
 static bool find_run(Gc *gc, uint32_t span, uint64_t from, GcRun *out) {
   unsigned words = slot_words(gc->table[span].run);
   uint64_t end = word_of_page(span) + gc->table[span].pages * (uint64_t)GC_PAGE_WORDS;
-  for (unsigned i = 0; i < ONE_BY_ONE && from < end && bits_test(gc->bits, from); i++) from += words;
   from = bits_next_clear_in_row(gc->bits, from, end, words);
   if (from + words > end) return false;
   uint64_t to = bits_next(gc->bits, from, end);
@@ -299,11 +296,28 @@ static bool next_run(Gc *gc, unsigned r, uint64_t from, GcRun *run) {
   return run->cur < run->end;
 }
 
-bool slab_refill_here(Gc *gc, unsigned r) {
+static __attribute__((noinline)) bool refill_here(Gc *gc, unsigned r) {
   GcRun run;
-  if (!gc->heap->run_start[r] || !next_run(gc, r, gc->heap->runs[r].end, &run)) return false;
+  if (!next_run(gc, r, gc->heap->runs[r].end, &run)) return false;
   open_run(gc, r, run, false);
   return true;
+}
+
+/* A span with holes is the common case, and a short one: where blocks die in no order, a run has
+ * three slots or so, and to open it took 230 instructions with all the calls. */
+void *slab_alloc_here(Gc *gc, unsigned space, unsigned class) {
+  Heap *h = gc->heap;
+  unsigned r = space * GC_CLASSES + class, words = gc_class_words[class];
+  if (!h->run_start[r]) return NULL;
+  uint64_t end = word_of_page(h->run_span[r] + gc->table[h->run_span[r]].pages), from = end;
+  if (!h->run_fresh[r] && !gc->rounds && !gc->snapshots)
+    from = bits_next_clear_in_row(gc->bits, h->runs[r].end, end, words);
+  if (from + words > end) return refill_here(gc, r) ? gc_bump(gc->base, space, class) : NULL;
+  uint64_t to = bits_next(gc->bits, from, end);
+  if (to == end) to = slots_end(gc, h->run_span[r]);
+  barrier_fresh(gc, from, to - from);
+  h->runs[r] = (GcRun){(uint32_t)from + words, (uint32_t)to};
+  return gc->base + (from << 3);
 }
 
 /* Where to go on in the current span. After runs were closed halfway: from its start again. */

@@ -7,8 +7,9 @@
 /* Opens a new run of free slots for class `run` (space * GC_CLASSES + class), so that gc_bump
  * succeeds. False: no page run to be had. With `single` the run has one slot. */
 bool slab_refill(Gc *gc, unsigned run, bool single);
-/* The same, but only within the span that is in use; quick. */
-bool slab_refill_here(Gc *gc, unsigned run);
+/* A block from a new run within the span that the class uses, or NULL; quick. Not for stress, nor
+ * while a major collection marks. */
+void *slab_alloc_here(Gc *gc, unsigned space, unsigned class);
 
 /* Enters the allocated part of all open runs in the alloc bitmap and closes them. Afterwards no
  * permission to write fresh memory is cached anywhere: before collections, snapshots, forks. */
