@@ -256,7 +256,7 @@ $(OUT)/tests/run_lang: tests/runner/run_lang.c
 	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -o $@ $<
 
 # Everything is built as released and under the sanitizers (for the part `threads` a third time,
-# under ThreadSanitizer), then tests/run.sh runs each part and adds up the counts. PART=... runs
+# under ThreadSanitizer, for the part `boehm` on libgc), then tests/run.sh runs each part and adds up the counts. PART=... runs
 # some parts only.
 test:
 	@sh tests/deps.sh test
@@ -266,6 +266,7 @@ check: products $(OUT)/tests/run_lang $(OUT)/tests/same $(OUT)/tests/limits $(OU
 	@$(MAKE) --no-print-directory VARIANT=asan products tests
 	$(if $(filter threads,$(or $(PART),threads)),@$(MAKE) --no-print-directory VARIANT=tsan \
 	  $(BUILD)/tsan/tests/threads)
+	$(if $(filter boehm,$(or $(PART),boehm)),@$(MAKE) --no-print-directory BOEHM=1 $(BUILD)/boehm/oxbow)
 	@sh tests/run.sh $(BUILD) $(PART)
 
 # Each opcode must end in its own indirect jump: compilers like to join them, and that is slow.

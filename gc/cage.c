@@ -228,6 +228,7 @@ void cage_close(Gc *gc) {
 void cage_populate_next(Gc *gc, uint64_t page, uint64_t count) {
   populate(gc, gc->next + bitword_of_page(page), count * (GC_PAGE / 64)); /* hints */
   populate(gc, gc->slow_pending + bitword_of_page(page), count * (GC_PAGE / 64));
+  populate(gc, gc->marker.slow.link + page, count * sizeof *gc->marker.slow.link);
 }
 
 bool cage_is_committed(Gc *gc, uint64_t page) {

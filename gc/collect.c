@@ -43,7 +43,7 @@
 #include "weak.h"
 
 enum {
-  CLEAR_PAGES = 8192,       /* a step of clearing: 512 KiB of bitmap */
+  CLEAR_PAGES = 2048,       /* a step of clearing: 128 KiB of bitmap */
   STEP_LEAST_WORDS = 4096,
   STEP_MOST_WORDS = 48 << 10,
   FINAL_WORDS = 256 << 10,  /* what the last round of a major one may still have to mark */
@@ -281,7 +281,7 @@ static bool minor_between(Gc *gc, uint64_t budget) {
 
 static void begin_marking(Gc *gc) {
   gc->phase = PHASE_MARK;
-  gc->stepped_at = gc->heap->allocated_bytes;
+  gc->stepped_at = gc->looked_at = gc->heap->allocated_bytes;
   weak_begin_slow(gc);
   mark_begin_major(gc);
 }
@@ -418,18 +418,18 @@ static bool is_alone(const Gc *gc) {
 /* A share of what is under way. */
 void collect_step(Gc *gc) {
   if (gc->collecting) return;
-  uint64_t start = os_now_ns();
   if (gc->rounds) {
     minor_go_on(gc, round_words(gc));
     return;
   }
+  if (gc->phase == PHASE_IDLE) return;
+  bool marks = gc->phase == PHASE_MARK && !mark_slow_is_idle(gc);
+  uint64_t budget = marks ? step_budget(gc) : 0;
+  if (marks ? !budget : gc->phase != PHASE_CLEAR && !is_alone(gc)) return;
+  uint64_t start = os_now_ns();
   if (gc->config.stress) slab_close_runs(gc); /* the alloc bits are looked at */
   if (gc->phase == PHASE_CLEAR) clear_step(gc);
-  else if (gc->phase == PHASE_MARK && !mark_slow_is_idle(gc)) {
-    uint64_t budget = step_budget(gc);
-    if (!budget) return;
-    mark_step(gc, budget);
-  } else if (gc->phase == PHASE_IDLE || !is_alone(gc)) return;
+  else if (marks) mark_step(gc, budget);
   else if (!promote_some(gc)) edge_of_major(gc);
   count_pause(gc, start);
 }

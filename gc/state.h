@@ -98,10 +98,6 @@ enum { MARKER_ROOTS = 32 };
 typedef struct PageQueue {
   uint32_t *link;
   uint32_t head, tail; /* 0: empty */
-  bool newest_first;
-  /* Which order is better, see mark.c: visits in this stage, blocks found by them. */
-  uint8_t stage;
-  uint32_t visits, blocks, fifo_blocks;
 } PageQueue;
 
 /* A long block that is scanned piece by piece, up to word `from` so far; at 0: none. */

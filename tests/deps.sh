@@ -29,6 +29,7 @@ case $1 in
   build) ;;
   test)
     want_header criterion/criterion.h libcriterion-dev
+    want_header gc/gc.h libgc-dev
     want_command g++ g++
     want_command pkg-config pkg-config
     want_command python3 python3-minimal ;;

@@ -1,9 +1,10 @@
 #!/bin/sh
 # run.sh [--alone] BUILD [PART...]: runs the tests that `make check` has built, and adds up their counts.
 #
-# Parts: unit api lang spec examples embed docs cli stress modes asan same limits faults fuzz threads install. Each part
-# leaves its output in BUILD/test-logs/PART.log and ends with "N passed, N failed"; a part that counts
-# nothing has failed, since a test that did not run proves nothing. The last line is the sum of all.
+# Parts: unit api lang spec examples embed docs cli stress modes asan same limits faults fuzz threads
+# install boehm. Each part leaves its output in BUILD/test-logs/PART.log and ends with "N passed, N
+# failed"; a part that counts nothing has failed, since a test that did not run proves nothing. The
+# last line is the sum of all.
 # With --alone all programs come from BUILD, also those that otherwise run under the sanitizers.
 
 alone=
@@ -15,7 +16,7 @@ logs=$build/test-logs
 asan=${alone:+$build}
 asan=${asan:-$build/asan}
 runner=$build/tests/run_lang
-parts=${*:-unit api lang spec examples embed docs cli stress modes asan same limits faults fuzz threads install}
+parts=${*:-unit api lang spec examples embed docs cli stress modes asan same limits faults fuzz threads install boehm}
 mkdir -p "$logs"
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -111,6 +112,14 @@ run_faults() {
   (cd tests/lang && "$root/$asan/tests/faults" --most 3 classes closures errors fibers maps match strings weak)
 }
 
+# The language on libgc, which the collector is compared with. Not there: snapshots, forks, weak
+# references that are cleared, limits to the byte; regress has programs about all of these.
+run_boehm() {
+  for folder in tests/lang/*; do
+    case $folder in */snapshots | */forks | */weak | */limits | */regress) ;; *) echo "$folder" ;; esac
+  done | xargs "$runner" "$build/boehm/oxbow"
+}
+
 run_part() {
   case $1 in
     unit) run_criterion "$asan"/tests/unit/* ;;
@@ -130,6 +139,7 @@ run_part() {
     limits) "$build/tests/limits" tests/limits/rows.txt ;;
     install) sh tests/install/run.sh "$build" ;;
     threads) run_threads ;;
+    boehm) run_boehm ;;
     *) echo "there is no part $1"; echo "0 passed, 1 failed" ;;
   esac
 }

@@ -139,6 +139,8 @@ static void push_roots(void) {
 bool gc_is_marked(Gc *gc, Ref r) { return GC_is_marked(gc_ptr(gc->base, r)); }
 void gc_mark_drain(Gc *gc) { (void)gc; }
 bool gc_is_minor(Gc *gc) { return (void)gc, false; }
+uint64_t gc_pressed_bytes(const Gc *gc) { return (void)gc, 0; }
+bool gc_holds(Gc *gc, Ref r) { return r.w && GC_base(gc_ptr(gc->base, r)) == gc_ptr(gc->base, r); }
 
 /* ---- collections ----------------------------------------------------------------------------- */
 
@@ -296,6 +298,15 @@ uint64_t gc_past_word(Gc *gc, uint64_t word) { return ((uint64_t *)gc_base(gc))[
 GcPastTrace *gc_past_trace(Gc *gc, uint64_t *work) { return (void)gc, (void)work, NULL; }
 bool gc_past_reaches(const GcPastTrace *trace, Ref r) { return (void)trace, (void)r, true; }
 void gc_past_trace_free(GcPastTrace *trace) { (void)trace; }
+GcPastTrace *gc_past_trace_from(Gc *gc, const Value *values, uint64_t n, uint64_t *work) {
+  return (void)gc, (void)values, (void)n, (void)work, NULL;
+}
+void gc_past_compare(Gc *gc, GcPastTrace *here, const GcPastTrace *there, GcPastDiff *out) {
+  (void)gc, (void)here, (void)there, *out = (GcPastDiff){0};
+}
+bool gc_past_meet(const GcPastTrace *a, const GcPastTrace *b) {
+  return (void)a, (void)b, false;
+}
 
 Gc *gc_fork(Gc *gc, void *embedder) { return (void)gc, (void)embedder, NULL; }
 Gc *gc_fork_asleep(Gc *gc, void *embedder) { return gc_fork(gc, embedder); }

@@ -15,7 +15,7 @@ bench_gc_programs := churn-collect $(foreach p,$(BENCH_GC_OURS),$(p)-oxbow) \
   $(foreach p,$(BENCH_GC_BOEHM),$(p)-boehm) $(foreach p,$(BENCH_GC_TYPED),$(p)-typed) \
   $(foreach m,glibc mimalloc jemalloc,$(foreach p,$(BENCH_GC_MALLOC),$(p)-$(m)))
 
-.PHONY: bench-gc bench-gc-programs check-boehm
+.PHONY: bench-gc bench-gc-programs
 bench-gc-programs: $(bench_gc_programs:%=$(BENCH_GC)/%)
 bench-gc:
 	@sh tests/deps.sh bench-gc
@@ -53,12 +53,5 @@ $(BENCH_GC)/%-jemalloc: bench/gc/%.c
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) $(BENCH_GC_FLAGS) -DUSE_MALLOC -o $@ $< -Wl,--no-as-needed -ljemalloc
-
-# The language suite on libgc. Snapshots do not exist there.
-check-boehm: $(OUT)/tests/run_lang
-	@sh tests/deps.sh bench-gc
-	@$(build_all) BOEHM=1 $(BUILD)/boehm/oxbow
-	@echo 'Not applicable on libgc, left out: tests/lang/snapshots, forks'
-	$(OUT)/tests/run_lang $(BUILD)/boehm/oxbow $(filter-out tests/lang/snapshots tests/lang/forks,$(wildcard tests/lang/*))
 
 -include $(wildcard $(BENCH_GC)/*.d)
