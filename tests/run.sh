@@ -100,7 +100,7 @@ run_same() {
 run_modes() {
   for option in --gc=generational --gc=incremental --gc=stop-world --gc=off "--gc-stress=${SEED:-1}"; do
     echo "== $option"
-    "$runner" --arg "$option" --arg --verify --timeout 100 "$build/oxbow" tests/lang
+    "$runner" --arg "$option" --arg --verify --timeout 240 "$build/oxbow" tests/lang
   done | tee "$logs/modes-parts.log"
   awk '/^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3; n++ }
        END { printf "%d passed, %d failed\n", p, f + (n < 5) }' "$logs/modes-parts.log"
@@ -130,8 +130,8 @@ run_part() {
     embed) run_embed ;;
     docs) sh tests/docs/run.sh "$build" ;;
     cli) sh tests/cli/run.sh "$root/$build/oxbow" ;;
-    stress) "$runner" --arg --gc-stress --arg --verify --timeout 60 "$build/oxbow" tests/lang ;;
-    asan) "$runner" --arg --verify --timeout 60 "$asan/oxbow" tests/lang ;;
+    stress) "$runner" --arg --gc-stress --arg --verify --timeout 240 "$build/oxbow" tests/lang ;;
+    asan) "$runner" --arg --verify --timeout 240 "$asan/oxbow" tests/lang ;;
     modes) run_modes ;;
     same) run_same ;;
     faults) run_faults ;;
