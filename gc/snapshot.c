@@ -464,8 +464,12 @@ static void forget_nodes(Snapshots *s) {
   s->live = 0;
 }
 
-static uint64_t freed_bytes(const Snapshots *s) {
-  return (s->link_pages / UNIT_PAGES + 1) * sizeof(uint32_t);
+/* Entries of freed_at and past_at, which lie behind those of `link`: tasks begin with a snapshot, and
+ * each mapping costs a request at either end. */
+static uint64_t freed_entries(const Snapshots *s) { return s->link_pages / UNIT_PAGES + 1; }
+
+static uint64_t tables_bytes(const Snapshots *s) {
+  return (s->link_pages + 2 * freed_entries(s)) * sizeof *s->link;
 }
 
 void snapshot_close(Gc *gc) {
@@ -473,9 +477,7 @@ void snapshot_close(Gc *gc) {
   if (!s) return;
   forget_nodes(s);
   for (uint32_t i = 0; i < s->nchunks; i++) os_unmap(s->chunks[i], chunk_bytes(i));
-  if (s->link) os_unmap(s->link, s->link_pages * sizeof *s->link);
-  if (s->freed_at) os_unmap(s->freed_at, freed_bytes(s));
-  if (s->past_at) os_unmap(s->past_at, freed_bytes(s));
+  if (s->link) os_unmap(s->link, tables_bytes(s));
   free(s->chunks);
   free(s->spare);
   free(s->nodes);
@@ -493,12 +495,14 @@ static bool open_log(Gc *gc) {
   if (!s) return false;
   s->serial = gc->first_serial;
   s->link_pages = gc->heap->cage_pages;
-  s->link = os_map(&gc->os, s->link_pages * sizeof *s->link);
-  s->freed_at = os_map(&gc->os, freed_bytes(s));
-  s->past_at = os_map(&gc->os, freed_bytes(s));
-  if (s->link && s->freed_at && s->past_at) return true;
-  snapshot_close(gc);
-  return false;
+  s->link = os_map(&gc->os, tables_bytes(s));
+  if (!s->link) {
+    snapshot_close(gc);
+    return false;
+  }
+  s->freed_at = s->link + s->link_pages;
+  s->past_at = s->freed_at + freed_entries(s);
+  return true;
 }
 
 /* In the middle of a store, without memory to log the page: no snapshot can be kept. */

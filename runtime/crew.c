@@ -124,6 +124,7 @@ static bool start_new(Crew *crew, CrewWork *work) {
 bool crew_start(Crew *crew, CrewWork *work) {
   if (is_elsewhere(crew) && !crew_open(crew)) return false;
   work->ended = false;
+  work->process = crew->process;
   pthread_mutex_lock(&crew->lock);
   CrewThread *t = crew->idle, *gone = crew->gone;
   crew->gone = NULL;
@@ -139,7 +140,7 @@ bool crew_start(Crew *crew, CrewWork *work) {
 }
 
 void crew_wait(Crew *crew, CrewWork *work) {
-  if (is_elsewhere(crew)) return; /* it ends where it began */
+  if (work->process != getpid()) return; /* it ends where it began */
   pthread_mutex_lock(&crew->lock);
   while (!work->ended) pthread_cond_wait(&crew->ended, &crew->lock);
   pthread_mutex_unlock(&crew->lock);

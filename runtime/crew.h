@@ -13,6 +13,7 @@ typedef struct CrewWork {
   void (*run)(void *arg);
   void *arg;
   bool ended; /* under the crew's lock */
+  pid_t process; /* where its thread is */
 } CrewWork;
 
 typedef struct Crew {

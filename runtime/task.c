@@ -403,7 +403,9 @@ static bool wait_for(ox_VM *vm, Task *t) {
     wait_a_tick(&t->changed, &t->lock);
     stopped = is_interrupted(vm);
   }
+  bool done = t->done;
   pthread_mutex_unlock(&t->lock);
+  if (done) crew_wait(&vm->family->crew, &t->work); /* its thread has let go of the lock */
   return !stopped || vm_poll(vm, 0);
 }
 
