@@ -315,8 +315,9 @@ static uint32_t function_number(ox_VM *vm) {
   return api->nfunctions++;
 }
 
+/* In an image that is refused there may be any number. */
 static void function_free(Api *api, uint32_t number) {
-  HostFunction *f = api->functions[number];
+  HostFunction *f = number < api->nfunctions ? api->functions[number] : NULL;
   if (!f) return;
   api->functions[number] = NULL;
   if (__atomic_sub_fetch(&f->users, 1, __ATOMIC_ACQ_REL) > 0) return;

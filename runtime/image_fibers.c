@@ -63,7 +63,7 @@ const Place *places_of(const Places *p, uint32_t proto, uint64_t *count) {
     else high = mid;
   }
   for (*count = 0; low + *count < p->count && p->all[low + *count].proto == proto;) ++*count;
-  return p->all + low;
+  return *count ? p->all + low : NULL;
 }
 
 /* ---- links ----------------------------------------------------------------------------------- */
