@@ -263,6 +263,8 @@ test:
 	@$(build_all) check
 
 check: products $(OUT)/tests/run_lang $(OUT)/tests/same $(OUT)/tests/limits $(OUT)/tests/api/api_rules $(EMBED_EXAMPLES) check-dispatch
+	$(if $(filter rollback,$(or $(PART),rollback)),@$(MAKE) --no-print-directory $(OUT)/tests/unit/test_rollback)
+	$(if $(filter plants,$(or $(PART),plants)),@$(MAKE) --no-print-directory plants)
 	@$(MAKE) --no-print-directory VARIANT=asan products tests
 	$(if $(filter threads,$(or $(PART),threads)),@$(MAKE) --no-print-directory VARIANT=tsan \
 	  $(BUILD)/tsan/tests/threads)
@@ -287,6 +289,7 @@ clean:
 
 include runtime/mk/install.mk
 include runtime/mk/robust.mk
+include runtime/mk/plants.mk
 include runtime/mk/bench_gc.mk
 include runtime/mk/bench_images.mk
 include runtime/mk/bench.mk

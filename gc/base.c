@@ -20,6 +20,7 @@
 
 #include "bits.h"
 #include "fork.h"
+#include "plant.h"
 
 enum { TABLE_UNITS = GC_PAGE / (UNIT_PAGES * sizeof(PageDesc)) }; /* with descriptors in one page */
 
@@ -86,7 +87,7 @@ static bool put_units(Gc *gc, Base *b, uint64_t from, uint64_t to) {
     }
     uint64_t start = page;
     while (page < end && !fork_page_is_free(gc, page)) page++;
-    if (!put_pages(gc, b, start, page - start)) return false;
+    if (!put_pages(gc, b, start, page - start - PLANTED(BASE_MISSES_PAGE))) return false;
   }
   return true;
 }

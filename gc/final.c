@@ -3,6 +3,7 @@
 #include "final.h"
 
 #include "bits.h"
+#include "plant.h"
 #include "snapshot.h"
 
 enum { FIRST_CAPACITY = 127 };
@@ -42,7 +43,7 @@ void gc_each_final(Gc *gc, void (*fn)(void *ctx, Ref object), void *ctx) {
 }
 
 void final_mark_list(Gc *gc) {
-  if (gc->heap->finals) gc_mark_ref(gc, (Ref){gc->heap->finals});
+  if (gc->heap->finals && !PLANTED(FINALS_FORGOTTEN)) gc_mark_ref(gc, (Ref){gc->heap->finals});
   for (uint32_t i = 0, n = snapshot_finals(gc); i < n; i++) gc_mark_value(gc, entries(gc)[i]);
 }
 

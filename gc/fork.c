@@ -49,6 +49,7 @@
 #include "cage.h"
 #include "collect.h"
 #include "mark.h"
+#include "plant.h"
 #include "share.h"
 #include "slab.h"
 #include "snapshot.h"
@@ -100,7 +101,6 @@ typedef struct Forks {
   uint64_t shared; /* pages in use that are not, or more than that have been given back */
   uint32_t place;  /* in ForkPool.slots */
   uint64_t idle_bytes; /* as it is counted in the pool */
-  ForkBug bug;
   GcForkStats stats;
 } Forks;
 
@@ -179,7 +179,7 @@ static void track_all(Gc *gc) {
 static void begin_epoch(Gc *gc) {
   Forks *f = gc->forks;
   if (f->lost) track_all(gc);
-  else if (f->bug != FORK_TRACKS_ONCE)
+  else if (!PLANTED(FORK_TRACKS_ONCE))
     for (uint64_t i = f->epoch - f->first; i < f->n; i++) gc->states[f->log[i]] |= PAGE_TRACK;
   f->lost = false;
   f->epoch = log_end(f);
@@ -300,9 +300,9 @@ static bool copy_whole(Gc *gc, Gc *child) {
 static void join_logs(const Gc *gc, Gc *child) {
   const Forks *f = gc->forks;
   Forks *c = child->forks;
-  if (f->bug == FORK_FORGETS_CHILD) c->n = 0;
-  if (f->bug == FORK_FORGETS_PARENT) return;
-  for (uint64_t i = c->step - f->first; i < f->n; i++) {
+  if (PLANTED(FORK_FORGETS_CHILD)) c->n = 0;
+  if (PLANTED(FORK_FORGETS_PARENT)) return;
+  for (uint64_t i = c->step - f->first + PLANTED(FORK_STEP_LATE); i < f->n; i++) {
     uint32_t page = f->log[i];
     if (page >= gc->heap->first_page && !cage_is_committed(child, page)) enter(c, page);
     else fork_note_page(child, page);
@@ -326,7 +326,7 @@ static bool copy_difference(Gc *gc, Gc *child) {
   Forks *c = child->forks;
   join_logs(gc, child);
   if (c->lost) return copy_whole(gc, child);
-  for (uint64_t i = 0; i < c->n; i++) {
+  for (uint64_t i = PLANTED(FORK_MISSES_PAGE); i < c->n; i++) {
     if (i + 2 < c->n) fetch_page(gc, child, c->log[i + 2]);
     if (!copy_page(gc, child, c->log[i])) return false;
   }
@@ -337,7 +337,7 @@ static bool copy_difference(Gc *gc, Gc *child) {
 static void copy_roots(Gc *gc, Gc *child) {
   uint64_t bytes = gc->config.root_bytes ? gc->config.root_bytes : GC_ROOT_BYTES;
   memcpy(child->heap, gc->heap, sizeof(Heap));
-  if (gc->forks->bug != FORK_MISSES_ROOTS)
+  if (!PLANTED(FORK_MISSES_ROOTS))
     memcpy(child->base + GC_ROOT_OFF, gc->base + GC_ROOT_OFF, bytes);
   child->heap->external_bytes = 0;
   child->heap->peak_bytes = child->heap->used_pages * GC_PAGE;
@@ -583,7 +583,7 @@ bool fork_give_back(Gc *gc) {
   drop_base(f);
   if (!f->asleep) {
     snapshot_close(gc);
-    if (!clean) wash(gc);
+    if (!clean && !PLANTED(FORK_NOT_WASHED)) wash(gc);
     collect_forget(gc);
   }
   pthread_mutex_lock(&pool->lock);
@@ -724,7 +724,7 @@ static Gc *slot_mapped(Gc *gc) {
   Gc *slot = base ? slot_open(gc, base) : NULL;
   if (!slot) return NULL;
   Forks *c = slot->forks;
-  c->step = f->bug == FORK_MISSES_DELTA ? log_end(f) : base->step;
+  c->step = PLANTED(FORK_MISSES_DELTA) ? log_end(f) : base->step;
   c->origin = f->stats.published;
   c->pristine = true;
   slot->top_page = base->top_page;
@@ -779,7 +779,7 @@ static void slot_drop(Gc *slot) {
 
 static bool bring_up(Gc *gc, Gc *slot) {
   Forks *c = slot->forks;
-  bool cold = c->cold || c->step < gc->forks->first;
+  bool cold = c->cold || c->step + PLANTED(FORK_CUT_LATE) < gc->forks->first;
   slot->os = gc->os;
   bool ok = cold ? copy_whole(gc, slot) : copy_difference(gc, slot);
   gc->os.calls = slot->os.calls;
@@ -810,7 +810,8 @@ static void look_at_base(Gc *gc) {
 /* Whether what is in a mapped slot is what its child is to begin with. */
 static bool can_sleep(const Gc *gc, const Gc *slot) {
   const Forks *f = gc->forks, *c = slot->forks;
-  return c->pristine && f->base && c->origin == f->stats.published && f->base->step == log_end(f) &&
+  return c->pristine && f->base && c->origin == f->stats.published &&
+         (f->base->step == log_end(f) || PLANTED(FORK_SLEEPS_ON)) &&
          base_has_roots(f->base, gc);
 }
 
@@ -836,7 +837,7 @@ Gc *gc_fork_asleep(Gc *gc, void *embedder) {
   uint64_t start = os_now_ns();
   if (gc->collecting || !open_forks(gc)) return NULL;
   uint64_t copied = gc->forks->stats.copied;
-  if (!fork_has_bug(gc, FORK_KEEPS_RUNS)) slab_close_runs(gc);
+  if (!PLANTED(FORK_KEEPS_RUNS)) slab_close_runs(gc);
   cut_log(gc);
   Gc *slot = pool_take(gc->forks->pool);
   if (!slot || slot->forks->pristine) look_at_base(gc);
@@ -870,6 +871,3 @@ void gc_fork_stats(Gc *gc, GcForkStats *out) {
 void fork_set_slots(Gc *gc, ForkSlots slots) {
   if (open_forks(gc)) gc->forks->kind = slots;
 }
-
-void fork_set_bug(Gc *gc, ForkBug bug) { gc->forks->bug = bug; }
-bool fork_has_bug(const Gc *gc, ForkBug bug) { return gc->forks && gc->forks->bug == bug; }

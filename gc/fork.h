@@ -38,16 +38,8 @@ void fork_close_pool(Gc *gc);
 bool fork_give_back(Gc *gc);
 void fork_close(Gc *gc); /* what belongs to the heap itself */
 
-/* For tests: a mistake to be made, which they have to notice. */
-typedef enum ForkBug {
-  FORK_SOUND, FORK_FORGETS_CHILD, FORK_FORGETS_PARENT, FORK_TRACKS_ONCE, FORK_MISSES_TAKEN,
-  FORK_MISSES_ROLLBACK, FORK_KEEPS_RUNS, FORK_MISSES_ROOTS, FORK_MISSES_DELTA, FORK_BUGS
-} ForkBug;
-void fork_set_bug(Gc *gc, ForkBug bug); /* after the first fork */
-
 /* For tests: how new slots are made. */
 typedef enum ForkSlots { FORK_AS_FITS, FORK_COPIED, FORK_MAPPED } ForkSlots;
 void fork_set_slots(Gc *gc, ForkSlots slots); /* before or after the first fork */
-bool fork_has_bug(const Gc *gc, ForkBug bug);
 
 #endif

@@ -362,7 +362,8 @@ uint64_t gc_trim(Gc *gc);
 void gc_mark_value(Gc *gc, Value v);   /* only inside mark_roots / after_mark */
 void gc_mark_ref(Gc *gc, Ref r);
 bool gc_is_marked(Gc *gc, Ref r);      /* inside after_mark */
-/* Outside of collections: a reference that was weak has been read, and the program has it now. */
+/* Outside of collections: a reference that was weak has been read, and the program, or another weak
+ * block, has it now. */
 void gc_revive(Gc *gc, Ref r);
 /* Inside after_mark: marks all that is reachable from what was pushed there, so that gc_is_marked
  * holds for it, too (keys that keep values alive are followed until nothing changes). */

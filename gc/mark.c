@@ -52,6 +52,7 @@
 #include "cage.h"
 #include "final.h"
 #include "page.h"
+#include "plant.h"
 #include "segfit.h"
 #include "weak.h"
 
@@ -151,7 +152,7 @@ INLINE void mark_now(Trace *t, uint32_t ref, Mode mode) {
   if (mode != MAJOR) {
     if (t->marks[i] & bit) return;
     t->marks[i] |= bit;
-    if (t->black) t->next[i] |= bit;
+    if (t->black && !PLANTED(PROMOTED_WHITE)) t->next[i] |= bit;
     grey(t, &t->grey, ref);
   } else if (!(t->next[i] & bit) && is_old(t, ref)) {
     t->next[i] |= bit;
@@ -378,7 +379,7 @@ INLINE void scan_wide_chunk(Trace *t, Edges *e, Mode mode) {
   WideBlock *w = wide_of(t->gc, mode);
   const Header *h = (const Header *)(t->cage + w->at);
   uint64_t from = w->from, to = from + CHUNK_WORDS;
-  scan_part(t, e, w->at, (Part){from, to}, mode);
+  scan_part(t, e, w->at, (Part){from, to - PLANTED(LONG_CUT)}, mode);
   t->gc->marker.work += CHUNK_WORDS / 2 + edge_work(e);
   w->from = (uint32_t)to;
   if (to >= (uint64_t)h->aux + 2) w->at = 0;
@@ -648,7 +649,7 @@ static void scan_dirty_page(Trace *t, Edges *e, uint32_t page) {
   Gc *gc = t->gc;
   uint32_t span = page_span(gc, page);
   bool stack = false;
-  bits_clear(gc->dirty, page);
+  if (!PLANTED(MINOR_STAYS_DIRTY)) bits_clear(gc->dirty, page);
   gc->dirty_count--;
   if (!span) return; /* it was freed since */
   uint64_t first = word_of_page(page), end = first + GC_PAGE_WORDS;
@@ -656,7 +657,7 @@ static void scan_dirty_page(Trace *t, Edges *e, uint32_t page) {
   if (gc->table[span].kind == SPAN_LARGE) end = at + 1;
   for (at = bits_next(gc->marks, at, end); at < end; at = bits_next(gc->marks, at + 1, end))
     stack |= scan_on_page(t, e, at, first);
-  gc->states[page] |= PAGE_OLD;
+  if (!PLANTED(MINOR_NOT_ARMED)) gc->states[page] |= PAGE_OLD;
   if (stack) barrier_remember(gc, page);
   gc->marker.work += DIRTY_WORK + edge_work(e);
 }
@@ -672,6 +673,7 @@ bool mark_dirty_pages(Gc *gc, uint64_t budget) {
       scan_dirty_page(&t, &e, (uint32_t)(64 * i) + (unsigned)__builtin_ctzll(bits));
   flush_edges(&t, &e, DIRTY);
   trace_close(&t);
+  if (PLANTED(MINOR_CLEAN_EARLY)) mark_forget_dirty(gc);
   return i == n;
 }
 
@@ -767,6 +769,7 @@ void mark_forget_dirty(Gc *gc) {
 /* ---- stacks ---------------------------------------------------------------------------------- */
 
 void mark_stacks(Gc *gc) {
+  if (PLANTED(STACKS_FORGOTTEN)) return;
   Trace t = trace_open(gc, DIRTY);
   Edges e = {0};
   for (uint64_t i = 0, n = gc->stacks.count; i < n; i++)
@@ -811,5 +814,5 @@ void gc_mark_drain(Gc *gc) { weak_mark(gc); }
 
 void mark_root_area(Gc *gc) {
   Value *roots = (Value *)(gc->base + GC_ROOT_OFF);
-  for (uint64_t i = 0; i < GC_ROOT_BYTES / 8; i++) gc_mark_value(gc, roots[i]);
+  for (uint64_t i = PLANTED(ROOT_FORGOTTEN); i < GC_ROOT_BYTES / 8; i++) gc_mark_value(gc, roots[i]);
 }

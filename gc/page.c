@@ -5,6 +5,7 @@
 #include "bits.h"
 #include "cage.h"
 #include "fork.h"
+#include "plant.h"
 #include "share.h"
 #include "snapshot.h"
 
@@ -94,6 +95,7 @@ static void clear_bits(Gc *gc, uint32_t first, uint64_t count) {
 
 /* A frozen page stays so: it may hold the only copy of what an older snapshot needs. */
 static void close_page(Gc *gc, uint32_t page) {
+  if (PLANTED(FORK_MISSES_GIVEN)) gc->states[page] &= (uint8_t)~PAGE_TRACK;
   fork_note_page(gc, page);
   gc->states[page] &= (uint8_t)~PAGE_OLD;
   if (!(gc->states[page] & PAGE_FROZEN)) gc->states[page] |= PAGE_FREE;

@@ -21,6 +21,7 @@
 #include "bits.h"
 #include "mark.h"
 #include "page.h"
+#include "plant.h"
 #include "slab.h"
 #include "sweep.h"
 #include "weak.h"
@@ -34,12 +35,12 @@ static void promote_span(Gc *gc, uint32_t span) {
   uint64_t first = bitword_of_page(span), pages = d->kind == SPAN_LARGE ? 1 : d->pages;
   const uint64_t *bits = gc->bits + first;
   uint64_t *marks = gc->marks + first, *next = gc->next + first;
-  bool black = gc->phase == PHASE_MARK;
+  bool black = gc->phase == PHASE_MARK && !PLANTED(ALONE_WHITE);
   for (uint64_t i = 0; i < pages * PAGE_BITWORDS; i++) {
     if (black) next[i] |= bits[i] & ~marks[i];
     marks[i] |= bits[i];
   }
-  for (uint32_t page = span; page < span + d->pages; page++)
+  for (uint32_t page = span; page < span + d->pages && !PLANTED(ALONE_NOT_ARMED); page++)
     if (!bits_test(gc->dirty, page)) gc->states[page] |= PAGE_OLD;
 }
 
@@ -48,7 +49,7 @@ void promote_all(Gc *gc) {
   slab_close_runs(gc);
   mark_abort_minor(gc);
   weak_abort_minor(gc);
-  mark_forget_dirty(gc);
+  if (!PLANTED(ALONE_STAYS_DIRTY)) mark_forget_dirty(gc);
   for (uint32_t s = h->young; s; s = gc->table[s].young_next) promote_span(gc, s);
   for (uint32_t s = h->young_large; s; s = gc->table[s].young_next) promote_span(gc, s);
   h->final_old = h->final_count;

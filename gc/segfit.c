@@ -25,6 +25,7 @@
 
 #include "bits.h"
 #include "page.h"
+#include "plant.h"
 #include "snapshot.h"
 #include "sweep.h"
 
@@ -296,7 +297,7 @@ static void free_dead(Gc *gc, uint32_t span) {
 
 /* Says which pages hold old blocks. */
 static void arm_block(Gc *gc, uint64_t word) {
-  uint64_t last = page_of_word(word + segfit_words(gc, word) - 1);
+  uint64_t last = page_of_word(word + segfit_words(gc, word) - 1) - PLANTED(SWEEP_MID_NOT_ARMED);
   for (uint64_t page = page_of_word(word); page <= last; page++)
     if (!bits_test(gc->dirty, page)) gc->states[page] |= PAGE_OLD;
 }

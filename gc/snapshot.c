@@ -56,6 +56,7 @@
 #include "final.h"
 #include "fork.h"
 #include "page.h"
+#include "plant.h"
 #include "share.h"
 #include "slab.h"
 #include "sweep.h"
@@ -105,7 +106,6 @@ typedef struct Snapshots {
   Entries past_freed;   /* what was freed on the way there */
   Node *past;           /* the state that is looked at */
   bool rested;          /* there is no node, but what is not in `opened` is still frozen */
-  SnapshotBug bug;
   bool overflow;        /* more was opened than is in the list */
   Entries opened;
   uint32_t lost;        /* the last serial number that was given up */
@@ -312,6 +312,7 @@ static void give_up(Gc *gc);
 
 /* At rest a page was opened. */
 static void note_opened(Snapshots *s, uint64_t page) {
+  if (PLANTED(REST_FORGETS) && s->opened.n == 1) return;
   if (s->opened.n < OPENED_MOST && !s->overflow && entries_room(&s->opened, 1))
     entries_add(&s->opened, page, NO_BUF);
   else s->overflow = true;
@@ -324,13 +325,17 @@ void snapshot_log(Gc *gc, uint64_t page) {
     gc->states[page] &= (uint8_t)~PAGE_FROZEN;
     return;
   }
+  if (PLANTED(STORE_LOGGED_LATE) && s->head.logged.n) {
+    Entry before = s->head.logged.at[s->head.logged.n - 1];
+    memcpy(buffer(s, before.buf), page_at(gc, before.page), GC_PAGE);
+  }
   if (s->nspare < RESERVE_PAGES) add_chunk(gc); /* it is no failure yet */
   if (s->nspare == 0 || !entries_room(&s->head.logged, 1)) {
     give_up(gc);
     return;
   }
   uint32_t buf = s->spare[--s->nspare];
-  if (s->bug != SNAPSHOT_MISSES_STORES) memcpy(buffer(s, buf), page_at(gc, page), GC_PAGE);
+  memcpy(buffer(s, buf), page_at(gc, page), GC_PAGE);
   entries_add(&s->head.logged, page, buf);
   s->logged++;
   gc->states[page] &= (uint8_t)~PAGE_FROZEN;
@@ -339,7 +344,7 @@ void snapshot_log(Gc *gc, uint64_t page) {
 
 static void take_page(Gc *gc, uint64_t page) {
   uint8_t *state = gc->states + page;
-  if (fork_has_bug(gc, FORK_MISSES_TAKEN)) *state &= (uint8_t)~PAGE_TRACK;
+  if (PLANTED(FORK_MISSES_TAKEN)) *state &= (uint8_t)~PAGE_TRACK;
   fork_note_page(gc, page);
   if (!(*state & PAGE_FROZEN)) {
     *state &= (uint8_t)~PAGE_FREE;
@@ -348,6 +353,8 @@ static void take_page(Gc *gc, uint64_t page) {
     else note_opened(gc->snapshots, page);
     *state &= (uint8_t) ~(PAGE_FREE | PAGE_FROZEN);
     if (gc->config.guard) guard_range(gc, page, 1, true);
+  } else if (PLANTED(TAKEN_NOT_LOGGED)) {
+    *state &= (uint8_t)~PAGE_FROZEN;
   } else {
     snapshot_log(gc, page);
   }
@@ -386,8 +393,9 @@ static void save_state(Gc *gc, Node *n) {
 static void load_state(Gc *gc, Node *n) {
   uint64_t limit = gc->heap->limit_bytes, external = gc->heap->external_bytes;
   uint64_t peak = gc->heap->peak_bytes;
-  memcpy(gc->heap, n->saved, sizeof(Heap));
-  memcpy(gc->base + GC_ROOT_OFF, n->saved + HEAP_WORDS, root_bytes(gc));
+  if (!PLANTED(HEAP_NOT_RESTORED)) memcpy(gc->heap, n->saved, sizeof(Heap));
+  if (!PLANTED(ROOTS_NOT_RESTORED))
+    memcpy(gc->base + GC_ROOT_OFF, n->saved + HEAP_WORDS, root_bytes(gc));
   gc->heap->limit_bytes = limit;
   gc->heap->external_bytes = external;
   gc->heap->peak_bytes = peak;
@@ -530,7 +538,8 @@ static void rest(Gc *gc) {
 /* ---- taking ---------------------------------------------------------------------------------- */
 
 static void freeze_entries(Gc *gc, const Entries *e) {
-  for (uint32_t i = 0; i < e->n; i++) gc->states[e->at[i].page] |= PAGE_FROZEN;
+  for (uint32_t i = PLANTED(ARMS_ONE_LESS); i < e->n; i++)
+    gc->states[e->at[i].page] |= PAGE_FROZEN;
 }
 
 /* Eight states at a time: compilers do not make that of the plain loop at every level of
@@ -538,6 +547,7 @@ static void freeze_entries(Gc *gc, const Entries *e) {
 static void freeze_pages(Gc *gc, uint64_t end) {
   const uint64_t frozen = PAGE_FROZEN * 0x0101010101010101u;
   uint64_t page = first_frozen(gc), eight;
+  if (PLANTED(ARMS_ONE_LESS_OF_ALL)) end -= end % 8;
   for (; page < end && page % 8; page++) gc->states[page] |= PAGE_FROZEN;
   for (; page < end; page += 8) { /* what lies beyond the end is overwritten when it is committed */
     memcpy(&eight, gc->states + page, 8);
@@ -609,12 +619,12 @@ static void swap_page(uint8_t *a, uint8_t *b) {
 
 /* A rollback changes a page. */
 static void set_state(Gc *gc, uint64_t page, uint8_t state) {
-  if (!fork_has_bug(gc, FORK_MISSES_ROLLBACK)) fork_note_page(gc, page);
+  if (!PLANTED(FORK_MISSES_ROLLBACK)) fork_note_page(gc, page);
   gc->states[page] = state;
 }
 
 static void swap_logged(Gc *gc, Entries *e) {
-  for (uint32_t i = 0; i < e->n; i++) {
+  for (uint32_t i = PLANTED(SWAPS_ONE_LESS); i < e->n; i++) {
     swap_page(page_at(gc, e->at[i].page), buffer(gc->snapshots, e->at[i].buf));
     set_state(gc, e->at[i].page, PAGE_FROZEN);
   }
@@ -632,7 +642,8 @@ static void undo_logged(Gc *gc, bool keep) {
     Entry e = logged->at[i];
     bool changed = !keep || memcmp(page_at(gc, e.page), buffer(s, e.buf), GC_PAGE) != 0;
     if (changed) memcpy(page_at(gc, e.page), buffer(s, e.buf), GC_PAGE);
-    set_state(gc, e.page, PAGE_FROZEN);
+    set_state(gc, e.page, PLANTED(STAYS_CHANGED) && !keep ? 0 : PAGE_FROZEN);
+    if (PLANTED(KEEPS_UNCHANGED) && !changed) thaw_page(gc, e.page);
     if (keep && changed) logged->at[kept++] = e;
     else put_buffer(s, e.buf);
   }
@@ -644,7 +655,8 @@ static void undo_head(Gc *gc, bool keep) {
   Snapshots *s = gc->snapshots;
   Entries *fresh = &s->head.fresh;
   undo_logged(gc, keep);
-  for (uint32_t i = 0; i < fresh->n; i++) set_state(gc, fresh->at[i].page, PAGE_FREE | PAGE_FROZEN);
+  for (uint32_t i = 0; i < fresh->n && !PLANTED(FRESH_STAYS_USED); i++)
+    set_state(gc, fresh->at[i].page, PAGE_FREE | PAGE_FROZEN);
   for (uint32_t i = 0; i < s->head.freed.n; i++) {
     s->freed_at[s->head.freed.at[i].page] = 0;
     put_buffer(s, s->head.freed.at[i].buf);
@@ -661,7 +673,7 @@ static void go_up(Gc *gc, Node *n) {
   Entries *fresh = &n->edge.fresh;
   for (uint32_t i = 0; i < fresh->n; i++) {
     uint32_t page = fresh->at[i].page;
-    if (buddy_run(gc->buddy, page).used) {
+    if (buddy_run(gc->buddy, page).used && !PLANTED(FRESH_NOT_SAVED)) {
       fresh->at[i].buf = s->spare[--s->nspare];
       memcpy(buffer(s, fresh->at[i].buf), page_at(gc, page), GC_PAGE);
     }
@@ -900,6 +912,7 @@ bool gc_past_same(Gc *gc, Ref r) {
 static void absorb(Snapshots *s, Entries *first, Entries *later, bool undo) {
   index_entries(s, first);
   uint32_t kept = 0;
+  undo ^= PLANTED(MERGE_TAKES_OTHER);
   for (uint32_t i = 0; i < later->n; i++) {
     Entry e = later->at[i];
     uint32_t at = s->link[e.page];
@@ -917,6 +930,7 @@ static void absorb(Snapshots *s, Entries *first, Entries *later, bool undo) {
 }
 
 static void append_entries(Entries *to, Entries *from) {
+  if (PLANTED(MERGE_LOSES_PAGE) && from->n) from->n--;
   for (uint32_t i = 0; i < from->n; i++) entries_add(to, from->at[i].page, from->at[i].buf);
   from->n = 0;
 }
@@ -932,7 +946,7 @@ static void join_freed(Snapshots *s, Entries *first, Entries *later) {
     }
     uint64_t *to = (uint64_t *)buffer(s, first->at[at - 1].buf);
     const uint64_t *from = (const uint64_t *)buffer(s, later->at[i].buf);
-    for (unsigned k = 0; k < BITS_PAGE; k++) to[k] |= from[k];
+    for (unsigned k = 0; k < BITS_PAGE && !PLANTED(MERGE_FORGETS_FREED); k++) to[k] |= from[k];
     put_buffer(s, later->at[i].buf);
   }
   later->n = 0;
@@ -948,7 +962,6 @@ static bool room_to_join(Delta *first, const Delta *later) {
 static bool join(Snapshots *s, Delta *first, Delta *later, bool undo) {
   if (!room_to_join(first, later)) return false;
   join_freed(s, &first->freed, &later->freed);
-  undo ^= s->bug == SNAPSHOT_MERGES_WRONGLY;
   absorb(s, &first->logged, &later->logged, undo);
   absorb(s, &first->logged, &later->fresh, undo);
   absorb(s, &first->fresh, &later->logged, undo);
@@ -994,7 +1007,7 @@ static bool join_head(Gc *gc, Node *n) {
     return true;
   }
   if (!room_to_join(&n->edge, &s->head)) return false;
-  thaw_entries(gc, &n->edge.logged);
+  if (!PLANTED(MERGE_STAYS_FROZEN)) thaw_entries(gc, &n->edge.logged);
   thaw_entries(gc, &n->edge.fresh);
   join(s, &n->edge, &s->head, true);
   for (uint32_t i = 0; i < s->head.freed.n; i++) s->freed_at[s->head.freed.at[i].page] = i + 1;
@@ -1086,5 +1099,3 @@ void gc_snapshot_stats(Gc *gc, GcSnapshotStats *out) {
       .logged = s->logged,
   };
 }
-
-void snapshot_set_bug(Gc *gc, SnapshotBug bug) { gc->snapshots->bug = bug; }

@@ -15,11 +15,6 @@ uint64_t snapshot_bytes(const Gc *gc);
 /* What a free page of a freshly committed unit is. */
 uint8_t snapshot_free_state(const Gc *gc);
 void snapshot_close(Gc *gc);
-/* For tests: a mistake to be made, which they have to notice. */
-typedef enum SnapshotBug {
-  SNAPSHOT_SOUND, SNAPSHOT_MISSES_STORES, SNAPSHOT_MERGES_WRONGLY, SNAPSHOT_BUGS
-} SnapshotBug;
-void snapshot_set_bug(Gc *gc, SnapshotBug bug); /* after the first snapshot */
 /* Serial number of the last snapshot taken in this heap, or in the one it comes from. */
 uint32_t snapshot_last_serial(const Gc *gc);
 /* Where those of a new heap begin, which may know names up to number `last`, 0: none: anywhere behind. */

@@ -28,6 +28,7 @@
 #include "bits.h"
 #include "mark.h"
 #include "page.h"
+#include "plant.h"
 
 enum { FIRST_CAPACITY = 64 };
 
@@ -265,7 +266,7 @@ static void drop_waits(Weak *w) {
 void weak_clear(Gc *gc) {
   Weak *w = &gc->weak;
   drop_waits(w);
-  visit_pages(gc, clear_dead);
+  if (!PLANTED(WEAK_KEPT)) visit_pages(gc, clear_dead);
   forget(gc, &w->now);
   if (gc->marker.final) forget(gc, &w->slow);
 }

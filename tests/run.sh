@@ -1,10 +1,10 @@
 #!/bin/sh
 # run.sh [--alone] BUILD [PART...]: runs the tests that `make check` has built, and adds up their counts.
 #
-# Parts: unit api lang spec examples embed docs cli stress modes asan same limits faults fuzz threads
-# install boehm. Each part leaves its output in BUILD/test-logs/PART.log and ends with "N passed, N
-# failed"; a part that counts nothing has failed, since a test that did not run proves nothing. The
-# last line is the sum of all.
+# Parts: unit rollback plants api lang spec examples embed docs cli stress modes asan same limits faults
+# fuzz threads install boehm. Each part leaves its output in BUILD/test-logs/PART.log and ends with
+# "N passed, N failed"; a part that counts nothing has failed, since a test that did not run proves
+# nothing. The last line is the sum of all.
 # With --alone all programs come from BUILD, also those that otherwise run under the sanitizers.
 
 alone=
@@ -16,7 +16,7 @@ logs=$build/test-logs
 asan=${alone:+$build}
 asan=${asan:-$build/asan}
 runner=$build/tests/run_lang
-parts=${*:-unit api lang spec examples embed docs cli stress modes asan same limits faults fuzz threads install boehm}
+parts=${*:-unit rollback plants api lang spec examples embed docs cli stress modes asan same limits faults fuzz threads install boehm}
 mkdir -p "$logs"
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
@@ -36,6 +36,14 @@ run_criterion() {
   done | tee "$logs/criterion.log"
   awk '/^COUNT/ { p += $2; f += $3 } END { printf "%d passed, %d failed\n", p, f }' \
     "$logs/criterion.log"
+}
+
+# Thousands of programs that go back to snapshots, made at random; that they ran is a test, too.
+run_rollback() {
+  run_criterion "$build/tests/unit/test_rollback" | tee "$logs/rollback-parts.log"
+  awk '/^ran: / { n += $2 } /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3 }
+       END { if (n < 5000) print "too few programs ran: " n + 0
+             printf "%d passed, %d failed\n", p + (n >= 5000), f + (n < 5000) }' "$logs/rollback-parts.log"
 }
 
 # The examples of the pages, then the grammar held against them and the example programs.
@@ -123,6 +131,8 @@ run_boehm() {
 run_part() {
   case $1 in
     unit) run_criterion "$asan"/tests/unit/* ;;
+    rollback) run_rollback ;;
+    plants) sh tests/plants/run.sh "$build/plants" ;;
     api) run_criterion "$asan"/tests/api/* "$build/tests/api/api_rules" ;; # of debug and release
     lang) "$runner" "$build/oxbow" tests/lang ;;
     spec) run_spec ;;
@@ -156,6 +166,7 @@ for part in $parts; do
     passed=0 failed=1
   fi
   printf '%-9s %5d passed, %d failed  (%d s)\n' "$part" "$passed" "$failed" $(($(date +%s) - start))
+  grep -a '^ran: ' "$logs/$part.log" | cut -c 6-140 | sed 's/^/          /'
   if [ "$failed" -gt 0 ]; then
     grep -a -v '^COUNT\|\[PASS\]\|^    #[0-9]\|^$\| leak of ' "$logs/$part.log" | sed 's/^/  | /' | tail -n 60
   fi

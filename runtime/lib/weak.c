@@ -13,7 +13,8 @@
  * When the table is full both are made anew, without the holes.
  *
  * What is read from here may be known to nobody else while a major collection marks in steps, so it
- * is shown to the collector: gc_revive. */
+ * is shown to the collector: gc_revive. Likewise what goes on to a new table, which that collection
+ * may take for alive without a look at it. */
 #include "weak.h"
 
 #include "../hash.h"
@@ -159,8 +160,8 @@ static uint32_t move(ox_VM *vm, const Weak *from, const Weak *to) {
   for (uint32_t i = 0; i < from->used; i++) {
     const Value *pair = entry_at(from, i);
     if (pair[0] == V_ABSENT) continue;
-    gc_store(vm->cage, gc_word(vm->cage, entry_at(to, n)), pair[0]);
-    gc_store(vm->cage, gc_word(vm->cage, entry_at(to, n) + 1), pair[1]);
+    gc_store(vm->cage, gc_word(vm->cage, entry_at(to, n)), seen(vm, pair[0]));
+    gc_store(vm->cage, gc_word(vm->cage, entry_at(to, n) + 1), seen(vm, pair[1]));
     enter(vm, to, n++);
   }
   return n;

@@ -1,11 +1,11 @@
 // faults.c - runs programs again and again, each time with another request for memory failing.
 //
-//   faults [--all] [--most N] [--jobs N] [--show] PATH...
+//   faults [--all] [--most N] [--only K] [--jobs N] [--show] PATH...
 //
 // For the programs under each PATH (in a folder with a main.oxb only that), a first run counts the
 // points at which memory is asked for. Then, for as many points k as --most says, spread over all
 // of them, the program runs twice: with request k failing, and with all requests from k on failing.
-// --all takes every point. Whatever happens to the program,
+// --all takes every point, --only K point K alone, to look at what was found. Whatever happens to the program,
 //   - nothing crashes or hangs, and the error can be described (ox_error),
 //   - the heap is consistent (ox_verify) and the VM goes on: it runs a small program correctly,
 //   - after ox_free every block from malloc is free again and every file is closed,
@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,7 +32,9 @@
 
 #include "inject.h"
 
-enum { MAX_PROGRAMS = 4096, MAX_JOBS = 16, OUTPUT_KEPT = 1 << 16, RUN_SECONDS = 20 };
+enum { MAX_PROGRAMS = 4096, MAX_JOBS = 16, OUTPUT_KEPT = 1 << 16 };
+// Of the processor, for one run; and by the clock, for one that waits: machines stand still at times.
+enum { RUN_SECONDS = 20, WAIT_SECONDS = 600 };
 enum { MAX_CRASHES = 3 };                         // of one program, then it is given up
 enum { FUEL = 3000000, MEMORY = 24 << 20 };
 enum { LONG_PROGRAM = 200000 };                   // points from which on fewer are tried
@@ -52,7 +55,7 @@ typedef struct {
 typedef struct { const char *path; Progress *progress; pid_t pid; } Job;
 
 static struct {
-  uint64_t most;
+  uint64_t most, only;
   bool show;
   char *paths[MAX_PROGRAMS];
   int count;
@@ -187,6 +190,7 @@ static void complain(const char *path, Progress *p, const char *wrong) {
 
 // Each request of [1, points] or a sample of them: the next after k, 0 at the end.
 static uint64_t next_point(uint64_t k, uint64_t points, uint64_t most, uint64_t seed) {
+  if (options.only) return k ? 0 : options.only;
   if (points <= most) return k < points ? k + 1 : 0;
   uint64_t step = points / most, i = k == 0 ? 0 : (k - 1) / step + 1;
   uint64_t next = 1 + i * step + ((seed + i * 0x9E3779B97F4A7C15u) >> 33) % step;
@@ -201,6 +205,12 @@ static void try_point(const char *path, Progress *p, bool early, const Output *p
   if (r.wrong[0]) complain(path, p, r.wrong);
   bool well = r.made && r.status == OX_OK && failures > 0;
   if (well && !believed && out->hash != plain->hash) complain(path, p, "passed over in silence");
+}
+
+static void limit_run(void) {
+  struct itimerval limit = {.it_value.tv_sec = RUN_SECONDS};
+  setitimer(ITIMER_PROF, &limit, NULL);
+  alarm(WAIT_SECONDS);
 }
 
 // Works from where *p stands to the end.
@@ -219,7 +229,7 @@ static void try_program(const char *path, Progress *p) {
   while ((p->k = next_point(p->k, p->points, most, seed)) != 0) {
     for (int persist = 0; persist < 2; persist++) {
       p->persist = persist;
-      alarm(RUN_SECONDS);
+      limit_run();
       try_point(path, p, early, plain, out, believed);
     }
     if (open_files() != files) complain(path, p, "files stay open"), files = open_files();
@@ -248,7 +258,8 @@ static pid_t start(const char *path, Progress *progress) {
 static bool job_ended(Job *job, int status) {
   Progress *p = job->progress;
   if (p->done) return true;
-  const char *how = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? "hangs" : "crashes";
+  int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  const char *how = signal == SIGALRM || signal == SIGPROF ? "hangs" : "crashes";
   complain(job->path, p, how);
   if (++p->crashes >= MAX_CRASHES) return true;
   job->pid = start(job->path, p);
@@ -333,6 +344,7 @@ int main(int argc, char **argv) {
     if (strcmp(argv[i], "--all") == 0) options.most = UINT64_MAX;
     else if (strcmp(argv[i], "--show") == 0) options.show = true;
     else if (strcmp(argv[i], "--most") == 0 && i + 1 < argc) options.most = strtoull(argv[++i], 0, 10);
+    else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) options.only = strtoull(argv[++i], 0, 10);
     else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc) jobs = atoi(argv[++i]);
     else nftw(argv[i], found, 16, FTW_PHYS);
   }

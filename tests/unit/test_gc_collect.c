@@ -1,5 +1,6 @@
 /* The collector against a model graph: what it keeps must be exactly what the model can reach. */
 #include "gc/bits.h"
+#include "gc/cage.h"
 #include "gc/collect.h"
 #include "gc_helpers.h"
 
@@ -322,22 +323,36 @@ static void run_graph(uint64_t seed, uint32_t rounds, uint32_t steps, GcMode mod
   free(g);
 }
 
+static void believe(Gc *gc, uint32_t vain) {
+  gc->heap->policy.work = POLICY_SMALL_WORK;
+  gc->heap->policy.vain = vain;
+  gc->heap->policy.fulls = 0;
+}
+
+/* When marking begins alone: no store to a page where old blocks start goes unseen, swept or not. */
+static void check_all_armed(Gc *gc) {
+  CHECK(gc->dirty_count == 0, "pages stay dirty");
+  for (uint64_t page = gc->heap->first_page; page < gc->top_page; page++) {
+    uint64_t word = word_of_page(page), end = word + GC_PAGE_WORDS;
+    bool old = cage_is_committed(gc, page) && bits_next(gc->marks, word, end) < end;
+    CHECK(!old || gc->states[page] & PAGE_OLD, "page %lu is not armed", (unsigned long)page);
+  }
+}
+
 /* Anything a collector may be at between two allocations. With `alone` the policy believes, nearly
  * always, that the heap is large and minor collections are in vain. */
 static void disturb(Graph *g, bool alone) {
   Gc *gc = g->gc;
-  if (alone) {
-    Policy *p = &gc->heap->policy;
-    p->work = POLICY_SMALL_WORK;
-    p->vain = below(&g->rng, 8) ? POLICY_VAIN : 0;
-    p->fulls = 0;
-  }
+  bool waits = gc->phase == PHASE_CLEARED;
+  uint64_t minors = gc->minors;
+  if (alone) believe(gc, below(&g->rng, 8) ? POLICY_VAIN : 0);
   switch (below(&g->rng, 8)) {
     case 0: gc_collect_young(gc); break;
     case 1: gc->heap->policy.old_limit = 0; break; /* a major one is due */
     case 2: case 3: collect_due(gc); break;
     default: collect_step(gc); break;
   }
+  if (waits && gc->phase == PHASE_MARK && gc->minors == minors) check_all_armed(gc);
 }
 
 static void free_graph(Graph *g) {
@@ -382,6 +397,30 @@ Test(gc_collect, majors_alone, .timeout = 300) {
     run_generations(seed * 88172645463325257u, GC_ADAPTIVE, true, true, seed == 8);
     run_generations(seed * 88172645463325259u, GC_INCREMENTAL, true, true, seed == 8);
   }
+}
+
+/* So many young slabs that most are swept later than marking begins. */
+Test(gc_collect, majors_alone_arm_all) {
+  enum { SLABS = 400, WORDS = 60 };
+  Gc *gc = gc_new(&(GcConfig){.cage_bytes = 128 << 20, .mode = GC_OFF, .notes_stacks = true});
+  uint32_t before = 0, slabs = 0;
+  for (uint32_t at; slabs < SLABS; before = at) {
+    at = new_wide(gc, WORDS);
+    cr_assert(at != 0);
+    if (before) gc_store(gc_base(gc), at + 1, ref_value(before));
+    slabs += span_of_word(gc, at) != span_of_word(gc, before ? before : at);
+    root_area(gc)[0] = ref_value(at);
+  }
+  gc_set_mode(gc, GC_INCREMENTAL);
+  gc->heap->policy.old_limit = 0;
+  for (unsigned i = 0; i < 100 && gc->phase != PHASE_MARK; i++) {
+    believe(gc, POLICY_VAIN);
+    gc->phase == PHASE_IDLE ? collect_due(gc) : collect_step(gc);
+  }
+  cr_assert(gc->phase == PHASE_MARK && gc->minors == 0);
+  check_all_armed(gc);
+  verify(gc);
+  gc_free(gc);
 }
 
 /* A forgotten barrier is found by the checker: nearly at once, from any seed. */

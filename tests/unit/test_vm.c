@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gc/collect.h"
+#include "gc/state.h"
 #include "runtime/fiber.h"
 #include "runtime/list.h"
 #include "runtime/number.h"
@@ -261,5 +263,45 @@ Test(calls, caches_forget_dead_classes) {
                      "fn make(i) { class A { x = i; fn get() => i * 2 }; return A() }\n"
                      "let s = 0\nfor i in 0..200 { s += use(make(i)) }\ns";
   cr_expect_eq(eval_int(vm, text), 3 * 199 * 200 / 2);
+  vm_free(vm);
+}
+
+/* ---- weak maps and the collector ------------------------------------------------------------- */
+
+/* The next major collection begins and ends without minor ones. */
+static void believe_alone(Gc *gc) {
+  gc->heap->policy.work = POLICY_SMALL_WORK;
+  gc->heap->policy.vain = POLICY_VAIN;
+  gc->heap->policy.fulls = 0;
+  gc->heap->policy.old_limit = 0;
+}
+
+static void steps_to(Gc *gc, Phase phase) {
+  for (unsigned i = 0; i < 10000 && gc->phase != phase; i++) {
+    believe_alone(gc);
+    gc->phase == PHASE_IDLE ? collect_due(gc) : collect_step(gc);
+  }
+  cr_assert_eq(gc->phase, phase);
+}
+
+/* A table that is made anew while a major collection marks has the keys that are dead, too; nobody
+ * looks at it before it is old. */
+Test(weak, maps_grow_while_marking) {
+  ox_VM *vm = vm_with((VmConfig){.gc_mode = GC_INCREMENTAL});
+  const char *text = "import weak, memory; let w = weak.map(); let kept = []\n"
+                     "fn age() { let a = [1]; let b = [2]; w[a] = 1; w[b] = 2; memory.collect() }\n"
+                     "fn fill(n) { for i in 0..n { let k = [i]; w[k] = i; kept.push(k) } }\nage(); len(w)";
+  cr_assert_eq(eval_int(vm, text), 2);
+  steps_to(vm->gc, PHASE_MARK);
+  vm->gc->stepped_at = UINT64_MAX; /* it waits */
+  cr_assert_eq(eval_int(vm, "fill(30); 0"), 0);
+  cr_assert(vm->gc->phase == PHASE_MARK && vm->gc->minors == 0);
+  vm->gc->stepped_at = 0;
+  steps_to(vm->gc, PHASE_IDLE);
+  uint64_t where = 0;
+  const char *wrong = gc_verify(vm->gc, &where);
+  cr_assert(!wrong, "%s at word %#llx", wrong, (unsigned long long)where);
+  gc_collect(vm->gc);
+  cr_assert_eq(eval_int(vm, "len(w)"), 30);
   vm_free(vm);
 }
