@@ -234,6 +234,9 @@ $(OUT)/tests/unit/%: tests/unit/%.c $(O)/libinternal.a
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) $(TEST_FLAGS) -I. -o $@ $< $(O)/libinternal.a $(LIBS) -lcriterion
+# It refuses memory by itself.
+REFUSED := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+$(OUT)/tests/unit/test_gc_refused: LIBS += $(REFUSED)
 $(OUT)/tests/api/%: tests/api/%.c $(OUT)/liboxbow.a
 	@mkdir -p $(@D)
 	$(call say,LD $@)

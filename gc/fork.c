@@ -109,11 +109,12 @@ typedef struct Forks {
 
 static uint64_t log_end(const Forks *f) { return f->first + f->n; }
 
-/* No slot is in step any more, nor is the base. */
+/* No slot is in step any more, nor is the base; nor is this heap itself when it is a slot again. */
 static void lose_log(Forks *f) {
   f->first = log_end(f) + 1;
   f->n = 0;
   f->lost = true;
+  f->cold = !PLANTED(FORK_FORGETS_LOSS);
 }
 
 static bool log_grow(Forks *f) {
@@ -129,6 +130,8 @@ static void enter(Forks *f, uint64_t page) {
   if (f->n == f->cap && !log_grow(f)) lose_log(f);
   else f->log[f->n++] = (uint32_t)page;
 }
+
+void fork_lose(Gc *gc) { lose_log(gc->forks); }
 
 /* A page of a mapped fork becomes its own. One that it had before the last fork of itself is
  * counted again: it counts as more than it has then, up to all of its heap. */
@@ -579,7 +582,6 @@ bool fork_give_back(Gc *gc) {
   ForkPool *pool = f ? f->home : NULL;
   if (!pool) return false;
   bool clean = gc->minors + gc->majors == 0 && !gc->snapshots;
-  f->cold |= f->lost;
   drop_base(f);
   if (!f->asleep) {
     snapshot_close(gc);

@@ -8,6 +8,7 @@
 /* A page whose state has PAGE_TRACK is stored to for the first time since the last fork, taken,
  * given back, or exchanged by a rollback. Clears the bit. */
 void fork_note(Gc *gc, uint64_t page);
+void fork_lose(Gc *gc); /* nobody knows which pages have changed */
 static inline void fork_note_page(Gc *gc, uint64_t page) {
   if (__builtin_expect(gc->states[page] & PAGE_TRACK, 0)) fork_note(gc, page);
 }

@@ -98,7 +98,8 @@ static void close_page(Gc *gc, uint32_t page) {
   if (PLANTED(FORK_MISSES_GIVEN)) gc->states[page] &= (uint8_t)~PAGE_TRACK;
   fork_note_page(gc, page);
   gc->states[page] &= (uint8_t)~PAGE_OLD;
-  if (!(gc->states[page] & PAGE_FROZEN)) gc->states[page] |= PAGE_FREE;
+  if (gc->states[page] & PAGE_FROZEN) snapshot_given(gc, page);
+  else gc->states[page] |= PAGE_FREE;
   if (!bits_test(gc->dirty, page)) return;
   bits_clear(gc->dirty, page);
   gc->dirty_count--;

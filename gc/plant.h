@@ -47,6 +47,8 @@ enum {
   PLANT_FORK_MISSES_TAKEN,  /* pages taken are not reported */
   PLANT_FORK_MISSES_GIVEN,  /* nor those given back */
   PLANT_FORK_MISSES_ROLLBACK, /* nor those that a rollback exchanges */
+  PLANT_FORK_MISSES_UNDONE, /* nor those given back that a rollback takes again */
+  PLANT_FORK_FORGETS_LOSS,  /* a fork that has lost its log, and was forked, counts as known */
   PLANT_FORK_KEEPS_RUNS,    /* runs of free slots stay open */
   PLANT_FORK_MISSES_ROOTS,
   PLANT_FORK_MISSES_DELTA,  /* a new mapping counts as in step with now */

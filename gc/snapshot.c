@@ -73,8 +73,10 @@ enum {
 /* A page of an edge or of the head, and where its copy is. */
 typedef struct Entry { uint32_t page, buf; } Entry;
 typedef struct Entries { Entry *at; uint32_t n, cap; } Entries;
-/* freed: by page of the alloc bitmap, a bitmap of the blocks freed. */
-typedef struct Delta { Entries logged, fresh, freed; } Delta;
+/* freed: by page of the alloc bitmap, a bitmap of the blocks freed.
+ * given: pages given back unchanged: going back, or forth, changes whether they are in use, and nothing else.
+ * given_more: there was no memory to list them all. */
+typedef struct Delta { Entries logged, fresh, freed, given; bool given_more; } Delta;
 
 typedef struct Node {
   GcSnapshot id;
@@ -209,6 +211,8 @@ static void drop_delta(Snapshots *s, Delta *d) {
   drop_entries(s, &d->logged);
   drop_entries(s, &d->fresh);
   drop_entries(s, &d->freed);
+  drop_entries(s, &d->given);
+  d->given_more = false;
 }
 
 static void drop_head(Snapshots *s) {
@@ -372,6 +376,13 @@ bool snapshot_take(Gc *gc, uint64_t first, uint64_t count) {
   if (frozen && (!entries_room(&s->head.logged, frozen) || !have_buffers(gc, frozen))) return false;
   for (uint64_t page = first; page < first + count; page++) take_page(gc, page);
   return true;
+}
+
+void snapshot_given(Gc *gc, uint64_t page) {
+  Delta *head = &gc->snapshots->head;
+  if (!gc->snapshots->current) return;
+  if (entries_room(&head->given, 1)) entries_add(&head->given, page, NO_BUF);
+  else head->given_more = true;
 }
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
@@ -623,6 +634,14 @@ static void set_state(Gc *gc, uint64_t page, uint8_t state) {
   gc->states[page] = state;
 }
 
+/* Forks have to know, too, whether a page is in use. */
+static void note_given(Gc *gc, const Delta *d) {
+  if (!gc->forks) return;
+  if (d->given_more) fork_lose(gc);
+  for (uint32_t i = 0; i < d->given.n && !PLANTED(FORK_MISSES_UNDONE); i++)
+    fork_note_page(gc, d->given.at[i].page);
+}
+
 static void swap_logged(Gc *gc, Entries *e) {
   for (uint32_t i = PLANTED(SWAPS_ONE_LESS); i < e->n; i++) {
     swap_page(page_at(gc, e->at[i].page), buffer(gc->snapshots, e->at[i].buf));
@@ -661,7 +680,9 @@ static void undo_head(Gc *gc, bool keep) {
     s->freed_at[s->head.freed.at[i].page] = 0;
     put_buffer(s, s->head.freed.at[i].buf);
   }
-  fresh->n = s->head.freed.n = 0;
+  note_given(gc, &s->head);
+  fresh->n = s->head.freed.n = s->head.given.n = 0;
+  s->head.given_more = false;
   /* What is free can be told now that the metadata is back. */
   for (uint32_t i = 0; i < s->head.logged.n; i++) thaw_page(gc, s->head.logged.at[i].page);
 }
@@ -680,12 +701,14 @@ static void go_up(Gc *gc, Node *n) {
     set_state(gc, page, PAGE_FREE | PAGE_FROZEN);
   }
   swap_logged(gc, &n->edge.logged);
+  note_given(gc, &n->edge);
   n->onpath = false;
 }
 
 static void go_down(Gc *gc, Node *n) {
   Snapshots *s = gc->snapshots;
   swap_logged(gc, &n->edge.logged);
+  note_given(gc, &n->edge);
   Entries *fresh = &n->edge.fresh;
   for (uint32_t i = 0; i < fresh->n; i++) {
     Entry *e = fresh->at + i;
@@ -955,7 +978,9 @@ static void join_freed(Snapshots *s, Entries *first, Entries *later) {
 
 static bool room_to_join(Delta *first, const Delta *later) {
   return entries_room(&first->logged, later->logged.n) &&
-         entries_room(&first->fresh, later->fresh.n) && entries_room(&first->freed, later->freed.n);
+         entries_room(&first->fresh, later->fresh.n) &&
+         entries_room(&first->freed, later->freed.n) &&
+         entries_room(&first->given, later->given.n);
 }
 
 /* The delta `first`, then `later`, as one, in `later`. False: no memory, nothing changed. */
@@ -968,6 +993,8 @@ static bool join(Snapshots *s, Delta *first, Delta *later, bool undo) {
   absorb(s, &first->fresh, &later->fresh, undo);
   append_entries(&first->logged, &later->logged);
   append_entries(&first->fresh, &later->fresh);
+  append_entries(&first->given, &later->given);
+  first->given_more |= later->given_more;
   drop_delta(s, later);
   *later = *first;
   *first = (Delta){0};

@@ -10,6 +10,8 @@ void snapshot_log(Gc *gc, uint64_t page);
 /* Pages [first, first + count) leave the buddy allocator: makes them open, and notes what a
  * rollback has to know. False: no memory for that, nothing changed. */
 bool snapshot_take(Gc *gc, uint64_t first, uint64_t count);
+/* A frozen page leaves use, its content unchanged. */
+void snapshot_given(Gc *gc, uint64_t page);
 /* Bytes that the log holds; they count against the heap's limit. */
 uint64_t snapshot_bytes(const Gc *gc);
 /* What a free page of a freshly committed unit is. */

@@ -2,7 +2,7 @@
 # collector makes it, in $(OUT)/plants/. tests/plants/rows.txt says which of its tests has to notice.
 
 PLANT_NAMES := $(shell sed -n 's/^  PLANT_\([A-Z_]*\).*,.*/\1/p' gc/plant.h)
-PLANT_TESTS := test_gc_collect test_gc_fork test_gc_snapshot test_rollback
+PLANT_TESTS := test_gc_collect test_gc_fork test_gc_snapshot test_gc_refused test_rollback
 PLANT_OBJECTS := $(PLANT_TESTS:%=$(O)/plants/%.o)
 
 .PHONY: plants
@@ -20,7 +20,8 @@ $(OUT)/plants/%: $(O)/libinternal.a $(PLANT_OBJECTS) gc/plant.h
 	  object=$(O)/plants/$*-`basename $$source .c`.o; \
 	  $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -O1 -g0 -DPLANT=PLANT_$* -c -o $$object $$source || exit 1; \
 	  objects="$$objects $$object"; done; \
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -s -o $@ $(PLANT_OBJECTS) $$objects $(O)/libinternal.a $(LIBS) -lcriterion
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS) -s -o $@ $(PLANT_OBJECTS) $$objects $(O)/libinternal.a $(REFUSED) \
+	  $(LIBS) -lcriterion
 
 .SECONDARY: $(PLANT_OBJECTS)
 -include $(PLANT_OBJECTS:.o=.d)

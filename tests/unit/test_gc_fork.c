@@ -238,6 +238,36 @@ Test(gc_fork, children_survive_parents) {
   gc_free(grandchild);
 }
 
+/* Pages given back while a snapshot needs them are in use again after a rollback, though nobody has stored to
+ * them: slots and bases of the time between must get to know. */
+Test(gc_fork, given_back_and_undone) {
+  enum { PAGES = 20, SAVED = 2 };
+  for (unsigned kind = FORK_COPIED; kind <= FORK_MAPPED; kind++) {
+    for (unsigned steps = 1; steps <= SAVED; steps++) {
+      Gc *gc = gc_new(&(GcConfig){.cage_bytes = 16 << 20, .mode = GC_STOP_WORLD});
+      uint32_t big = new_wide(gc, PAGES * GC_PAGE_WORDS);
+      root_area(gc)[0] = ref_value(big);
+      for (unsigned i = 0; i < PAGES; i++) gc_store(gc_base(gc), big + 1 + i * GC_PAGE_WORDS, i);
+      fork_set_slots(gc, (ForkSlots)kind);
+      GcSnapshot s = gc_snapshot(gc, NULL);
+      root_area(gc)[0] = 0;
+      gc_collect(gc);
+      GcSnapshot later = steps > 1 ? gc_snapshot(gc, NULL) : 0;
+      gc_free(gc_fork(gc, NULL));
+      cr_assert_eq(gc_restore(gc, s), GC_SNAPSHOT_OK);
+      Gc *child = gc_fork(gc, NULL);
+      cr_assert_eq(hash_heap(child), hash_heap(gc));
+      verify(child);
+      gc_free(child);
+      if (later) cr_assert_eq(gc_restore(gc, later), GC_SNAPSHOT_OK);
+      child = gc_fork(gc, NULL);
+      verify(child);
+      gc_free(child);
+      gc_free(gc);
+    }
+  }
+}
+
 /* What a fork copies is what one side changed, and no more. */
 Test(gc_fork, copies_the_difference) {
   GcConfig config = {.cage_bytes = 64 << 20};
