@@ -2,6 +2,7 @@
 #include "gc/bits.h"
 #include "gc/cage.h"
 #include "gc/collect.h"
+#include "gc/slab.h"
 #include "gc_helpers.h"
 
 /* ---- random graphs --------------------------------------------------------------------------- */
@@ -399,19 +400,38 @@ Test(gc_collect, majors_alone, .timeout = 300) {
   }
 }
 
-/* So many young slabs that most are swept later than marking begins. */
-Test(gc_collect, majors_alone_arm_all) {
+/* A list of blocks that fills so many slabs that not all are swept at once; all are young. */
+static Gc *many_slabs(void) {
   enum { SLABS = 400, WORDS = 60 };
   Gc *gc = gc_new(&(GcConfig){.cage_bytes = 128 << 20, .mode = GC_OFF, .notes_stacks = true});
-  uint32_t before = 0, slabs = 0;
-  for (uint32_t at; slabs < SLABS; before = at) {
+  for (uint32_t at, before = 0, slabs = 0; slabs < SLABS; before = at) {
     at = new_wide(gc, WORDS);
     cr_assert(at != 0);
     if (before) gc_store(gc_base(gc), at + 1, ref_value(before));
-    slabs += span_of_word(gc, at) != span_of_word(gc, before ? before : at);
+    slabs += !before || span_of_word(gc, at) != span_of_word(gc, before);
     root_area(gc)[0] = ref_value(at);
   }
   gc_set_mode(gc, GC_INCREMENTAL);
+  return gc;
+}
+
+/* A minor collection in vain is given up: all is old then, and its pages are armed, swept or not. */
+Test(gc_collect, given_up_is_armed) {
+  Gc *gc = many_slabs();
+  believe(gc, 0);
+  gc->heap->policy.old_limit = UINT64_MAX;
+  slab_close_runs(gc); /* takes back what is counted and not handed out */
+  gc->heap->policy.debt = 0;
+  gc->round_words = 200;
+  collect_due(gc);
+  cr_assert(gc->rounds == 0 && gc->heap->late != 0 && !gc->heap->young);
+  check_all_armed(gc);
+  verify(gc);
+  gc_free(gc);
+}
+
+Test(gc_collect, majors_alone_arm_all) {
+  Gc *gc = many_slabs();
   gc->heap->policy.old_limit = 0;
   for (unsigned i = 0; i < 100 && gc->phase != PHASE_MARK; i++) {
     believe(gc, POLICY_VAIN);
