@@ -340,8 +340,7 @@ static bool copy_difference(Gc *gc, Gc *child) {
 static void copy_roots(Gc *gc, Gc *child) {
   uint64_t bytes = gc->config.root_bytes ? gc->config.root_bytes : GC_ROOT_BYTES;
   memcpy(child->heap, gc->heap, sizeof(Heap));
-  if (!PLANTED(FORK_MISSES_ROOTS))
-    memcpy(child->base + GC_ROOT_OFF, gc->base + GC_ROOT_OFF, bytes);
+  if (!PLANTED(FORK_MISSES_ROOTS)) memcpy(child->base + GC_ROOT_OFF, gc->base + GC_ROOT_OFF, bytes);
   child->heap->external_bytes = 0;
   child->heap->peak_bytes = child->heap->used_pages * GC_PAGE;
 }
@@ -813,8 +812,7 @@ static void look_at_base(Gc *gc) {
 static bool can_sleep(const Gc *gc, const Gc *slot) {
   const Forks *f = gc->forks, *c = slot->forks;
   return c->pristine && f->base && c->origin == f->stats.published &&
-         (f->base->step == log_end(f) || PLANTED(FORK_SLEEPS_ON)) &&
-         base_has_roots(f->base, gc);
+         (f->base->step == log_end(f) || PLANTED(FORK_SLEEPS_ON)) && base_has_roots(f->base, gc);
 }
 
 /* Makes a slot what the heap is now. */

@@ -814,5 +814,6 @@ void gc_mark_drain(Gc *gc) { weak_mark(gc); }
 
 void mark_root_area(Gc *gc) {
   Value *roots = (Value *)(gc->base + GC_ROOT_OFF);
-  for (uint64_t i = PLANTED(ROOT_FORGOTTEN); i < GC_ROOT_BYTES / 8; i++) gc_mark_value(gc, roots[i]);
+  for (uint64_t i = PLANTED(ROOT_FORGOTTEN); i < GC_ROOT_BYTES / 8; i++)
+    gc_mark_value(gc, roots[i]);
 }

@@ -139,8 +139,7 @@ static unsigned sweep_page(Gc *gc, uint32_t page, bool reached) {
   drop_dead(gc, page);
   unsigned live = (unsigned)bits_count(gc->bits + bitword_of_page(page), PAGE_BITWORDS);
   if (!live && !reached) gc->states[page] &= (uint8_t)~PAGE_OLD;
-  else if (!bits_test(gc->dirty, page) && !PLANTED(SWEEP_NOT_ARMED))
-    gc->states[page] |= PAGE_OLD;
+  else if (!bits_test(gc->dirty, page) && !PLANTED(SWEEP_NOT_ARMED)) gc->states[page] |= PAGE_OLD;
   return live;
 }
 

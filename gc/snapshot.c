@@ -74,9 +74,12 @@ enum {
 typedef struct Entry { uint32_t page, buf; } Entry;
 typedef struct Entries { Entry *at; uint32_t n, cap; } Entries;
 /* freed: by page of the alloc bitmap, a bitmap of the blocks freed.
- * given: pages given back unchanged: going back, or forth, changes whether they are in use, and nothing else.
- * given_more: there was no memory to list them all. */
-typedef struct Delta { Entries logged, fresh, freed, given; bool given_more; } Delta;
+ * given: pages given back unchanged: going back, or forth, changes whether they are in use, and
+ * nothing else. given_more: there was no memory to list them all. */
+typedef struct Delta {
+  Entries logged, fresh, freed, given;
+  bool given_more;
+} Delta;
 
 typedef struct Node {
   GcSnapshot id;
@@ -549,8 +552,7 @@ static void rest(Gc *gc) {
 /* ---- taking ---------------------------------------------------------------------------------- */
 
 static void freeze_entries(Gc *gc, const Entries *e) {
-  for (uint32_t i = PLANTED(ARMS_ONE_LESS); i < e->n; i++)
-    gc->states[e->at[i].page] |= PAGE_FROZEN;
+  for (uint32_t i = PLANTED(ARMS_ONE_LESS); i < e->n; i++) gc->states[e->at[i].page] |= PAGE_FROZEN;
 }
 
 /* Eight states at a time: compilers do not make that of the plain loop at every level of
@@ -979,8 +981,7 @@ static void join_freed(Snapshots *s, Entries *first, Entries *later) {
 static bool room_to_join(Delta *first, const Delta *later) {
   return entries_room(&first->logged, later->logged.n) &&
          entries_room(&first->fresh, later->fresh.n) &&
-         entries_room(&first->freed, later->freed.n) &&
-         entries_room(&first->given, later->given.n);
+         entries_room(&first->freed, later->freed.n) && entries_room(&first->given, later->given.n);
 }
 
 /* The delta `first`, then `later`, as one, in `later`. False: no memory, nothing changed. */

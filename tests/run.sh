@@ -2,7 +2,7 @@
 # run.sh [--alone] BUILD [PART...]: runs the tests that `make check` has built, and adds up their counts.
 #
 # Parts: unit rollback plants api lang spec examples embed docs cli stress modes asan same limits faults
-# fuzz threads install boehm. Each part leaves its output in BUILD/test-logs/PART.log and ends with
+# fuzz threads install. Each part leaves its output in BUILD/test-logs/PART.log and ends with
 # "N passed, N failed"; a part that counts nothing has failed, since a test that did not run proves
 # nothing. The last line is the sum of all.
 # With --alone all programs come from BUILD, also those that otherwise run under the sanitizers.
@@ -43,7 +43,8 @@ run_rollback() {
   run_criterion "$build/tests/unit/test_rollback" | tee "$logs/rollback-parts.log"
   awk '/^ran: / { n += $2 } /^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3 }
        END { if (n < 5000) print "too few programs ran: " n + 0
-             printf "%d passed, %d failed\n", p + (n >= 5000), f + (n < 5000) }' "$logs/rollback-parts.log"
+             printf "%d passed, %d failed\n", p + (n >= 5000), f + (n < 5000) }' \
+    "$logs/rollback-parts.log"
 }
 
 # The examples of the pages, then the grammar held against them and the example programs.

@@ -1,5 +1,5 @@
-# plants.mk - the part `plants` of the tests: for each mistake of gc/plant.h a program of unit tests whose
-# collector makes it, in $(OUT)/plants/. tests/plants/rows.txt says which of its tests has to notice.
+# plants.mk - the part `plants` of the tests: for each mistake of gc/plant.h a program of unit tests
+# whose collector makes it, in $(OUT)/plants/. tests/plants/rows.txt says which has to notice.
 
 PLANT_NAMES := $(shell sed -n 's/^  PLANT_\([A-Z_]*\).*,.*/\1/p' gc/plant.h)
 PLANT_TESTS := test_gc_collect test_gc_fork test_gc_snapshot test_gc_refused test_rollback

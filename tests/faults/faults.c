@@ -5,7 +5,8 @@
 // For the programs under each PATH (in a folder with a main.oxb only that), a first run counts the
 // points at which memory is asked for. Then, for as many points k as --most says, spread over all
 // of them, the program runs twice: with request k failing, and with all requests from k on failing.
-// --all takes every point, --only K point K alone, to look at what was found. Whatever happens to the program,
+// --all takes every point, --only K point K alone, to look at what was found. Whatever happens to
+// the program,
 //   - nothing crashes or hangs, and the error can be described (ox_error),
 //   - the heap is consistent (ox_verify) and the VM goes on: it runs a small program correctly,
 //   - after ox_free every block from malloc is free again and every file is closed,
@@ -33,7 +34,8 @@
 #include "inject.h"
 
 enum { MAX_PROGRAMS = 4096, MAX_JOBS = 16, OUTPUT_KEPT = 1 << 16 };
-// Of the processor, for one run; and by the clock, for one that waits: machines stand still at times.
+// Of the processor, for one run; and by the clock, for one that waits: machines stand still at
+// times.
 enum { RUN_SECONDS = 20, WAIT_SECONDS = 600 };
 enum { MAX_CRASHES = 3 };                         // of one program, then it is given up
 enum { FUEL = 3000000, MEMORY = 24 << 20 };
@@ -344,7 +346,8 @@ int main(int argc, char **argv) {
     if (strcmp(argv[i], "--all") == 0) options.most = UINT64_MAX;
     else if (strcmp(argv[i], "--show") == 0) options.show = true;
     else if (strcmp(argv[i], "--most") == 0 && i + 1 < argc) options.most = strtoull(argv[++i], 0, 10);
-    else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) options.only = strtoull(argv[++i], 0, 10);
+    else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+      options.only = strtoull(argv[++i], 0, 10);
     else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc) jobs = atoi(argv[++i]);
     else nftw(argv[i], found, 16, FTW_PHYS);
   }

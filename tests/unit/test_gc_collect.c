@@ -330,7 +330,8 @@ static void believe(Gc *gc, uint32_t vain) {
   gc->heap->policy.fulls = 0;
 }
 
-/* When marking begins alone: no store to a page where old blocks start goes unseen, swept or not. */
+/* When marking begins alone: no store to a page where old blocks start goes unseen, swept or not.
+ */
 static void check_all_armed(Gc *gc) {
   CHECK(gc->dirty_count == 0, "pages stay dirty");
   for (uint64_t page = gc->heap->first_page; page < gc->top_page; page++) {
@@ -415,7 +416,8 @@ static Gc *many_slabs(void) {
   return gc;
 }
 
-/* A minor collection in vain is given up: all is old then, and its pages are armed, swept or not. */
+/* A minor collection in vain is given up: all is old then, and its pages are armed, swept or not.
+ */
 Test(gc_collect, given_up_is_armed) {
   Gc *gc = many_slabs();
   believe(gc, 0);

@@ -238,8 +238,8 @@ Test(gc_fork, children_survive_parents) {
   gc_free(grandchild);
 }
 
-/* Pages given back while a snapshot needs them are in use again after a rollback, though nobody has stored to
- * them: slots and bases of the time between must get to know. */
+/* Pages given back while a snapshot needs them are in use again after a rollback, though nobody has
+ * stored to them: slots and bases of the time between must get to know. */
 Test(gc_fork, given_back_and_undone) {
   enum { PAGES = 20, SAVED = 2 };
   for (unsigned kind = FORK_COPIED; kind <= FORK_MAPPED; kind++) {

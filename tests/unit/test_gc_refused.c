@@ -1,7 +1,8 @@
-/* Forks without memory: each request that a fork or its parent makes is refused once, be it one to the
- * system (mappings, memory to be populated, files in memory) or to malloc. Whatever comes of it, the
- * other heap is unharmed, the heap itself is whole and goes on as soon as there is memory again, and
- * nothing is leaked. The linker puts the functions below before malloc and its kin (Makefile). */
+/* Forks without memory: each request that a fork or its parent makes is refused once, be it one to
+ * the system (mappings, memory to be populated, files in memory) or to malloc. Whatever comes of
+ * it, the other heap is unharmed, the heap itself is whole and goes on as soon as there is memory
+ * again, and nothing is leaked. The linker puts the functions below before malloc and its kin
+ * (Makefile). */
 #include <stdio.h>
 
 #include "gc/fork.h"
@@ -21,9 +22,12 @@
 #define CHECK_LEAKS() (void)0
 #endif
 
-/* ---- malloc ----------------------------------------------------------------------------------- */
+/* ---- malloc ---- */
 
-static struct { uint64_t calls, fail_at; int64_t live; } requests;
+static struct {
+  uint64_t calls, fail_at;
+  int64_t live;
+} requests;
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -54,7 +58,7 @@ void __wrap_free(void *block) {
   __real_free(block);
 }
 
-/* ---- who is refused what ---------------------------------------------------------------------- */
+/* ---- who is refused what ---- */
 
 typedef enum Place { MALLOC, SYSTEM, PLACES } Place;
 
@@ -69,18 +73,21 @@ static void refuse(Gc *gc, Place place, uint64_t nth) {
 
 /* True: it came to that. */
 static bool grant(Gc *gc, Place place) {
-  bool reached = place == MALLOC ? requests.calls >= requests.fail_at : gc->os.calls >= gc->os.fail_at;
+  bool reached =
+      place == MALLOC ? requests.calls >= requests.fail_at : gc->os.calls >= gc->os.fail_at;
   requests.fail_at = 0;
   gc->os.fail_at = 0;
   return reached;
 }
 
-/* ---- a life ----------------------------------------------------------------------------------- */
+/* ---- a life ---- */
 
 static void fork_and_free(World *w) {
   Gc *child = gc_fork(w->gc, NULL);
   if (!child) return;
-  cr_assert_eq(hash_heap(child), hash_heap(w->gc), "a fork differs, request %lu of malloc, %lu of the system refused", (unsigned long)requests.fail_at, (unsigned long)w->gc->os.fail_at);
+  cr_assert_eq(hash_heap(child), hash_heap(w->gc),
+               "a fork differs, request %lu of malloc, %lu of the system refused",
+               (unsigned long)requests.fail_at, (unsigned long)w->gc->os.fail_at);
   World c = {.gc = child, .rng = 3};
   mutate(&c, 100);
   gc_free(child);
@@ -171,23 +178,25 @@ static void refuse_all(bool (*one)(Place, ForkSlots, uint64_t)) {
       while (!done && nth < 500) {
         int64_t live_before = requests.live;
         done = one(place, (ForkSlots)slots, ++nth);
-        cr_assert_eq(requests.live, live_before, "blocks of malloc are leaked, request %lu", (unsigned long)nth);
+        cr_assert_eq(requests.live, live_before, "blocks of malloc are leaked, request %lu",
+                     (unsigned long)nth);
       }
       cr_assert(done && nth > 6, "%lu requests", (unsigned long)nth);
-      printf("ran: %lu requests refused (%s, %s)\n", (unsigned long)nth, place == MALLOC ? "malloc" : "system",
-             slots == FORK_MAPPED ? "mapped" : "copied");
+      printf("ran: %lu requests refused (%s, %s)\n", (unsigned long)nth,
+             place == MALLOC ? "malloc" : "system", slots == FORK_MAPPED ? "mapped" : "copied");
     }
   }
   fflush(stdout);
-  cr_assert_leq(lines_of("/proc/self/maps"), maps + 8, "mappings are leaked"); /* malloc may have more */
+  cr_assert_leq(lines_of("/proc/self/maps"), maps + 8,
+                "mappings are leaked"); /* malloc may have more */
   CHECK_LEAKS();
 }
 
 Test(gc_refused, child, .timeout = 600) { refuse_all(child_refused); }
 Test(gc_refused, parent, .timeout = 600) { refuse_all(parent_refused); }
 
-/* The log is full at a fork, and refused room for the very next page: then the slot, which was in step
- * with its end, is so no more. */
+/* The log is full at a fork, and refused room for the very next page: then the slot, which was in
+ * step with its end, is so no more. */
 Test(gc_refused, end_of_log) {
   enum { PAGES = 300, FIRST = 64 };
   Gc *gc = gc_new(&(GcConfig){.cage_bytes = 16 << 20});

@@ -1,5 +1,5 @@
-/* Rollback equality of whole programs. A program is made at random: pieces of source text that run in
- * a session, and between them snapshots, rollbacks and releases, with collections of all kinds,
+/* Rollback equality of whole programs. A program is made at random: pieces of source text that run
+ * in a session, and between them snapshots, rollbacks and releases, with collections of all kinds,
  * exceptions, fibers, attempts and handles of the language's own in between. After each rollback
  * every page in use and all metadata are what they were when the snapshot was taken, and what ran
  * then does the same when it runs again.
@@ -7,9 +7,9 @@
  *   walks    snapshots are taken, gone back to and released in any order; some nest 50 deep
  *   orders   every tree of four snapshots below the first, gone to and left in every order
  *
- * Many programs run in one VM, one after the other: each begins, and ends, by going back to the first
- * snapshot. How many ran is printed ("ran: ..."), and must be enough. ROUNDS=N in the environment: so many
- * walks. */
+ * Many programs run in one VM, one after the other: each begins, and ends, by going back to the
+ * first snapshot. How many ran is printed ("ran: ..."), and must be enough. ROUNDS=N in the
+ * environment: so many walks. */
 #include "gc_programs.h"
 
 #include "gc/snapshot.h"
@@ -47,7 +47,8 @@ static const char setup[] =
     "fn trim() { while len(xs) > 150 { xs.pop() }; if len(m) > 80 { m.clear() } }\n"
     "fn look() {\n"
     "  let a = 0; for k, v in m { a = (a * 31 + len(str(k))) % 1000003 }\n"
-    "  return \"${len(xs)} ${len(m)} ${a} ${n} ${p.twice()} ${len(heap)} ${len(text)} ${len(counters)} \" +\n"
+    "  return \"${len(xs)} ${len(m)} ${a} ${n} ${p.twice()} ${len(heap)} ${len(text)} "
+    "${len(counters)} \" +\n"
     "    \"${keys.map(fn(k) => w.get(k))} ${xs[..20]}\"\n"
     "}";
 
@@ -67,7 +68,8 @@ static const char *const pieces[] = {
     "try { xs[%d + 1000] } catch e { xs.push([n, e.kind]) } finally { n += 2 }",
     "p.near = P(%d); p = p.near; if n %% 5 == 0 { p.near = p }",
     "p = Q(%d); n += p.twice()",
-    "counters.push(maker()); for c in counters { n += c() + %d }; if len(counters) > 9 { counters = [] }",
+    "counters.push(maker()); for c in counters { n += c() + %d }; if len(counters) > 9 { counters "
+    "= [] }",
     "heap.push(%d); if len(heap) > 20 { heap.pop(); heap.pop() }",
     "xs = xs.map(fn(x) => x).sorted(fn(a, b) => a[0] - b[0])[..%d]",
     "text = \"ab\".repeat(%d * 40); text = text + text[3..]",
@@ -79,7 +81,8 @@ static const char *const pieces[] = {
     "let big = 1 << 60; xs.push([n, big + %d, 0.5 * n])",
     "memory.collect(); n += %d",
     "let r = attempt(fn() { xs.push([%d]); throw error(\"no\") }); n += 1",
-    "let r = attempt(fn() { n += 1; attempt(fn() { m.clear(); throw error(\"in\") }); m[n] = %d; return n })",
+    "let r = attempt(fn() { n += 1; attempt(fn() { m.clear(); throw error(\"in\") }); m[n] = %d; "
+    "return n })",
     "s = snapshot(); if s.turn < 2 { xs.push([n, %d]); restore(s, s.turn) }; n += s.turn + s.value",
     "if s != nil and s.is_usable() { s.release() }; s = nil; n += %d",
 };
@@ -107,7 +110,7 @@ typedef struct Run {
   Count count;
 } Run;
 
-/* ---- parts of programs ------------------------------------------------------------------------ */
+/* ---- parts of programs ---- */
 
 static Value eval(Run *r, const char *text) {
   Value v = V_NIL;
@@ -205,7 +208,7 @@ static void forget(Run *r, uint32_t i) {
 
 static uint32_t any_but_first(Run *r) { return 1 + (uint32_t)below(&r->rng, r->n - 1); }
 
-/* ---- walks ------------------------------------------------------------------------------------ */
+/* ---- walks ---- */
 
 static void walk_step(Run *r) {
   go_on(r);
@@ -249,7 +252,7 @@ static void walk(Run *r, uint64_t seed) {
   end_program(r);
 }
 
-/* ---- every order ------------------------------------------------------------------------------ */
+/* ---- every order ---- */
 
 /* The n-th order of 0 .. count - 1. */
 static void order_of(unsigned n, unsigned count, uint32_t *order) {
@@ -296,7 +299,7 @@ static void one_order(Run *r, unsigned tree, unsigned n) {
   r->count.programs++;
 }
 
-/* ---- all -------------------------------------------------------------------------------------- */
+/* ---- all ---- */
 
 static void open_run(Run *r, unsigned i) {
   VmConfig config = {.cage_bytes = 24 << 20, .gc_mode = (GcMode)(i % 5)};
@@ -320,9 +323,11 @@ static void close_run(Run *r) {
 }
 
 static void report(const char *what, const Count *c) {
-  printf("ran: %lu programs (%s), %lu rollbacks, %lu runs repeated, %lu collections, %lu errors thrown, "
-         "%lu releases, %u deep\n", c->programs, what, c->restored, c->repeated, c->collected,
-         c->thrown, c->released, c->deepest);
+  printf("ran: %lu programs (%s), %lu rollbacks, %lu runs repeated, %lu collections, %lu errors "
+         "thrown, "
+         "%lu releases, %u deep\n",
+         c->programs, what, c->restored, c->repeated, c->collected, c->thrown, c->released,
+         c->deepest);
   fflush(stdout);
 }
 

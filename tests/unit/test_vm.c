@@ -288,9 +288,10 @@ static void steps_to(Gc *gc, Phase phase) {
  * looks at it before it is old. */
 Test(weak, maps_grow_while_marking) {
   ox_VM *vm = vm_with((VmConfig){.gc_mode = GC_INCREMENTAL});
-  const char *text = "import weak, memory; let w = weak.map(); let kept = []\n"
-                     "fn age() { let a = [1]; let b = [2]; w[a] = 1; w[b] = 2; memory.collect() }\n"
-                     "fn fill(n) { for i in 0..n { let k = [i]; w[k] = i; kept.push(k) } }\nage(); len(w)";
+  const char *text =
+      "import weak, memory; let w = weak.map(); let kept = []\n"
+      "fn age() { let a = [1]; let b = [2]; w[a] = 1; w[b] = 2; memory.collect() }\n"
+      "fn fill(n) { for i in 0..n { let k = [i]; w[k] = i; kept.push(k) } }\nage(); len(w)";
   cr_assert_eq(eval_int(vm, text), 2);
   steps_to(vm->gc, PHASE_MARK);
   vm->gc->stepped_at = UINT64_MAX; /* it waits */
