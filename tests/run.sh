@@ -2,7 +2,7 @@
 # run.sh [--alone] BUILD [PART...]: runs the tests that `make check` has built, and adds up their counts.
 #
 # Parts: unit rollback plants api lang spec examples embed docs cli stress modes asan same limits faults
-# fuzz threads install. Each part leaves its output in BUILD/test-logs/PART.log and ends with
+# fuzz threads install boehm. Each part leaves its output in BUILD/test-logs/PART.log and ends with
 # "N passed, N failed"; a part that counts nothing has failed, since a test that did not run proves
 # nothing. The last line is the sum of all.
 # With --alone all programs come from BUILD, also those that otherwise run under the sanitizers.
