@@ -416,12 +416,10 @@ static void load_state(Gc *gc, Node *n) {
   share_count(gc);
 }
 
-enum { INDEX_BITS = 24 };
-
 static bool nodes_room(Snapshots *s) {
   if (s->nnodes < s->nodes_cap) return true;
   uint32_t cap = s->nodes_cap ? 2 * s->nodes_cap : 16;
-  Node **nodes = cap > 1u << INDEX_BITS ? NULL : realloc(s->nodes, cap * sizeof *nodes);
+  Node **nodes = cap > 1u << GC_SNAPSHOT_INDEX_BITS ? NULL : realloc(s->nodes, cap * sizeof *nodes);
   if (!nodes) return false;
   s->nodes = nodes;
   s->nodes_cap = cap;
@@ -445,20 +443,21 @@ static Node *node_new(Gc *gc) {
   uint64_t words = HEAP_WORDS + root_bytes(gc) / 8;
   Node *n = index < 0 ? NULL : malloc(sizeof *n + words * sizeof(uint64_t));
   if (!n) return NULL;
-  *n = (Node){.id = (uint64_t)++s->serial << INDEX_BITS | (uint64_t)index, .live = true};
+  uint64_t serial = (uint64_t)++s->serial << GC_SNAPSHOT_INDEX_BITS;
+  *n = (Node){.id = serial | (uint64_t)index, .live = true};
   s->nodes[index] = n;
   return n;
 }
 
 static Node *node_of(Snapshots *s, GcSnapshot id) {
-  uint64_t index = id & ((1u << INDEX_BITS) - 1);
+  uint64_t index = id & ((1u << GC_SNAPSHOT_INDEX_BITS) - 1);
   Node *n = s && index < s->nnodes ? s->nodes[index] : NULL;
   return n && n->id == id ? n : NULL;
 }
 
 static void node_free(Snapshots *s, Node *n) {
   drop_delta(s, &n->edge);
-  s->nodes[n->id & ((1u << INDEX_BITS) - 1)] = NULL;
+  s->nodes[n->id & ((1u << GC_SNAPSHOT_INDEX_BITS) - 1)] = NULL;
   free(n);
 }
 
@@ -1097,9 +1096,9 @@ void gc_snapshot_release(Gc *gc, GcSnapshot id) {
 GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot id) {
   Node *n = node_of(gc->snapshots, id);
   if (n && n->live) return GC_SNAPSHOT_OK;
-  uint64_t serial = id >> INDEX_BITS;
+  uint64_t serial = id >> GC_SNAPSHOT_INDEX_BITS;
   if (serial <= gc->first_serial || serial > snapshot_last_serial(gc)) return GC_SNAPSHOT_ELSEWHERE;
-  return gc->snapshots && id >> INDEX_BITS <= gc->snapshots->lost ? GC_SNAPSHOT_LOST
+  return gc->snapshots && id >> GC_SNAPSHOT_INDEX_BITS <= gc->snapshots->lost ? GC_SNAPSHOT_LOST
                                                                   : GC_SNAPSHOT_RELEASED;
 }
 
