@@ -142,11 +142,6 @@ INLINE void grey(Trace *t, PageQueue *q, uint32_t ref) {
   enqueue(q, page_of_word(ref));
 }
 
-/* Hardly any page has young blocks; of the others' marks nothing has to be fetched. */
-INLINE bool is_old(const Trace *t, uint32_t ref) {
-  return !bits_test(t->gc->young_pages, page_of_word(ref)) || bits_test(t->marks, ref);
-}
-
 INLINE void mark_now(Trace *t, uint32_t ref, Mode mode) {
   uint64_t bit = (uint64_t)1 << (ref & 63), i = ref >> 6;
   if (mode != MAJOR) {
@@ -154,7 +149,8 @@ INLINE void mark_now(Trace *t, uint32_t ref, Mode mode) {
     t->marks[i] |= bit;
     if (t->black && !PLANTED(PROMOTED_WHITE)) t->next[i] |= bit;
     grey(t, &t->grey, ref);
-  } else if (!(t->next[i] & bit) && is_old(t, ref)) {
+  } else if (!(t->next[i] & bit) && (t->marks[i] & bit)) {
+    /* (A stack may hold stale refs, so `marks` must be asked though a page has no young blocks.) */
     t->next[i] |= bit;
     grey(t, &t->slow, ref);
   }
@@ -179,7 +175,8 @@ static void check_ref(Gc *gc, uint32_t ref, uint64_t holder) {
 
 /* Its mark word is being fetched; the oldest of the others is there. */
 INLINE void wait_for(Trace *t, Edges *e, uint32_t ref, Mode mode) {
-  __builtin_prefetch((mode == MAJOR ? t->next : t->marks) + (ref >> 6), 1);
+  __builtin_prefetch(t->marks + (ref >> 6), 1);
+  if (mode == MAJOR) __builtin_prefetch(t->next + (ref >> 6), 1);
   __builtin_prefetch(t->pending + (ref >> 6), 1);
   __builtin_prefetch((mode == MAJOR ? t->slow.link : t->grey.link) + page_of_word(ref), 1);
   if (e->count == EDGES) {
