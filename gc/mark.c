@@ -150,7 +150,6 @@ INLINE void mark_now(Trace *t, uint32_t ref, Mode mode) {
     if (t->black && !PLANTED(PROMOTED_WHITE)) t->next[i] |= bit;
     grey(t, &t->grey, ref);
   } else if (!(t->next[i] & bit) && (t->marks[i] & bit)) {
-    /* (A stack may hold stale refs, so `marks` must be asked though a page has no young blocks.) */
     t->next[i] |= bit;
     grey(t, &t->slow, ref);
   }

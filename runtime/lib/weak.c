@@ -147,9 +147,9 @@ static Store *table_new(ox_VM *vm, uint32_t cap) {
   return t;
 }
 
-static void release(ox_VM *vm, const Weak *old) {
+/* Of a map that refers to them no more: else a major collection could still find them there. */
+static void release(ox_VM *vm, const Weak *old, Value index) {
   if (!old->table) return;
-  Value index = old->self->fields[MAP_INDEX];
   gc_release(vm->gc, old->table);
   gc_release(vm->gc, vm_deref(vm, index));
 }
@@ -175,12 +175,13 @@ static bool rebuild(ox_VM *vm, Instance *self, uint32_t cap) {
   Store *table = table_new(vm, cap);
   if (!table) return false;
   Weak old = parts(vm, self), new = {self, table, (uint32_t *)index->data, 2 * cap - 1, 0};
+  Value old_index = self->fields[MAP_INDEX];
   uint32_t n = move(vm, &old, &new);
   set_count(vm, &new, n);
-  release(vm, &old);
   lib_set_slot(vm, self, MAP_TABLE, v_from_ptr(vm->cage, KIND_STORE, table));
   lib_set_slot(vm, self, MAP_INDEX, slots);
   lib_set_slot(vm, self, MAP_USED, v_from_int(n));
+  release(vm, &old, old_index);
   return true;
 }
 
@@ -290,10 +291,11 @@ static Value weak_clear(ox_VM *vm, Value *args, int nargs) {
   Instance *self = check_map(vm, args[0]);
   if (!self) return V_ERROR;
   Weak w = parts(vm, self);
-  release(vm, &w);
+  Value index = self->fields[MAP_INDEX];
   lib_set_slot(vm, self, MAP_TABLE, V_NIL);
   lib_set_slot(vm, self, MAP_INDEX, V_NIL);
   lib_set_slot(vm, self, MAP_USED, v_from_int(0));
+  release(vm, &w, index);
   return V_NIL;
 }
 
