@@ -104,8 +104,7 @@ typedef struct Forks {
   GcForkStats stats;
 } Forks;
 
-/* ---- the log ----------------------------------------------------------------------------------
- * */
+/* ---- the log --------------------------------------------------------------------------------- */
 
 static uint64_t log_end(const Forks *f) { return f->first + f->n; }
 
@@ -158,8 +157,7 @@ uint64_t fork_pages_slow(const Gc *gc) {
   return used > f->shared ? used - f->shared : 0;
 }
 
-/* ---- states -----------------------------------------------------------------------------------
- * */
+/* ---- states ---------------------------------------------------------------------------------- */
 
 /* The metadata before this page is copied at each fork. */
 static uint64_t first_tracked(const Gc *gc) { return gc->heap->table_off / GC_PAGE; }
@@ -205,8 +203,7 @@ static void wash(Gc *child) {
   }
 }
 
-/* ---- copying ----------------------------------------------------------------------------------
- * */
+/* ---- copying --------------------------------------------------------------------------------- */
 
 bool fork_page_is_free(Gc *gc, uint64_t page) {
   if (!(gc->states[page] & PAGE_FROZEN)) return gc->states[page] & PAGE_FREE;
@@ -389,8 +386,7 @@ void gc_wake(Gc *gc) {
 bool gc_is_asleep(const Gc *gc) { return gc->forks && gc->forks->asleep; }
 void gc_set_cache_bytes(Gc *gc, uint64_t bytes) { gc->cache_bytes = bytes; }
 
-/* ---- pools ------------------------------------------------------------------------------------
- * */
+/* ---- pools ----------------------------------------------------------------------------------- */
 
 /* Under the lock, after a change: what is kept. */
 static void pool_count(ForkPool *pool) {
@@ -603,17 +599,18 @@ void fork_close(Gc *gc) {
   gc->forks = NULL;
 }
 
-/* ---- cutting the log --------------------------------------------------------------------------
- * */
+/* ---- cutting the log ------------------------------------------------------------------------- */
 
 /* How far behind a slot may be. */
 static uint64_t log_most(const Gc *gc) { return gc->heap->used_pages + LOG_SLACK; }
 
 /* Under the lock: up to which entry the slots are in step that are worth it. Those that are too far
- * behind are copied whole when they are used next. */
+ * behind are copied whole when they are used next. What changed since the last fork stays in any
+ * case: it has to be tracked again (begin_epoch). */
 static uint64_t oldest_step(Gc *gc) {
   Forks *f = gc->forks;
-  uint64_t oldest = f->base ? f->base->step : log_end(f), most = log_most(gc);
+  uint64_t oldest = f->base && f->base->step < f->epoch ? f->base->step : f->epoch;
+  uint64_t most = log_most(gc);
   for (uint32_t i = 0; i < f->pool->nslots; i++) {
     Forks *c = f->pool->slots[i]->forks;
     if (c->step < f->first || log_end(f) - c->step > most) continue;
@@ -639,8 +636,7 @@ static void cut_log(Gc *gc) {
   f->first += cut;
 }
 
-/* ---- forking ----------------------------------------------------------------------------------
- * */
+/* ---- forking --------------------------------------------------------------------------------- */
 
 static bool open_forks(Gc *gc) {
   if (!gc->forks) {

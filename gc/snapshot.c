@@ -73,9 +73,10 @@ enum {
 /* A page of an edge or of the head, and where its copy is. */
 typedef struct Entry { uint32_t page, buf; } Entry;
 typedef struct Entries { Entry *at; uint32_t n, cap; } Entries;
+enum { MOST_GIVEN = 1 << 14 };
 /* freed: by page of the alloc bitmap, a bitmap of the blocks freed.
  * given: pages given back unchanged: going back, or forth, changes whether they are in use, and
- * nothing else. given_more: there was no memory to list them all. */
+ * nothing else. given_more: they are not all listed, being too many. */
 typedef struct Delta {
   Entries logged, fresh, freed, given;
   bool given_more;
@@ -381,11 +382,19 @@ bool snapshot_take(Gc *gc, uint64_t first, uint64_t count) {
   return true;
 }
 
+/* The same pages again and again are not worth a long list. */
+static void limit_given(Snapshots *s, Delta *d) {
+  if (d->given.n < MOST_GIVEN) return;
+  drop_entries(s, &d->given);
+  d->given_more = true;
+}
+
 void snapshot_given(Gc *gc, uint64_t page) {
   Delta *head = &gc->snapshots->head;
-  if (!gc->snapshots->current) return;
+  if (!gc->snapshots->current || head->given_more) return;
   if (entries_room(&head->given, 1)) entries_add(&head->given, page, NO_BUF);
   else head->given_more = true;
+  limit_given(gc->snapshots, head);
 }
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
@@ -995,6 +1004,7 @@ static bool join(Snapshots *s, Delta *first, Delta *later, bool undo) {
   append_entries(&first->fresh, &later->fresh);
   append_entries(&first->given, &later->given);
   first->given_more |= later->given_more;
+  limit_given(s, first);
   drop_delta(s, later);
   *later = *first;
   *first = (Delta){0};

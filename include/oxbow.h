@@ -145,7 +145,8 @@ enum {
   OX_CAN_STDIO = 16,  /* io: standard input and standard error */
   OX_CAN_CLOCK = 32,  /* time: the clocks and sleep (dates can be computed with without) */
   OX_CAN_IMPORT = 64, /* import of source files; modules of the host (ox_module) need nothing */
-  OX_CAN_TASKS = 128, /* fork, parallel_map, parallel_reduce: threads of their own */
+  OX_CAN_TASKS = 128, /* fork, parallel_map, parallel_reduce: threads of their own. A host that calls
+                       * fork(2) does so while no task runs (docs/snapshots.md) */
   OX_CAN_ALL = 255
 };
 

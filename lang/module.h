@@ -58,7 +58,7 @@ typedef struct FnProto {
   uint32_t *code; uint32_t ncode;
   Const *consts; uint32_t nconsts;          /* at most 65,536 */
   struct FnProto **children; uint32_t nchildren;
-  uint16_t nregs;          /* registers used, at most 250 + call area: <= 255 */
+  uint16_t nregs;          /* registers used, at most MAX_REGISTERS (compile.h) */
   uint16_t ncaps;          /* values captured */
   uint32_t ncaches;        /* inline caches used, at most 65,536 */
   uint8_t flags;

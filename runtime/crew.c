@@ -31,11 +31,14 @@ typedef struct CrewThread {
 } CrewThread;
 
 bool crew_open(Crew *crew) {
-  *crew = (Crew){.process = getpid()};
+  *crew = (Crew){0};
   if (pthread_mutex_init(&crew->lock, NULL) != 0) return false;
-  if (pthread_cond_init(&crew->ended, NULL) == 0) return true;
-  pthread_mutex_destroy(&crew->lock);
-  return false;
+  if (pthread_cond_init(&crew->ended, NULL) != 0) {
+    pthread_mutex_destroy(&crew->lock);
+    return false;
+  }
+  crew->process = getpid(); /* from now on it is usable here */
+  return true;
 }
 
 static bool is_elsewhere(const Crew *crew) { return crew->process != getpid(); }

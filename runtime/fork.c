@@ -121,8 +121,7 @@ void fork_forget(ox_VM *vm) {
   if (used > born) memset(caches + born, 0, (used - born) * sizeof *caches);
 }
 
-/* ---- budgets ----------------------------------------------------------------------------------
- * */
+/* ---- budgets --------------------------------------------------------------------------------- */
 
 struct FuelPool {
   uint64_t left;  /* atomic, like */

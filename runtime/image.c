@@ -78,6 +78,7 @@ void vm_image_settle(ox_VM *vm, const Image *image, const VmConfig *config) {
   foreign_close_all(vm);
   if (limit != image->head.limit_bytes) vm_set_memory_limit(vm, config->limit_bytes);
   os_renew_args(vm);
+  vm_set_fuel(vm, config->fuel);
 }
 
 ox_VM *vm_image_new(Image *image, const VmConfig *config, ImageError *error) {

@@ -139,10 +139,16 @@ static void show_store(Owners *o, const Header *h) {
   if (s) show_all(o, s->items, s->h.aux, h);
 }
 
-/* Hidden fields are looked at elsewhere; programs cannot name them. */
+/* Hidden fields are looked at elsewhere; programs cannot name them, but for what is weak there. */
 static void show_instance(Owners *o, const Instance *i) {
   const Class *c = gc_ptr(o->vm->cage, (Ref){i->h.aux});
-  show_all(o, i->fields, c->flags & CLASS_BUILTIN ? c->nfields : i->h.n, i);
+  bool hidden = c->flags & CLASS_BUILTIN && !(i->h.layout & LAYOUT_WEAK);
+  show_all(o, i->fields, hidden ? c->nfields : i->h.n, i);
+}
+
+/* Keys and values of a weak map, behind the count of them. */
+static void show_keyed(Owners *o, const Store *s) {
+  if (s->h.layout & LAYOUT_KEYED && s->h.aux > 1) show_all(o, s->items + 1, s->h.aux - 1, s);
 }
 
 static void show_map(Owners *o, const Map *m) {
@@ -194,6 +200,7 @@ static void show_block(void *ctx, void *block, uint64_t words) {
       show(o, ((Class *)block)->init, h);
       break;
     case KIND_INSTANCE: show_instance(o, block); break;
+    case KIND_STORE: show_keyed(o, block); break;
     case KIND_CLOSURE: show_closure(o, block); break;
     case KIND_PROTO: show_proto(o, block); break;
     case KIND_ERROR: show_error(o, block); break;

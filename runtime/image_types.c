@@ -712,7 +712,7 @@ static const char *check_place(Types *t, const Place *at) {
     case RET_ITER: return check_iterator(t, at);
     case RET_DROP: return check_state(t, at, at->pc, 0, 0);
     case RET_IMPORT:
-      if (at->dest >= at->clobbered || !v_is(R[at->dest], KIND_MODULE))
+      if (at->dest >= t->top || at->dest >= at->clobbered || !v_is(R[at->dest], KIND_MODULE))
         return "a saved import of no module";
       return check_state(t, at, at->pc, 0, 0);
     default: return check_state(t, at, at->pc, at->dest, 1);

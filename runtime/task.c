@@ -399,6 +399,11 @@ static Task *self_task(ox_VM *vm, Value v) { return foreign_get(vm, v, &task_typ
 static bool wait_for(ox_VM *vm, Task *t) {
   bool stopped = false;
   pthread_mutex_lock(&t->lock);
+  if (!t->done && t->work.process != getpid()) {
+    pthread_mutex_unlock(&t->lock);
+    vm_throw(vm, ERR_SYSTEM, "this task runs in another process, of which this one is a copy");
+    return false;
+  }
   while (!t->done && !stopped) {
     wait_a_tick(&t->changed, &t->lock);
     stopped = is_interrupted(vm);

@@ -178,10 +178,11 @@ static bool init_outside(ox_VM *vm, const VmConfig *config) {
   return import_init(vm, config->load, config->load_ctx);
 }
 
-static void begin(ox_VM *vm, const VmConfig *config) {
+/* A budget needs objects of its own, see prepare_end. */
+static void begin(ox_VM *vm, const VmConfig *config, uint64_t fuel) {
   vm->entry_fiber = vm->st->fiber;
   vm_roots_reset(vm, 0);
-  vm_set_fuel(vm, config->fuel);
+  vm_set_fuel(vm, fuel);
   gc_set_stress_seed(vm->gc, config->gc_stress_seed);
   gc_set_stress(vm->gc, config->gc_stress || config->gc_stress_seed);
 }
@@ -193,7 +194,7 @@ static bool init(ox_VM *vm, const VmConfig *config) {
   clear_state(vm->st);
   vm->st->next_cache = LOOKUP_CACHES;
   if (!init_state(vm)) return false;
-  begin(vm, config);
+  begin(vm, config, config->fuel);
   return true;
 }
 
@@ -201,7 +202,7 @@ static bool init_around(ox_VM *vm, const VmConfig *config, const GcContent *cont
   GcConfig gc = gc_config(vm, config);
   vm->gc = gc_new_with(&gc, content);
   if (!vm->gc || !init_outside(vm, config)) return false;
-  begin(vm, config);
+  begin(vm, config, 0); /* nothing is proven yet: vm_image_settle gives it the budget */
   return true;
 }
 

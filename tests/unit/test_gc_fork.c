@@ -116,8 +116,7 @@ Test(gc_fork, random_families) {
   }
 }
 
-/* ---- at the same time -------------------------------------------------------------------------
- * */
+/* ---- at the same time ------------------------------------------------------------------------ */
 
 /* The objects that the slots reach, numbered in the order in which they are found: the same for
  * equal graphs, wherever they lie. */
@@ -216,8 +215,7 @@ Test(gc_fork, at_once) {
   }
 }
 
-/* ---- the ends of lives ------------------------------------------------------------------------
- * */
+/* ---- the ends of lives ----------------------------------------------------------------------- */
 
 Test(gc_fork, children_survive_parents) {
   GcConfig config = {.cage_bytes = 16 << 20};
@@ -316,8 +314,7 @@ Test(gc_fork, long_logs) {
   gc_free(gc);
 }
 
-/* ---- mappings of a base -----------------------------------------------------------------------
- * */
+/* ---- mappings of a base ---------------------------------------------------------------------- */
 
 /* What the parent has changed is copied at once, be it a word of a page and nothing else. */
 static void fork_changed(Gc *gc) {
@@ -476,8 +473,7 @@ Test(gc_fork, worn_slots) {
   gc_free(gc);
 }
 
-/* ---- without memory ---------------------------------------------------------------------------
- * */
+/* ---- without memory -------------------------------------------------------------------------- */
 
 static unsigned lines_of(const char *path) {
   unsigned n = 0;

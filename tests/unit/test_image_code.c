@@ -135,6 +135,15 @@ static void resumed_dest(ox_VM *vm) {
   Fiber *f = fiber_of(vm);
   f->resumed = link_make(link_pc(f->resumed), op_a(*find(vm, "later", OP_NEWFRAME, 0)), RET_STORE);
 }
+static void resumed_beyond(ox_VM *vm) { // a module in a register that the function has not got
+  Fiber *f = fiber_of(vm);
+  Stack *s = vm_deref(vm, f->stack);
+  unsigned dest = proto(vm, "later")->nregs - SPARE_REGISTERS + 2u;
+  saved(vm)[dest] = map_entries(vm, as_map(vm, vm->st->modules))[1];
+  s->used = s->h.aux;
+  f->resumed = link_make(link_pc(f->resumed), dest, RET_IMPORT);
+  f->then = global(vm, "add3");
+}
 static void resumed_inside(ox_VM *vm) { // the second word of an instruction
   uint32_t *frame = find(vm, "later", OP_NEWFRAME, 0);
   fiber_of(vm)->resumed = link_make((uint64_t)(frame + 1 - (uint32_t *)vm->cage), 0, RET_STORE);
@@ -257,6 +266,7 @@ static const struct { const char *name; void (*edit)(ox_VM *vm); const char *say
     {"resumed_init", resumed_init, "a fiber that was left in a call that cannot be proven"},
     {"resumed_end", resumed_end, "a link that leaves its fiber"},
     {"resumed_jump", resumed_jump, "a saved jump that is none"},
+    {"resumed_beyond", resumed_beyond, "a saved import of no module"},
     {"resumed_dest", resumed_dest, "a saved result in place of a frame"},
     {"resumed_inside", resumed_inside, "a saved position that its function never comes to"},
     {"resumed_elsewhere", resumed_elsewhere, "a saved position outside of its function"},

@@ -61,6 +61,8 @@ static void key_gone_counted(ox_VM *vm) { key_gone(vm), count_fewer(vm); }
 static void key_beyond(ox_VM *vm) { table(vm)->items[1 + 2 * 7] = table(vm)->items[1 + 2 * 3]; }
 static void value_beyond(ox_VM *vm) { table(vm)->items[2 + 2 * 7] = v_from_int(1); }
 static void value_absent(ox_VM *vm) { table(vm)->items[2 + 2 * 2] = V_ABSENT; }
+static void value_owned(ox_VM *vm) { table(vm)->items[2 + 2 * 2] = vm->st->globals; }
+static void ref_owned(ox_VM *vm) { object(vm, "ref")->fields[0] = vm->st->globals; }
 static void slot_beyond(ox_VM *vm) { *slot_of(vm, 2) = 8; }
 static void slot_wild(ox_VM *vm) { *slot_of(vm, 2) = UINT32_MAX; }
 static void slot_wrong(ox_VM *vm) { *slot_of(vm, 2) = 4; }
@@ -146,6 +148,8 @@ static const struct { const char *name; void (*edit)(ox_VM *vm); const char *say
     {"key_beyond", key_beyond, "a weak map with an entry beyond its last"},
     {"value_beyond", value_beyond, "a weak map with an entry beyond its last"},
     {"value_absent", value_absent, "a weak map with a key without a value"},
+    {"value_owned", value_owned, "a value that is none of the program's"},
+    {"ref_owned", ref_owned, "a value that is none of the program's"},
     {"slot_beyond", slot_beyond, "a weak map's index leads to no entry"},
     {"slot_wild", slot_wild, "a weak map's index leads to no entry"},
     {"slot_wrong", slot_wrong, "a weak map whose index does not find a key"},
