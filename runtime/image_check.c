@@ -19,6 +19,7 @@
 #include "../lang/utf8.h"
 #include "api.h"
 #include "class.h"
+#include "image_code.h"
 #include "image_protos.h"
 #include "lib/buddy.h"
 #include "lib/lib.h"
@@ -32,16 +33,6 @@
 #include "snapshot.h"
 #include "snapshot_life.h"
 #include "str.h"
-
-#define TRY(check)                                                                                 \
-  do {                                                                                             \
-    const char *wrong_ = (check);                                                                  \
-    if (wrong_) return wrong_;                                                                     \
-  } while (0)
-#define REQUIRE(condition, what)                                                                   \
-  do {                                                                                             \
-    if (!(condition)) return what;                                                                 \
-  } while (0)
 
 typedef const char *Rule(ox_VM *vm, const Header *h, uint64_t words);
 

@@ -11,12 +11,6 @@
 #include "../lang/opcode.h"
 #include "str.h"
 
-#define TRY(check)                                                                                 \
-  do {                                                                                             \
-    const char *wrong_ = (check);                                                                  \
-    if (wrong_) return wrong_;                                                                     \
-  } while (0)
-
 typedef struct CodeCheck {
   ox_VM *vm;
   Proto *proto;
@@ -47,12 +41,6 @@ static uint32_t length_at(const uint32_t *code, uint32_t at, uint32_t n) {
   return at + 1 + words <= n ? (uint32_t)words + 1 : 0;
 }
 
-static bool leaves(Opcode op) {
-  return op == OP_RET || op == OP_RETNIL || op == OP_TAILCALL || op == OP_TAILINVOKE ||
-         op == OP_THROW || op == OP_RETHROW || op == OP_JMP || op == OP_JLOOP ||
-         op == OP_MATCHFAIL || op == OP_EXIT;
-}
-
 static const char *find_starts(CodeCheck *c) {
   uint32_t last = 0;
   for (uint32_t at = 0, length; at < c->n; at += length) {
@@ -60,7 +48,8 @@ static const char *find_starts(CodeCheck *c) {
     c->starts[at >> 6] |= (uint64_t)1 << (at & 63);
     last = at;
   }
-  if (c->n == 0 || !leaves(op_code(c->code[last]))) return "code that runs over its end";
+  Opcode op = c->n ? op_code(c->code[last]) : OP_COUNT;
+  if (!code_leaves(op) && op != OP_EXIT) return "code that runs over its end";
   return NULL;
 }
 

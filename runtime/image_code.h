@@ -2,7 +2,25 @@
 #ifndef OX_RUNTIME_IMAGE_CODE_H
 #define OX_RUNTIME_IMAGE_CODE_H
 
+#include "../lang/opcode.h"
 #include "loader.h"
+
+/* In functions that prove something, which return NULL or what is wrong. */
+#define TRY(check)                                                                                 \
+  do {                                                                                             \
+    const char *wrong_ = (check);                                                                  \
+    if (wrong_) return wrong_;                                                                     \
+  } while (0)
+#define REQUIRE(condition, what)                                                                   \
+  do {                                                                                             \
+    if (!(condition)) return what;                                                                 \
+  } while (0)
+
+/* Nothing behind it in its function is next. (Behind OP_EXIT nothing is at all.) */
+static inline bool code_leaves(Opcode op) {
+  return op == OP_RET || op == OP_RETNIL || op == OP_TAILCALL || op == OP_TAILINVOKE ||
+         op == OP_THROW || op == OP_RETHROW || op == OP_JMP || op == OP_JLOOP || op == OP_MATCHFAIL;
+}
 
 /* What an operand may name outside of its function. */
 typedef struct CodeLimits {

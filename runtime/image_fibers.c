@@ -13,18 +13,9 @@
 #include <stdlib.h>
 
 #include "class.h"
+#include "image_code.h"
 #include "list.h"
 #include "loader.h"
-
-#define TRY(check)                                                                                 \
-  do {                                                                                             \
-    const char *wrong_ = (check);                                                                  \
-    if (wrong_) return wrong_;                                                                     \
-  } while (0)
-#define REQUIRE(condition, what)                                                                   \
-  do {                                                                                             \
-    if (!(condition)) return what;                                                                 \
-  } while (0)
 
 typedef struct Fibers {
   const Owners *owners;

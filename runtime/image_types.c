@@ -29,6 +29,7 @@
 #include <stdlib.h>
 
 #include "../lang/opcode.h"
+#include "image_code.h"
 #include "loader.h"
 
 enum { JUNK, VALUE, COUNT, LIMIT, FRAME };
@@ -457,11 +458,6 @@ static void step_other(Types *t, uint32_t ins) {
   }
 }
 
-static bool leaves(Opcode op) {
-  return op == OP_RET || op == OP_RETNIL || op == OP_TAILCALL || op == OP_TAILINVOKE ||
-         op == OP_THROW || op == OP_RETHROW || op == OP_JMP || op == OP_JLOOP || op == OP_MATCHFAIL;
-}
-
 /* Runs the instruction at t->at on `now`. False: nothing follows it. */
 static bool step(Types *t) {
   uint32_t ins = t->code[t->at];
@@ -475,7 +471,7 @@ static bool step(Types *t) {
     step_other(t, ins);
     if (op == OP_JMP || op == OP_JLOOP || op_has_displacement(op)) reach_word(t, target_of(t, ins));
   }
-  return !t->wrong && !leaves(op);
+  return !t->wrong && !code_leaves(op);
 }
 
 /* ---- the walk -------------------------------------------------------------------------------- */

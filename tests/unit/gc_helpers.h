@@ -3,6 +3,7 @@
 #define TEST_GC_HELPERS_H
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,16 @@ static inline void count_block(void *ctx, void *block, uint64_t words) {
 static inline uint64_t count_blocks(Gc *gc) {
   uint64_t n = 0;
   gc_each(gc, count_block, &n);
+  return n;
+}
+
+/* Of /proc/self/maps: how many mappings there are. */
+static inline unsigned lines_of(const char *path) {
+  unsigned n = 0;
+  FILE *f = fopen(path, "r");
+  cr_assert(f != NULL);
+  for (int c; (c = getc(f)) != EOF;) n += c == '\n';
+  fclose(f);
   return n;
 }
 

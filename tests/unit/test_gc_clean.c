@@ -4,14 +4,7 @@
 #include "gc/collect.h"
 #include "gc/page.h"
 #include "gc_helpers.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
+#include "sanitized.h"
 
 /* ---- object pages stay clean ------------------------------------------------------------------ */
 

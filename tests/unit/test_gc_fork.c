@@ -475,15 +475,6 @@ Test(gc_fork, worn_slots) {
 
 /* ---- without memory -------------------------------------------------------------------------- */
 
-static unsigned lines_of(const char *path) {
-  unsigned n = 0;
-  FILE *f = fopen(path, "r");
-  cr_assert(f != NULL);
-  for (int c; (c = getc(f)) != EOF;) n += c == '\n';
-  fclose(f);
-  return n;
-}
-
 static unsigned descriptors(void) {
   unsigned n = 0;
   DIR *folder = opendir("/proc/self/fd");

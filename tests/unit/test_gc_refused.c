@@ -7,14 +7,8 @@
 
 #include "gc/fork.h"
 #include "gc_programs.h"
+#include "sanitized.h"
 
-#if defined __SANITIZE_ADDRESS__
-#define SANITIZED 1
-#elif defined __has_feature
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 #ifdef SANITIZED
 #include <sanitizer/lsan_interface.h>
 #define CHECK_LEAKS() cr_assert_eq(__lsan_do_recoverable_leak_check(), 0, "memory is leaked")
@@ -157,15 +151,6 @@ static bool parent_refused(Place place, ForkSlots slots, uint64_t nth) {
   gc_free(c.gc);
   gc_free(w.gc);
   return !reached;
-}
-
-static unsigned lines_of(const char *path) {
-  unsigned n = 0;
-  FILE *f = fopen(path, "r");
-  cr_assert(f != NULL);
-  for (int c; (c = getc(f)) != EOF;) n += c == '\n';
-  fclose(f);
-  return n;
 }
 
 static void refuse_all(bool (*one)(Place, ForkSlots, uint64_t)) {

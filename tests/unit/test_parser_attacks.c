@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "lang_helpers.h"
+#include "sanitized.h"
 
 /* A text that uses each construct of the language. */
 static const char sample[] =
@@ -233,13 +234,7 @@ static void *check_nests(void *unused) {
   return NULL;
 }
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1 /* as gcc does by itself */
-#endif
-#endif
-
-#if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
+#if defined(SANITIZED) || !defined(__OPTIMIZE__)
 static const bool has_large_frames = true;
 #else
 static const bool has_large_frames = false;

@@ -16,14 +16,8 @@
 #include "runtime/run.h"
 #include "runtime/snapshot.h"
 #include "runtime/str.h"
+#include "sanitized.h"
 
-#if defined __SANITIZE_ADDRESS__
-#define SANITIZED 1
-#elif defined __has_feature
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
 #ifdef SANITIZED
 enum { WALKS = 60, EVERY_ORDER = 41 }; /* one order in so many */
 #else
