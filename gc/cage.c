@@ -58,27 +58,47 @@ static void point_into(Gc *gc, const Heap *h) {
   gc->buddy = (Buddy){(BuddyState *)(gc->base + h->buddy_off), gc->base};
 }
 
-/* ---- side tables: what the collector keeps beside the cage, which a fork makes anew --------- */
+/* ---- side tables: what the collector keeps beside the cage, which a fork makes anew ------------
+ *
+ * Bitmaps by page lie behind the states of pages, all others in a mapping of their own: whoever stores
+ * to a page or takes one needs several of the former at once, and on virtual machines the first
+ * touch of an aligned range of 2 MiB costs as much as four page faults. Host page, states and
+ * bitmaps of a cage of 4 GiB are in one such range. */
 
-typedef struct Side {
-  uint64_t next, pending, slow_pending, links, dirty, young, stored, unswept, weak, weak_slow, bytes;
-} Side;
+enum { MAPS_BY_PAGE = 6 };
+_Static_assert(GC_HOST_BYTES + GC_MAX_CAGE / GC_PAGE +
+                       MAPS_BY_PAGE * (GC_MAX_CAGE / GC_PAGE / 8 + 8 + GC_PAGE) + GC_PAGE <=
+                   GC_HOST_OFF,
+               "bitmaps by page lie between the states of pages and the cage");
+
+static uint64_t map_by_page_bytes(uint64_t pages) { return round_up(pages / 8 + 8, GC_PAGE); }
+
+/* From the host page on: where the bitmaps by page begin, and end. */
+static uint64_t states_end(uint64_t pages) { return round_up(GC_HOST_BYTES + pages, GC_PAGE); }
+static uint64_t maps_by_page_end(uint64_t pages) {
+  return states_end(pages) + MAPS_BY_PAGE * map_by_page_bytes(pages);
+}
+
+typedef struct Side { uint64_t next, pending, slow_pending, links, link_bytes, bytes; } Side;
 
 static Side lay_out_side(uint64_t pages) {
   Side s = {0};
   uint64_t map = round_up(pages * (GC_PAGE / 64), GC_PAGE);
-  uint64_t per_page = round_up(pages / 8 + 8, GC_PAGE), link = round_up(pages * 4, GC_PAGE);
+  s.link_bytes = round_up(pages * 4, GC_PAGE);
   s.pending = s.next + map;
   s.slow_pending = s.pending + map;
   s.links = s.slow_pending + map;
-  s.dirty = s.links + 2 * link;
-  s.young = s.dirty + per_page;
-  s.stored = s.young + per_page;
-  s.unswept = s.stored + per_page;
-  s.weak = s.unswept + per_page;
-  s.weak_slow = s.weak + per_page;
-  s.bytes = s.weak_slow + per_page;
+  s.bytes = s.links + 2 * s.link_bytes;
   return s;
+}
+
+static void point_to_maps_by_page(Gc *gc, uint64_t pages) {
+  uint64_t **maps[] = {&gc->dirty,   &gc->young_pages,   &gc->stored,
+                       &gc->unswept, &gc->weak.now.bits, &gc->weak.slow.bits};
+  _Static_assert(sizeof maps / sizeof *maps == MAPS_BY_PAGE, "each has its place");
+  uint8_t *at = (uint8_t *)gc_host(gc->base) + states_end(pages);
+  for (unsigned i = 0; i < MAPS_BY_PAGE; i++)
+    *maps[i] = (uint64_t *)(at + i * map_by_page_bytes(pages));
 }
 
 static void point_aside(Gc *gc, uint64_t pages) {
@@ -87,14 +107,9 @@ static void point_aside(Gc *gc, uint64_t pages) {
   gc->next = (uint64_t *)(at + s.next);
   gc->pending = (uint64_t *)(at + s.pending);
   gc->slow_pending = (uint64_t *)(at + s.slow_pending);
-  gc->stored = (uint64_t *)(at + s.stored);
   gc->marker.grey.link = (uint32_t *)(at + s.links);
-  gc->marker.slow.link = (uint32_t *)(at + s.links + (s.dirty - s.links) / 2);
-  gc->dirty = (uint64_t *)(at + s.dirty);
-  gc->young_pages = (uint64_t *)(at + s.young);
-  gc->unswept = (uint64_t *)(at + s.unswept);
-  gc->weak.now.bits = (uint64_t *)(at + s.weak);
-  gc->weak.slow.bits = (uint64_t *)(at + s.weak_slow);
+  gc->marker.slow.link = (uint32_t *)(at + s.links + s.link_bytes);
+  point_to_maps_by_page(gc, pages);
 }
 
 static bool open_side(Gc *gc, uint64_t pages) {
@@ -111,13 +126,13 @@ static bool populate(Gc *gc, void *from, uint64_t bytes) {
 }
 
 /* The metadata is committed whole, once, since every commitment is a system call, and populated as
- * the heap grows; caches, host page and states are neighbours, and caches are faulted in on demand.
- * */
+ * the heap grows; caches, host page, states and bitmaps by page are neighbours, and caches and
+ * bitmaps are faulted in on demand. */
 static bool commit_fixed(Gc *gc, const Heap *h) {
   Os *os = &gc->os;
   uint64_t end = h->first_page * GC_PAGE;
-  uint64_t state_bytes = round_up(GC_HOST_BYTES + h->cage_pages, GC_PAGE);
-  return os_commit(os, gc->base - GC_CACHE_OFF, GC_CACHE_BYTES + state_bytes) &&
+  uint64_t host_bytes = maps_by_page_end(h->cage_pages);
+  return os_commit(os, gc->base - GC_CACHE_OFF, GC_CACHE_BYTES + host_bytes) &&
          os_commit(os, gc->marks, round_up(h->cage_pages * (GC_PAGE / 64), GC_PAGE)) &&
          os_commit(os, gc->base + GC_HEAP_OFF, end - GC_HEAP_OFF);
 }
@@ -303,23 +318,15 @@ static uint64_t step_end(Gc *gc, uint64_t from, uint64_t need) {
 bool cage_adopt_range(Gc *gc, uint64_t first, uint64_t end) {
   uint64_t from = first / UNIT_PAGES, to = (end + UNIT_PAGES - 1) / UNIT_PAGES;
   uint64_t page = from * UNIT_PAGES, count = (to - from) * UNIT_PAGES;
-  return os_commit(&gc->os, gc->base + page * GC_PAGE, count * GC_PAGE) &&
-         populate(gc, gc->states + page, count);
+  return os_commit(&gc->os, gc->base + page * GC_PAGE, count * GC_PAGE);
 }
 
-/* Units [from, to) become usable, all free so far. */
-static void adopt_units(Gc *gc, uint64_t from, uint64_t to) {
-  memset(gc->states + from * UNIT_PAGES, PAGE_FREE, (to - from) * UNIT_PAGES);
-  bits_set_range(gc->committed, from, to);
-  gc->committed_units += to - from;
-}
-
-void cage_adopt(Gc *gc, uint64_t first, uint64_t count, uint8_t state) {
+void cage_adopt(Gc *gc, uint64_t first, uint64_t count) {
   uint64_t from = first / UNIT_PAGES, to = (first + count - 1) / UNIT_PAGES + 1;
   while (from < to && bits_test(gc->committed, from)) from++;
-  if (from < to) adopt_units(gc, from, to);
-  memset(gc->states + first, state, count);
-  if (first + count > gc->top_page) gc->top_page = (uint32_t)(first + count);
+  if (from == to) return;
+  bits_set_range(gc->committed, from, to);
+  gc->committed_units += to - from;
 }
 
 static bool all_committed(Gc *gc, uint64_t from, uint64_t to) {

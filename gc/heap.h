@@ -8,6 +8,7 @@
  *   base - GC_HOST_OFF    HostPage: Gc *, embedder pointer. Never copied, never rolled back
  *   base - GC_STATE_OFF   page_state, one byte per page: the barrier's byte. Follows in the same
  *                         page of memory, so that a small fork has one of both
+ *   then                  the collector's bitmaps by page (cage.c)
  *   base                  the cage
  *     page 0              never mapped readable: ref 0 faults
  *     GC_HEAP_OFF         struct Heap: all allocator state (position independent, rolled back)
@@ -38,7 +39,7 @@ enum { GC_SPACE_OBJECT = 0, GC_SPACE_FRAME = 1 }; /* scope frames have slabs of 
 
 #define GC_MAX_CAGE ((uint64_t)32 << 30)
 #define GC_HOST_BYTES ((uint64_t)64)
-#define GC_HOST_OFF (GC_MAX_CAGE / GC_PAGE + ((uint64_t)2 << 20)) /* 10 MiB */
+#define GC_HOST_OFF (GC_MAX_CAGE / GC_PAGE * 2) /* 16 MiB */
 #define GC_STATE_OFF (GC_HOST_OFF - GC_HOST_BYTES)
 #define GC_CACHE_BYTES ((uint64_t)64 << 20)
 #define GC_CACHE_OFF (GC_HOST_OFF + GC_CACHE_BYTES)

@@ -6,17 +6,21 @@
  * will be one mapping; pages in between that nobody uses are written as zeros where that saves a
  * mapping, since each costs microseconds when the image is opened. The file is
  *
- *     header | tables | pages, in the order of the cage
+ *     header | tables | states of pages | pages, in the order of the cage
  *
  * and is written in this order, to a temporary file beside the old one, which is synced and
  * takes the old one's name; then the folder is synced. Whoever opens the path finds the old file
  * or the new one, whenever the machine stops.
  *
+ * The states of pages are those of the heap that will be: whoever opens it has nothing to fill in.
+ *
  * Two lists go with it, of the pages that a program will read first, and of those that it will
  * write to: they are made resident, and the latter copied, when the image is opened, in a few
  * requests, where a page fault for each would cost more than everything else. They are what is
- * reached first from the roots; and where the allocator will take the next spans, and, if the
- * running process was opened from an image itself, what else of it that has changed. */
+ * reached first from the roots; and where the first spans will be taken, and, if the running
+ * process was opened from an image itself, what else of it that has changed. The first spans come
+ * from a window, a unit of the cage that is free: where the allocator would look for them
+ * otherwise, they would be scattered, and so would be what is noted about them. */
 #include "image_file.h"
 
 #include <errno.h>
@@ -41,7 +45,8 @@ enum {
   MOST_MAPS = 64,
   MOST_RANGES = 128, /* of either list: each is a request when the image is opened */
   MOST_GAP = 8,      /* pages in between that are listed, too, to have fewer */
-  NEXT_SPANS = 7,
+  NEXT_PAGES = 28, /* of the window, that are listed, unless it is known how many are used */
+  EMPTY_SHARE = 64,
   WRITE_PAGES = 2048, /* in one call */
 };
 
@@ -52,8 +57,9 @@ typedef struct Saving {
   Gc *gc;
   const ImageSave *save;
   ImageError *error;
-  uint8_t *what; /* by page of the cage, below `end` */
-  uint32_t end;
+  uint8_t *what; /* by place, below `places` */
+  uint32_t end, places; /* whole units of the cage are looked at, up to page `end` */
+  uint32_t window;      /* the first page of a free unit, or 0 */
   ImageHeader head;
   ImageRun *runs;
   ImageMap *maps;
@@ -61,6 +67,7 @@ typedef struct Saving {
   uint64_t *sums;
   uint64_t nruns, nmaps, nsums, nlists[2];
   uint8_t *first; /* struct Heap and the root area as they are to be saved */
+  uint8_t *states; /* from the host page on */
   char temporary[IMAGE_PATH_MAX + 64];
   char target[IMAGE_PATH_MAX + 1];
   int fd;
@@ -70,8 +77,16 @@ static bool no_memory(Saving *s) {
   return image_fail(s->error, ENOMEM, "there is no memory to save it");
 }
 
-static bool is_among(const Saving *s, uint32_t page, uint8_t which) {
-  return (s->what[page] & which) != 0;
+static bool is_among(const Saving *s, uint32_t place, uint8_t which) {
+  return (s->what[place] & which) != 0;
+}
+
+static bool is_used(const Saving *s, uint64_t page) {
+  return page < s->end && is_among(s, (uint32_t)(IMAGE_CAGE + page), USED);
+}
+
+static uint64_t place_of(const Gc *gc, const void *at) {
+  return (uint64_t)((const uint8_t *)at - (gc->base - GC_CACHE_OFF)) / GC_PAGE;
 }
 
 /* ---- which pages ------------------------------------------------------------------------------
@@ -105,7 +120,7 @@ static void tidy_table(Gc *gc) {
 
 static void note_metadata(Saving *s, uint64_t from, uint64_t bytes) {
   for (uint64_t at = from; at < from + bytes; at += GC_PAGE)
-    if (!is_zero(s->gc->base + at)) s->what[at / GC_PAGE] = USED;
+    if (!is_zero(s->gc->base + at)) s->what[IMAGE_CAGE + at / GC_PAGE] = USED;
 }
 
 /* Of table and alloc bitmap the parts of committed units. */
@@ -120,14 +135,33 @@ static void note_pages(Saving *s) {
   Gc *gc = s->gc;
   Heap *h = gc->heap;
   uint64_t units = h->cage_pages / UNIT_PAGES, end = h->first_page * GC_PAGE;
-  for (uint32_t page = GC_HEAP_OFF / GC_PAGE; page < h->table_off / GC_PAGE; page++)
-    s->what[page] = USED;
+  uint8_t *what = s->what + IMAGE_CAGE;
+  memset(what + GC_HEAP_OFF / GC_PAGE, USED, (h->table_off - GC_HEAP_OFF) / GC_PAGE);
   for (uint64_t u = bits_next(gc->committed, 0, units); u < units;
        u = bits_next(gc->committed, u + 1, units))
     note_unit(s, u);
   note_metadata(s, h->buddy_off, end - h->buddy_off);
   uint32_t page = (uint32_t)h->first_page, span;
-  while ((span = page_next_span(gc, &page)) != 0) memset(s->what + span, USED, page - span);
+  while ((span = page_next_span(gc, &page)) != 0) memset(what + span, USED, page - span);
+}
+
+/* Of units without a page in use there is nothing to say, but for the window. */
+static void note_states_of_unit(Saving *s, uint32_t first) {
+  uint8_t *states = s->states + GC_HOST_BYTES + first, used = 0;
+  for (uint32_t i = 0; i < UNIT_PAGES; i++) {
+    states[i] = is_used(s, first + i) ? PAGE_OLD : PAGE_FREE;
+    used |= states[i] == PAGE_OLD;
+  }
+  if (!used && (first != s->window || !first)) memset(states, 0, UNIT_PAGES);
+}
+
+static bool note_states(Saving *s) {
+  uint64_t places = image_state_places(s->end);
+  if (!(s->states = calloc(places, GC_PAGE))) return no_memory(s);
+  for (uint32_t page = (uint32_t)s->gc->heap->first_page; page < s->end; page += UNIT_PAGES)
+    note_states_of_unit(s, page);
+  memset(s->what + IMAGE_STATES, USED, places);
+  return true;
 }
 
 /* ---- which of them are listed -------------------------------------------------------------------
@@ -144,14 +178,15 @@ typedef struct Search {
 enum { SEARCH_MOST = 1 << 14, SEARCH_WIDE = 256 }; /* blocks; of a long one only so many values */
 
 static void list_page(Search *q, uint64_t page) {
-  if (q->left == 0 || (q->s->what[page] & LISTED)) return;
-  q->s->what[page] |= READ;
+  uint8_t *what = q->s->what + IMAGE_CAGE + page;
+  if (q->left == 0 || (*what & LISTED)) return;
+  *what |= READ;
   q->left--;
 }
 
 static void meet(Search *q, uint32_t ref) {
   uint64_t page = page_of_word(ref);
-  if (!ref || page >= q->s->end || !(q->s->what[page] & USED) || q->to == SEARCH_MOST) return;
+  if (!ref || !is_used(q->s, page) || q->to == SEARCH_MOST) return;
   if (bits_test(q->met, ref)) return;
   bits_set(q->met, ref);
   list_page(q, page);
@@ -206,58 +241,84 @@ static uint64_t tree_page(const Gc *gc, uint64_t page) {
   return first;
 }
 
-/* The pages of a span, and what the allocator notes about them. */
-static void list_span(Saving *s, uint32_t span, uint64_t pages) {
-  const Heap *h = s->gc->heap;
-  for (uint64_t page = span; page < span + pages; page++) {
-    s->what[page] |= WRITTEN;
-    s->what[(h->table_off + page * sizeof(PageDesc)) / GC_PAGE] |= WRITTEN;
-    s->what[h->bits_off / GC_PAGE + page / UNIT_PAGES] |= WRITTEN;
-    s->what[tree_page(s->gc, page)] |= WRITTEN;
+/* A free unit. */
+static uint32_t find_window(const Gc *gc) {
+  uint32_t end = (uint32_t)gc->heap->cage_pages;
+  BuddyRun run;
+  for (uint32_t page = (uint32_t)gc->heap->first_page; page < end; page += run.units) {
+    run = buddy_run(gc->buddy, page);
+    uint32_t first = (page + UNIT_PAGES - 1) / UNIT_PAGES * UNIT_PAGES, behind = page + run.units;
+    if (!run.used && first + UNIT_PAGES <= (behind < end ? behind : end)) return first;
   }
+  return 0;
 }
 
-/* Where the allocator will take spans: it is deterministic. */
-static void take_next_spans(Gc *gc, uint32_t *spans) {
-  unsigned n = 0;
-  for (uint64_t pages = SPAN_LEAST_PAGES; n < NEXT_SPANS; n++)
-    if (!(spans[n] = page_take_some(gc, &pages, pages, SPAN_SLAB, 0))) break;
-  for (unsigned i = n; i > 0; i--) page_give(gc, spans[i - 1]);
-  for (; n < NEXT_SPANS; n++) spans[n] = 0;
+static void list_written(Saving *s, const void *at) {
+  uint64_t place = place_of(s->gc, at);
+  if (place < s->places) s->what[place] |= WRITTEN;
 }
 
-static void list_next(Saving *s, const uint32_t *spans) {
-  const Heap *h = s->gc->heap;
-  for (uint64_t page = GC_HEAP_OFF / GC_PAGE; page < h->table_off / GC_PAGE; page++)
-    s->what[page] |= WRITTEN;
-  s->what[h->buddy_off / GC_PAGE] |= WRITTEN;
-  for (unsigned i = 0; i < NEXT_SPANS && spans[i]; i++)
-    if (spans[i] + SPAN_LEAST_PAGES <= s->end) list_span(s, spans[i], SPAN_LEAST_PAGES);
+/* A page of the window, and what is noted about it when it is taken. */
+static void list_next_page(Saving *s, uint64_t page) {
+  const Gc *gc = s->gc;
+  list_written(s, gc->base + page * GC_PAGE);
+  list_written(s, gc->base + tree_page(gc, page) * GC_PAGE);
+  list_written(s, gc->table + page);
+  list_written(s, gc->states + page);
+  list_written(s, gc->young_pages + page / 64);
+}
+
+/* How many pages of its own window a heap has used that was opened from an image. */
+static uint32_t next_pages(const Gc *gc) {
+  if (!gc->from_image || !gc->window_end) return NEXT_PAGES;
+  if (gc->window == gc->window_end) return UNIT_PAGES;
+  return gc->window + UNIT_PAGES - gc->window_end;
+}
+
+/* Slabs that are nearly empty may stay so for now if they are few, else a heap that is saved and
+ * opened again and again would grow. */
+static bool few_are_empty(const Gc *gc) {
+  uint64_t pages = 0;
+  for (unsigned r = 0; r < GC_RUNS; r++)
+    for (uint32_t span = gc->heap->ready[r][0]; span; span = gc->table[span + 1].ready_next)
+      pages += gc->table[span].pages;
+  return pages <= gc->heap->used_pages / EMPTY_SHARE;
+}
+
+/* Host page, heap and roots are always written to. */
+static void list_next(Saving *s) {
+  const Gc *gc = s->gc;
+  list_written(s, gc_host(gc->base));
+  for (uint64_t at = GC_HEAP_OFF; at < gc->heap->table_off; at += GC_PAGE)
+    list_written(s, gc->base + at);
+  list_written(s, gc->buddy.state);
+  uint32_t n = s->window ? next_pages(gc) : 0;
+  for (uint32_t i = 0; i < n; i++) list_next_page(s, s->window + i);
 }
 
 static void list_changed(Saving *s) {
   const Gc *gc = s->gc;
-  uint64_t n = 0, end = gc->changed_end < s->end ? gc->changed_end : s->end;
+  uint64_t n = 0, end = gc->changed_end < s->places ? gc->changed_end : s->places;
   for (uint64_t p = bits_next(gc->changed, 0, end); p < end && n < IMAGE_MOST_WRITTEN;
        p = bits_next(gc->changed, p + 1, end), n++)
-    if (is_among(s, (uint32_t)p, USED)) s->what[p] |= WRITTEN;
+    if (p < IMAGE_CAGE || is_among(s, (uint32_t)p, USED)) s->what[p] |= WRITTEN;
 }
 
 /* What the system tells of pages. */
 #define PAGEMAP_PRESENT ((uint64_t)1 << 63)
 #define PAGEMAP_OF_FILE ((uint64_t)1 << 61)
 
-/* Before the collection, which touches everything: which pages of the cage this process has
- * changed. (Which ones it has read is not to be had: a page fault maps the neighbours, too.) */
+/* Before the collection, which touches everything: which places this process has changed. (Which
+ * ones it has read is not to be had: a page fault maps the neighbours, too.) */
 static void note_changed(Gc *gc) {
-  uint64_t end = gc->top_page;
-  if (!gc->from_image || !end) return;
+  uint64_t end = IMAGE_CAGE + (uint64_t)gc->top_page;
+  if (!gc->from_image || !gc->top_page) return;
   uint64_t *bits = calloc(end / 64 + 1, sizeof *bits);
   int fd = bits ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) : -1;
   uint64_t entries[512], page = 0;
   while (fd >= 0 && page < end) {
     uint64_t n = end - page < 512 ? end - page : 512;
-    off_t at = (off_t)(((uintptr_t)gc->base / GC_PAGE + page) * 8);
+    off_t at = (off_t)(((uintptr_t)gc->base / GC_PAGE - IMAGE_CAGE + page) * 8);
     if (pread(fd, entries, n * 8, at) != (ssize_t)(n * 8)) break;
     for (uint64_t i = 0; i < n; i++)
       if ((entries[i] & (PAGEMAP_PRESENT | PAGEMAP_OF_FILE)) == PAGEMAP_PRESENT)
@@ -276,24 +337,27 @@ static void note_changed(Gc *gc) {
 
 static uint64_t count_ranges(const Saving *s, uint8_t which) {
   uint64_t n = 0;
-  for (uint32_t p = 0; p < s->end; p++)
+  for (uint32_t p = 0; p < s->places; p++)
     n += is_among(s, p, which) && !(p && is_among(s, p - 1, which));
   return n;
 }
 
-/* The next range at or after *page, which is moved behind it; count 0: there is none. */
-static ImageRun next_range(const Saving *s, uint32_t *page, uint8_t which) {
-  while (*page < s->end && !is_among(s, *page, which)) ++*page;
-  uint32_t first = *page;
-  while (*page < s->end && is_among(s, *page, which)) ++*page;
-  return (ImageRun){first, *page - first};
+/* The next range at or after *place, which is moved behind it; count 0: there is none. */
+static ImageRun next_range(const Saving *s, uint32_t *place, uint8_t which) {
+  while (*place < s->places && !is_among(s, *place, which)) ++*place;
+  uint32_t first = *place;
+  while (*place < s->places && is_among(s, *place, which)) ++*place;
+  return (ImageRun){first, *place - first};
 }
 
-/* Gaps of up to `gap` pages get the flag `fill`. */
+/* Gaps of up to `gap` pages get the flag `fill`, but not the one below the cage: the collector's
+ * bitmaps are there. */
 static void close_gaps(Saving *s, uint8_t which, uint8_t fill, uint32_t gap) {
-  uint32_t page = 0, end = 0;
-  for (ImageRun r; (r = next_range(s, &page, which)).count; end = page)
-    for (uint32_t p = end; end && r.first - end <= gap && p < r.first; p++) s->what[p] |= fill;
+  uint32_t place = 0, end = 0;
+  for (ImageRun r; (r = next_range(s, &place, which)).count; end = place) {
+    if (!end || r.first - end > gap || (end <= IMAGE_CAGE && r.first > IMAGE_CAGE)) continue;
+    for (uint32_t p = end; p < r.first; p++) s->what[p] |= fill;
+  }
 }
 
 static uint64_t join_ranges(Saving *s, uint8_t which, uint8_t fill, uint64_t most, uint32_t gaps) {
@@ -339,7 +403,7 @@ static bool add_runs(Saving *s) {
     s->nruns = 0;
     for (uint32_t p = (uint32_t)s->gc->heap->first_page; p < s->end; p++) {
       uint32_t first = p;
-      while (p < s->end && (s->what[p] & USED)) p++;
+      while (is_used(s, p)) p++;
       if (p > first && pass) s->runs[s->nruns] = (ImageRun){first, p - first};
       s->nruns += p > first;
     }
@@ -359,9 +423,9 @@ static void set_section(Saving *s, ImageSection which, uint64_t bytes, uint64_t 
 /* Where everything goes; the maps are made afterwards, since they tell places in the file. */
 static bool plan_file(Saving *s) {
   uint64_t pages = 0, offset = GC_PAGE;
-  uint64_t maps = join_ranges(s, USED | FILLED, FILLED, MOST_MAPS, s->end);
+  uint64_t maps = join_ranges(s, USED | FILLED, FILLED, MOST_MAPS, s->places);
   if (!make_list(s, 0, READ) || !make_list(s, 1, WRITTEN) || !add_runs(s)) return false;
-  for (uint32_t p = 0; p < s->end; p++) {
+  for (uint32_t p = 0; p < s->places; p++) {
     pages += is_among(s, p, USED | FILLED);
     s->head.listed_pages += is_among(s, p, LISTED);
     s->head.written_pages += is_among(s, p, WRITTEN);
@@ -384,13 +448,15 @@ static bool plan_file(Saving *s) {
   return true;
 }
 
-/* The bytes of a page as they are to be saved. */
-static const void *page_bytes(const Saving *s, uint32_t page) {
+/* The bytes of a place as they are to be saved. */
+static const void *page_bytes(const Saving *s, uint32_t place) {
   static const uint8_t zero[GC_PAGE];
-  uint32_t first = GC_HEAP_OFF / GC_PAGE, end = (uint32_t)(s->gc->heap->table_off / GC_PAGE);
-  if (!(s->what[page] & USED)) return zero;
-  if (page >= first && page < end) return s->first + (uint64_t)(page - first) * GC_PAGE;
-  return s->gc->base + (uint64_t)page * GC_PAGE;
+  uint64_t first = GC_HEAP_OFF / GC_PAGE, end = s->gc->heap->table_off / GC_PAGE;
+  if (!is_among(s, place, USED)) return zero;
+  if (place < IMAGE_CAGE) return s->states + (uint64_t)(place - IMAGE_STATES) * GC_PAGE;
+  uint64_t page = place - IMAGE_CAGE;
+  if (page >= first && page < end) return s->first + (page - first) * GC_PAGE;
+  return s->gc->base + page * GC_PAGE;
 }
 
 /* What is of this process is left out. */
@@ -412,7 +478,7 @@ static void sum_pages(Saving *s) {
   for (uint64_t i = 0; i < s->nmaps; i++) {
     for (uint32_t k = 0; k < s->maps[i].count; k++, n++) {
       if (n % IMAGE_CHUNK == 0) sum = n / IMAGE_CHUNK;
-      sum = xxh64(page_bytes(s, s->maps[i].page + k), GC_PAGE, sum);
+      sum = xxh64(page_bytes(s, s->maps[i].place + k), GC_PAGE, sum);
       s->sums[n / IMAGE_CHUNK] = sum;
     }
   }
@@ -446,6 +512,9 @@ static void fill_header(Saving *s) {
   h->limit_bytes = gc->heap->limit_bytes;
   h->snapshot_serial = snapshot_last_serial(gc);
   h->used_pages = gc->heap->used_pages;
+  h->window = s->window;
+  h->window_pages = s->window ? UNIT_PAGES : 0;
+  h->window_rather = few_are_empty(gc);
   memcpy(h->words, s->save->words, sizeof h->words);
   for (int i = 0; i < IMAGE_SECTIONS; i++)
     h->sections[i].sum = xxh64(section_bytes(s, (ImageSection)i), h->sections[i].bytes, 0);
@@ -485,9 +554,9 @@ static bool write_front(Saving *s) {
 /* Pages that lie one behind another in memory go out in one call. */
 static bool write_map(Saving *s, const ImageMap *m) {
   for (uint32_t i = 0, n; i < m->count; i += n) {
-    const uint8_t *from = page_bytes(s, m->page + i);
+    const uint8_t *from = page_bytes(s, m->place + i);
     for (n = 1; n < WRITE_PAGES && i + n < m->count; n++)
-      if ((const uint8_t *)page_bytes(s, m->page + i + n) != from + (uint64_t)n * GC_PAGE) break;
+      if ((const uint8_t *)page_bytes(s, m->place + i + n) != from + (uint64_t)n * GC_PAGE) break;
     if (!write_bytes(s, from, (uint64_t)n * GC_PAGE)) return false;
   }
   return true;
@@ -556,17 +625,25 @@ static bool put_in_place(Saving *s) {
 /* ---- the whole ----------------------------------------------------------------------------------
  */
 
+/* What of the cage is looked at: pages that were ever used, and the window. */
+static bool look_at_pages(Saving *s) {
+  const Gc *gc = s->gc;
+  s->window = find_window(gc);
+  s->end = s->window ? s->window + UNIT_PAGES : (uint32_t)gc->heap->first_page;
+  if (gc->top_page > s->end) s->end = (gc->top_page + UNIT_PAGES - 1) / UNIT_PAGES * UNIT_PAGES;
+  s->places = IMAGE_CAGE + s->end;
+  s->what = calloc(s->places, 1);
+  return s->what || no_memory(s);
+}
+
 static bool save_all(Saving *s) {
   Gc *gc = s->gc;
-  uint32_t next[NEXT_SPANS];
-  take_next_spans(gc, next);
-  s->end = gc->top_page > gc->heap->first_page ? gc->top_page : (uint32_t)gc->heap->first_page;
-  s->what = calloc(s->end, 1);
-  if (!s->what) return no_memory(s);
+  if (!look_at_pages(s)) return false;
   tidy_table(gc);
   note_pages(s);
+  if (!note_states(s)) return false;
   if (gc->changed) list_changed(s);
-  if (s->save->listed) list_next(s, next);
+  if (s->save->listed) list_next(s);
   if (!list_read(s)) return false;
   if (!plan_file(s) || !copy_first(s)) return false;
   sum_pages(s);
@@ -584,6 +661,7 @@ static void saving_end(Saving *s) {
   free(s->lists[1]);
   free(s->sums);
   free(s->first);
+  free(s->states);
   free(s->gc->changed);
   s->gc->changed = NULL;
 }

@@ -12,7 +12,7 @@
 #include "state.h"
 
 enum {
-  IMAGE_VERSION = 2,
+  IMAGE_VERSION = 3,
   IMAGE_CHUNK = 64,    /* pages under one checksum */
   IMAGE_WORDS = 8,     /* of the embedder, in the header */
   IMAGE_BUILD = 64,    /* bytes of the build's name */
@@ -20,10 +20,21 @@ enum {
 };
 #define IMAGE_MAGIC "OXBOW\x1A\r\n"
 
+/* A place is a page of the address space, counted from where the caches begin below the base. The
+ * host page is one, with the first states of pages; those of the cage come last. */
+enum {
+  IMAGE_STATES = (GC_CACHE_OFF - GC_HOST_OFF) / GC_PAGE,
+  IMAGE_CAGE = GC_CACHE_OFF / GC_PAGE,
+};
+/* How many places have the states of pages below `end`. */
+static inline uint64_t image_state_places(uint64_t end) {
+  return (GC_HOST_BYTES + end + GC_PAGE - 1) / GC_PAGE;
+}
+
 typedef enum ImageSection {
   IMAGE_RUNS,   /* ImageRun: pages of blocks in use */
   IMAGE_MAPS,   /* ImageMap: what to map where, in order */
-  IMAGE_READ,   /* ImageRun: pages of the cage that a program will read first */
+  IMAGE_READ,   /* ImageRun: places that a program will read first */
   IMAGE_WRITTEN, /* ImageRun: those that it will write to; some may not be in the file */
   IMAGE_STACKS, /* uint32_t: references of the LAYOUT_STACK blocks */
   IMAGE_NOTES,  /* bytes of the embedder */
@@ -33,7 +44,7 @@ typedef enum ImageSection {
 } ImageSection;
 
 typedef struct ImageRun { uint32_t first, count; } ImageRun;
-typedef struct ImageMap { uint32_t page, count, at, reserved; } ImageMap; /* at: page of the file */
+typedef struct ImageMap { uint32_t place, count, at, reserved; } ImageMap; /* at: page of the file */
 typedef struct ImageSpan { uint64_t offset, bytes, sum; } ImageSpan;
 
 /* The first page of the file, the rest of it zero. Numbers are as the machine has them. */
@@ -53,6 +64,9 @@ typedef struct ImageHeader {
   uint32_t first_page;       /* of the file that is a page of the cage */
   uint32_t pages;            /* how many follow */
   uint32_t listed_pages, written_pages; /* in either list; in that of written ones */
+  uint32_t window, window_pages; /* free pages of the cage where the first spans will be taken */
+  uint32_t window_rather;        /* 1: even where slabs of the class are nearly empty */
+  uint32_t reserved;             /* 0 */
   ImageSpan sections[IMAGE_SECTIONS];
   uint64_t sum; /* XXH64 of the header with 0 here */
 } ImageHeader;

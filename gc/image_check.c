@@ -7,6 +7,7 @@
  *   head of the heap     constants, counters, empty lists; offsets were compared when it was opened
  *   buddy tree           its order; then buddy_check_all, down to each page
  *   runs of the image    the same pages as the tree says are in use, so that they are mapped
+ *   states of pages      old where a page is in use, else free, and the window is; no others
  *   page table           each used run is one span; all other descriptors are zero
  *   alloc bitmap         bits only where a block of that span can begin
  *   free lists           of slabs and of middle blocks: what is listed is free, what is free is
@@ -18,6 +19,7 @@
 #include <string.h>
 
 #include "bits.h"
+#include "cage.h"
 #include "image.h"
 #include "page.h"
 #include "segfit.h"
@@ -117,6 +119,46 @@ static const char *check_runs(Check *c) {
   return left || r < end ? "the image's runs and its buddy tree disagree" : NULL;
 }
 
+/* What the state of a page has to be. Pages of units that are not committed have none. */
+static uint8_t state_of(Check *c, uint64_t page, const ImageRun **r, const ImageRun *end) {
+  while (*r < end && page >= (*r)->first + (uint64_t)(*r)->count) ++*r;
+  if (page < c->gc->heap->first_page || !cage_is_committed(c->gc, page)) return 0;
+  return *r < end && page >= (*r)->first ? PAGE_OLD : PAGE_FREE;
+}
+
+/* Up to which page there may be states: that of the last committed unit, or of what is mapped. */
+static uint64_t states_end(Check *c) {
+  uint64_t bytes, end = c->gc->top_page, window = c->image->head.window;
+  const ImageMap *m = image_section(c->image, IMAGE_MAPS, &bytes), *last = m + bytes / sizeof *m;
+  if (window && window + UNIT_PAGES > end) end = window + UNIT_PAGES;
+  end = (end + UNIT_PAGES - 1) / UNIT_PAGES * UNIT_PAGES;
+  for (; m < last && m->place < IMAGE_CAGE; m++) {
+    uint64_t behind = (m->place - IMAGE_STATES + (uint64_t)m->count) * GC_PAGE - GC_HOST_BYTES;
+    if (behind > end) end = behind;
+  }
+  return end;
+}
+
+/* The states that the file has. Behind those of the last page there are zeros. */
+static const char *check_states(Check *c) {
+  Gc *gc = c->gc;
+  uint64_t bytes, end = states_end(c), pages = gc->heap->cage_pages;
+  const ImageRun *r = image_section(c->image, IMAGE_RUNS, &bytes), *last = r + bytes / sizeof *r;
+  const uint8_t *host = (const uint8_t *)gc_host(gc->base);
+  if (!all_zero(host + sizeof(HostPage), GC_HOST_BYTES - sizeof(HostPage)))
+    return "there is something behind the host page's words";
+  for (uint64_t page = 0; page < end; page++) {
+    *c->where = page < pages ? word_of_page(page) : 0;
+    if (gc->states[page] != (page < pages ? state_of(c, page, &r, last) : 0))
+      return "a wrong state of a page";
+  }
+  const ImageHeader *h = &c->image->head;
+  *c->where = word_of_page(h->window);
+  for (uint64_t page = h->window; page < h->window + (uint64_t)h->window_pages; page++)
+    if (!(gc->states[page] & PAGE_FREE)) return "a page for the first blocks is in use";
+  return NULL;
+}
+
 static const char *check_slab_span(Check *c, uint32_t span) {
   const PageDesc *d = c->gc->table + span;
   if (d->run >= GC_RUNS || d->pages > SLAB_MOST_PAGES) return "an impossible slab";
@@ -193,8 +235,9 @@ static const char *check_mapped_metadata(Check *c) {
   uint64_t bytes;
   const ImageMap *m = image_section(c->image, IMAGE_MAPS, &bytes), *end = m + bytes / sizeof *m;
   for (; m < end; m++)
-    for (uint64_t page = m->page; page < m->page + (uint64_t)m->count; page++)
-      if (page < c->gc->heap->first_page) TRY(check_unused(c, page));
+    for (uint64_t at = m->place; at < m->place + (uint64_t)m->count; at++)
+      if (at > IMAGE_CAGE && at - IMAGE_CAGE < c->gc->heap->first_page)
+        TRY(check_unused(c, at - IMAGE_CAGE));
   return NULL;
 }
 
@@ -307,6 +350,7 @@ const char *image_check_heap(Gc *gc, const Image *image, uint64_t *where) {
   const char *wrong = check_head(c);
   if (!wrong) wrong = check_tree(c);
   if (!wrong) wrong = check_runs(c);
+  if (!wrong) wrong = check_states(c);
   if (!wrong) wrong = check_spans(c);
   if (!wrong) wrong = check_mapped_metadata(c);
   if (!wrong) wrong = check_bits(c);

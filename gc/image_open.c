@@ -1,8 +1,8 @@
 /* image_open.c - opening an image: checking the file, mapping it.
  *
  * The header says how large the cage is, the tables which page of the file goes where. Each
- * range is mapped privately in its place, and so are once more the pages of the alloc bitmap as
- * mark bits: after a full collection the two are equal. So the blocks of an image are an old
+ * range is mapped privately in its place, the states of pages, too, and once more the pages of the
+ * alloc bitmap as mark bits: after a full collection the two are equal. So the blocks of an image are an old
  * generation that minor collections do not look at, and stay shared between processes. What the
  * lists name is made resident in a few requests, and where the program will write, copied.
  *
@@ -147,31 +147,47 @@ static bool check_runs(const Image *image, const Heap *plan, ImageError *e) {
   return used == image->head.used_pages || damaged(e, "its count of pages in use is wrong");
 }
 
-/* Each page of the file goes to one place in the cage. */
+/* Pages of the file go to the states of pages, or to the cage without its first page. */
+static bool is_place_to_map(const ImageMap *m, const Heap *plan) {
+  uint64_t from = m->place, to = from + m->count;
+  uint64_t states_end = IMAGE_STATES + image_state_places(plan->cage_pages);
+  return m->count && ((from >= IMAGE_STATES && to <= states_end) ||
+                      (from > IMAGE_CAGE && to <= IMAGE_CAGE + plan->cage_pages));
+}
+
+/* Each page of the file goes to one place. */
 static bool check_maps(const Image *image, const Heap *plan, ImageError *e) {
   const ImageHeader *h = &image->head;
-  uint64_t bytes, at = h->first_page, end = 1;
+  uint64_t bytes, at = h->first_page, end = 0;
   const ImageMap *m = image_section(image, IMAGE_MAPS, &bytes), *last = m + bytes / sizeof *m;
   for (; m < last; m++) {
-    if (m->page < end || m->count == 0 || m->at != at || m->count > plan->cage_pages ||
-        m->page + (uint64_t)m->count > plan->cage_pages)
+    if (m->place < end || m->at != at || !is_place_to_map(m, plan))
       return damaged(e, "its table of mappings is impossible");
-    end = m->page + (uint64_t)m->count;
+    end = m->place + (uint64_t)m->count;
     at += m->count;
   }
   return at == h->first_page + (uint64_t)h->pages || damaged(e, "pages of it belong nowhere");
 }
 
 static bool check_list(const Image *image, ImageSection which, const Heap *plan, ImageError *e) {
-  uint64_t bytes, end = GC_HEAP_OFF / GC_PAGE;
+  uint64_t bytes, end = 0, places = IMAGE_CAGE + plan->cage_pages;
   const ImageRun *r = image_section(image, which, &bytes), *last = r + bytes / sizeof *r;
   for (; r < last; r++) {
-    if (r->first < end || r->count == 0 || r->count > plan->cage_pages ||
-        r->first + (uint64_t)r->count > plan->cage_pages)
+    if (r->first < end || r->count == 0 || r->first + (uint64_t)r->count > places)
       return damaged(e, "its list of first pages is impossible");
     end = r->first + (uint64_t)r->count;
   }
   return true;
+}
+
+/* The window is a unit for blocks, if there is one. */
+static bool check_window(const ImageHeader *h, const Heap *plan, ImageError *e) {
+  bool none = !h->window && !h->window_pages;
+  bool is_unit = h->window >= plan->first_page && h->window % UNIT_PAGES == 0 &&
+                 h->window_pages == UNIT_PAGES &&
+                 h->window + (uint64_t)UNIT_PAGES <= plan->cage_pages;
+  return ((none || is_unit) && h->window_rather <= 1 && !h->reserved) ||
+         damaged(e, "the pages for its first blocks are impossible");
 }
 
 static bool check_tables(const Image *image, ImageError *e) {
@@ -184,7 +200,7 @@ static bool check_tables(const Image *image, ImageError *e) {
       h->sections[IMAGE_READ].bytes % sizeof(ImageRun) ||
       h->sections[IMAGE_WRITTEN].bytes % sizeof(ImageRun))
     return damaged(e, "its tables have impossible lengths");
-  return check_runs(image, &plan, e) && check_maps(image, &plan, e) &&
+  return check_runs(image, &plan, e) && check_maps(image, &plan, e) && check_window(h, &plan, e) &&
          check_list(image, IMAGE_READ, &plan, e) && check_list(image, IMAGE_WRITTEN, &plan, e);
 }
 
@@ -274,12 +290,17 @@ static bool map_at(const Image *image, void *at, uint64_t pages, uint64_t file_p
 
 /* The part of a range that is alloc bits becomes marks, too. */
 static bool map_marks(const Image *image, Gc *gc, const ImageMap *m, const Heap *plan) {
-  uint64_t from = plan->bits_off / GC_PAGE, to = from + plan->cage_pages / UNIT_PAGES;
-  uint64_t first = m->page > from ? m->page : from, end = m->page + (uint64_t)m->count;
+  uint64_t from = IMAGE_CAGE + plan->bits_off / GC_PAGE;
+  uint64_t to = from + plan->cage_pages / UNIT_PAGES;
+  uint64_t first = m->place > from ? m->place : from, end = m->place + (uint64_t)m->count;
   if (end > to) end = to;
   if (first >= end) return true;
   uint8_t *marks = (uint8_t *)gc->marks + (first - from) * GC_PAGE;
-  return map_at(image, marks, end - first, m->at + (first - m->page));
+  return map_at(image, marks, end - first, m->at + (first - m->place));
+}
+
+static uint8_t *at_place(const Gc *gc, uint64_t place) {
+  return gc->base - GC_CACHE_OFF + place * GC_PAGE;
 }
 
 static bool map_pages(const Image *image, Gc *gc) {
@@ -288,7 +309,7 @@ static bool map_pages(const Image *image, Gc *gc) {
   const ImageMap *m = image_section(image, IMAGE_MAPS, &bytes);
   cage_plan(&plan, image->head.cage_bytes);
   for (const ImageMap *end = m + bytes / sizeof *m; m < end; m++)
-    if (!map_at(image, gc->base + (uint64_t)m->page * GC_PAGE, m->count, m->at) ||
+    if (!map_at(image, at_place(gc, m->place), m->count, m->at) ||
         !map_marks(image, gc, m, &plan))
       return false;
   return true;
@@ -305,9 +326,9 @@ static void each_in_file(const Image *image, ImageSection which, InFile *fn, voi
   const ImageMap *m = image_section(image, IMAGE_MAPS, &map_bytes);
   const ImageMap *end = m + map_bytes / sizeof *m;
   while (r < last && m < end) {
-    uint64_t r_end = r->first + (uint64_t)r->count, m_end = m->page + (uint64_t)m->count;
-    uint64_t from = r->first > m->page ? r->first : m->page, to = r_end < m_end ? r_end : m_end;
-    if (from < to) fn(image, (m->at + (from - m->page)) * GC_PAGE, (to - from) * GC_PAGE, ctx);
+    uint64_t r_end = r->first + (uint64_t)r->count, m_end = m->place + (uint64_t)m->count;
+    uint64_t from = r->first > m->place ? r->first : m->place, to = r_end < m_end ? r_end : m_end;
+    if (from < to) fn(image, (m->at + (from - m->place)) * GC_PAGE, (to - from) * GC_PAGE, ctx);
     if (r_end < m_end) r++;
     else m++;
   }
@@ -336,7 +357,7 @@ static void populate_list(const Image *image, Gc *gc, ImageSection which, int ad
   uint64_t bytes;
   const ImageRun *r = image_section(image, which, &bytes), *last = r + bytes / sizeof *r;
   for (; r < last; r++)
-    madvise(gc->base + (uint64_t)r->first * GC_PAGE, (uint64_t)r->count * GC_PAGE, advice);
+    madvise(at_place(gc, r->first), (uint64_t)r->count * GC_PAGE, advice);
 }
 
 /* Pages to be read that are in memory already are left to page faults: these map the neighbours as
@@ -351,13 +372,19 @@ static void make_resident(const Image *image, Gc *gc) {
   populate_list(image, gc, IMAGE_WRITTEN, MADV_POPULATE_WRITE);
 }
 
+/* The units of the pages in use, and the window, become usable. What state they are in, the file
+ * says. */
 static bool adopt_runs(const Image *image, Gc *gc) {
-  uint64_t bytes;
+  const ImageHeader *h = &image->head;
+  uint64_t bytes, first = UINT64_MAX, top = 0;
   const ImageRun *r = image_section(image, IMAGE_RUNS, &bytes), *end = r + bytes / sizeof *r;
-  if (r == end) return true;
-  if (!cage_adopt_range(gc, r->first, end[-1].first + (uint64_t)end[-1].count)) return false;
-  for (; r < end; r++) cage_adopt(gc, r->first, r->count, PAGE_OLD);
-  return true;
+  if (r < end) first = r->first, top = end[-1].first + (uint64_t)end[-1].count;
+  gc->top_page = (uint32_t)top;
+  for (; r < end; r++) cage_adopt(gc, r->first, r->count);
+  if (h->window) cage_adopt(gc, h->window, h->window_pages);
+  if (h->window && h->window < first) first = h->window;
+  if (h->window && h->window + h->window_pages > top) top = h->window + h->window_pages;
+  return first >= top || cage_adopt_range(gc, first, top);
 }
 
 static bool take_stacks(const Image *image, Gc *gc) {
@@ -377,6 +404,9 @@ static bool fill(void *ctx, Gc *gc) {
   if (!adopt_runs(image, gc) || !map_pages(image, gc) || !take_stacks(image, gc)) return false;
   make_resident(image, gc);
   gc->from_image = gc->fresh_rather = true;
+  gc->window_rather = h->window_rather;
+  gc->window = h->window;
+  gc->window_end = h->window + h->window_pages;
   gc->first_serial = snapshot_serial_after(gc, (uint32_t)h->snapshot_serial);
   return true;
 }

@@ -39,20 +39,46 @@ static bool open_pages(Gc *gc, uint32_t first, uint64_t count) {
   return true;
 }
 
-/* No block of the pages has survived a collection, in either map. A large block's bits are those of
- * its first page. */
+/* A large block's bits are those of its first page. */
+static uint64_t bit_bytes(uint64_t count, uint8_t kind) {
+  return (kind == SPAN_LARGE ? 1 : count) * PAGE_BITWORDS * sizeof(uint64_t);
+}
+
+/* Until the first major collection of a heap that was opened from an image, free pages have no marks,
+ * and none of them is unswept: the first spans are taken without touching either bitmap, which
+ * would cost as much as a dozen pages do. */
+static bool is_as_opened(const Gc *gc) { return gc->fresh_rather && !gc->must_be_full; }
+
+/* No block of the pages has survived a collection, in either map. */
 static void clear_marks(Gc *gc, uint32_t first, uint64_t count, uint8_t kind) {
-  uint64_t bytes = (kind == SPAN_LARGE ? 1 : count) * PAGE_BITWORDS * sizeof(uint64_t);
+  uint64_t bytes = bit_bytes(count, kind), at = bitword_of_page(first);
   if (!gc->has_marked) return;
-  memset(gc->marks + bitword_of_page(first), 0, bytes);
-  if (gc->phase != PHASE_IDLE) memset(gc->next + bitword_of_page(first), 0, bytes);
+  if (gc->phase != PHASE_IDLE) memset(gc->next + at, 0, bytes);
+  if (is_as_opened(gc)) return;
+  memset(gc->marks + at, 0, bytes);
   bits_clear(gc->unswept, first);
+}
+
+/* The first spans of a heap that was opened from an image lie side by side in its window, whose
+ * pages, and what is noted about them, the image lists. BUDDY_NONE: the window is used up. */
+static uint32_t take_of_window(Gc *gc, uint32_t count) {
+  uint32_t first = gc->window;
+  if (count > gc->window_end - first) return BUDDY_NONE;
+  gc->window += count;
+  if (gc->fresh_rather && buddy_claim(gc->buddy, first, count)) return first;
+  gc->window_end = gc->window;
+  return BUDDY_NONE;
+}
+
+static uint32_t take_units(Gc *gc, uint32_t count) {
+  uint32_t first = take_of_window(gc, count);
+  return first != BUDDY_NONE ? first : buddy_alloc_units(gc->buddy, count);
 }
 
 static uint32_t take(Gc *gc, uint64_t count, uint8_t kind, uint8_t run, bool grow) {
   Heap *h = gc->heap;
   if (count >= h->cage_pages || !within_limit(gc, count)) return 0;
-  uint32_t first = buddy_alloc_units(gc->buddy, (uint32_t)count);
+  uint32_t first = take_units(gc, (uint32_t)count);
   if (first == BUDDY_NONE) return 0;
   bool there = cage_is_committed(gc, first) && cage_is_committed(gc, first + count - 1);
   if ((!there && !grow) || !open_pages(gc, first, count)) {
@@ -135,11 +161,13 @@ void page_unlist_young(Gc *gc, uint32_t span) {
 void page_give(Gc *gc, uint32_t span) {
   PageDesc *d = page_edit(gc, span);
   uint32_t count = d->pages;
+  uint8_t kind = d->kind;
   page_unlist_young(gc, span);
   /* A large span has one block, at its start. */
-  clear_bits(gc, span, d->kind == SPAN_LARGE ? 1 : count);
+  clear_bits(gc, span, kind == SPAN_LARGE ? 1 : count);
   *d = (PageDesc){.kind = SPAN_FREE};
   bits_clear(gc->unswept, span);
+  if (is_as_opened(gc)) memset(gc->marks + bitword_of_page(span), 0, bit_bytes(count, kind));
   buddy_free(gc->buddy, span); /* first: a thaw on the way asks what is in use */
   for (uint32_t i = 0; i < count; i++) close_page(gc, span + i);
   count_pages(gc, -(int64_t)count);

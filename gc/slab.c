@@ -34,7 +34,7 @@
 #include "snapshot.h"
 #include "sweep.h"
 
-enum { SLAB_PAGES = 8, SLAB_MAX_PAGES = 16, SLAB_SHARE = 32, SWEEP_TRIES = 8, STEP_PAGES = 4 };
+enum { SLAB_PAGES = 8, SLAB_MAX_PAGES = 16, WINDOW_PAGES = 4, SLAB_SHARE = 32, SWEEP_TRIES = 8, STEP_PAGES = 4 };
 
 static unsigned slot_words(unsigned run) { return gc_class_words[run % GC_CLASSES]; }
 
@@ -217,9 +217,16 @@ static uint64_t span_pages(const Heap *h, unsigned r) {
   return pages;
 }
 
+/* Where an image has a window for that, the first spans are fresh ones there: what is looked at then
+ * lies together, and is listed. */
+static bool goes_to_window(const Gc *gc) {
+  return gc->fresh_rather && gc->window_rather && gc->window_end - gc->window >= SPAN_LEAST_PAGES;
+}
+
 static uint32_t take_span(Gc *gc, unsigned r) {
   Heap *h = gc->heap;
   uint64_t pages = span_pages(h, r);
+  if (goes_to_window(gc) && pages > WINDOW_PAGES) pages = WINDOW_PAGES;
   uint32_t span = page_take_some(gc, &pages, SPAN_LEAST_PAGES, SPAN_SLAB, (uint8_t)r);
   if (span) h->class_pages[r] += (uint32_t)pages;
   return span;
@@ -252,7 +259,7 @@ static bool next_span(Gc *gc, unsigned r, uint64_t *from) {
   uint32_t span = 0;
   for (unsigned tries = 0; !span && tries < SWEEP_TRIES; tries++) {
     bool more = sweep_some(gc);
-    span = pop_ready(gc, r, gc->fresh_rather);
+    span = goes_to_window(gc) ? 0 : pop_ready(gc, r, gc->fresh_rather);
     if (!more) break;
   }
   uint32_t fresh = span ? 0 : take_span(gc, r);

@@ -172,7 +172,7 @@ struct Gc {
   uint64_t *young_pages; /* by page: young blocks may start there */
   uint64_t *unswept; /* by page: a span that starts here is not swept since the last major one */
   uint8_t *states; /* page_state */
-  void *side;      /* the mapping that holds next ... unswept and the queues' links */
+  void *side;      /* the mapping that holds next, pending, slow_pending and the queues' links */
   Buddy buddy;
   GcConfig config;
   Os os;
@@ -207,6 +207,8 @@ struct Gc {
   uint32_t first_serial; /* of snapshots: an image may hold names of those up to here */
   bool from_image;
   bool fresh_rather;     /* slabs of the image are not filled yet, see slab.c */
+  bool window_rather;    /* nor are those that are nearly empty, while there is a window */
+  uint32_t window, window_end; /* pages for the first spans of such a heap, see page.c */
   uint64_t *changed;     /* by page, below changed_end: see image.c */
   uint64_t changed_end;
   bool mapped;           /* a private mapping of a sealed base, see base.h */

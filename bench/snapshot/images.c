@@ -1,10 +1,13 @@
-/* images.c [MEGABYTES | --quick]: what opening an image costs, against the targets.
+/* images.c [MEGABYTES | --quick | --make FILE MEGABYTES | --measure FILE list|none EXPRESSION]: what
+ * opening an image costs, against the targets.
  *
  * An image of 500 MB is made and saved once. Then processes of their own open it and evaluate an
  * expression: warm (the file is in the page cache), cold (it was dropped from there), with the list
  * of first pages and without; and eight at once read all of it. Times are from before the file is
- * opened until the first expression has its value; medians of fresh
- * processes. */
+ * opened until the first expression has its value; medians of fresh processes.
+ *
+ * To compare two builds by turns, each makes an image once (--make) and measures it in one process
+ * (--measure: the struct Figures, as bytes). */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -220,6 +223,12 @@ static void teach(const char *text) {
 int main(int argc, char **argv) {
   const char *folder = getenv("TMPDIR");
   if (argc == 5 && strcmp(argv[1], "--measure") == 0) return measure_here(argv);
+  if (argc == 4 && strcmp(argv[1], "--make") == 0) {
+    snprintf(path, sizeof path, "%s", argv[2]);
+    make_image(strtoull(argv[3], NULL, 10));
+    teach("1");
+    return 0;
+  }
   snprintf(path, sizeof path, "%s/oxbow-bench-%ld.img", folder ? folder : "/var/tmp",
            (long)getpid());
   pid_t maker = fork(); /* so that its pages are nobody's later */

@@ -77,9 +77,9 @@ static uint32_t place_in_file(uint64_t word) {
   for (uint64_t i = 0; i < s->bytes / sizeof(ImageMap); i++) {
     ImageMap m;
     memcpy(&m, base.bytes + s->offset + i * sizeof m, sizeof m);
-    uint64_t page = word / (GC_PAGE / 8);
-    if (page < m.page || page >= m.page + (uint64_t)m.count) continue;
-    uint64_t at = (m.at + (page - m.page)) * GC_PAGE + word % (GC_PAGE / 8) * 8;
+    uint64_t place = IMAGE_CAGE + word / (GC_PAGE / 8);
+    if (place < m.place || place >= m.place + (uint64_t)m.count) continue;
+    uint64_t at = (m.at + (place - m.place)) * GC_PAGE + word % (GC_PAGE / 8) * 8;
     return at + 8 <= base.size ? (uint32_t)at : 0;
   }
   return 0;
