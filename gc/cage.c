@@ -60,9 +60,9 @@ static void point_into(Gc *gc, const Heap *h) {
 
 /* ---- side tables: what the collector keeps beside the cage, which a fork makes anew ------------
  *
- * Bitmaps by page lie behind the states of pages, all others in a mapping of their own: whoever stores
- * to a page or takes one needs several of the former at once, and on virtual machines the first
- * touch of an aligned range of 2 MiB costs as much as four page faults. Host page, states and
+ * Bitmaps by page lie behind the states of pages, all others in a mapping of their own: whoever
+ * stores to a page or takes one needs several of the former at once, and on virtual machines the
+ * first touch of an aligned range of 2 MiB costs as much as four page faults. Host page, states and
  * bitmaps of a cage of 4 GiB are in one such range. */
 
 enum { MAPS_BY_PAGE = 6 };

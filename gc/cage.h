@@ -30,8 +30,8 @@ bool cage_open_with(Gc *gc, const GcContent *content);
 /* Inside GcContent.fill: pages [first, end) for blocks are made usable, in one step. False: the
  * system refused. */
 bool cage_adopt_range(Gc *gc, uint64_t first, uint64_t end);
-/* Of these: the units of pages [first, first + count) count as committed. Their states come with the
- * content. */
+/* Of these: the units of pages [first, first + count) count as committed. Their states come with
+ * the content. */
 void cage_adopt(Gc *gc, uint64_t first, uint64_t count);
 /* Where the metadata lies in a cage of that size; the rest of *h is left alone. */
 void cage_plan(Heap *h, uint64_t bytes);

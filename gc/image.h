@@ -38,13 +38,14 @@ typedef enum ImageSection {
   IMAGE_WRITTEN, /* ImageRun: those that it will write to; some may not be in the file */
   IMAGE_STACKS, /* uint32_t: references of the LAYOUT_STACK blocks */
   IMAGE_NOTES,  /* bytes of the embedder */
-  IMAGE_SUMS,   /* uint64_t: XXH64 of each chunk of the file's pages, its number being the seed; last,
-                 * since only checks read it */
+  IMAGE_SUMS,   /* uint64_t: XXH64 of each chunk of the file's pages, its number being the seed;
+                 * last, since only checks read it */
   IMAGE_SECTIONS
 } ImageSection;
 
 typedef struct ImageRun { uint32_t first, count; } ImageRun;
-typedef struct ImageMap { uint32_t place, count, at, reserved; } ImageMap; /* at: page of the file */
+/* at: page of the file */
+typedef struct ImageMap { uint32_t place, count, at, reserved; } ImageMap;
 typedef struct ImageSpan { uint64_t offset, bytes, sum; } ImageSpan;
 
 /* The first page of the file, the rest of it zero. Numbers are as the machine has them. */
@@ -121,9 +122,9 @@ static inline const void *image_section(const Image *image, ImageSection s, uint
   return image->tables + (span->offset - image->head.sections[0].offset);
 }
 
-/* Proves the heap that was opened from an image whose content nobody vouches for: allocators, headers,
- * references. NULL, or what is wrong, and the word concerned. Reads nothing outside of the cage,
- * whatever the content is. */
+/* Proves the heap that was opened from an image whose content nobody vouches for: allocators,
+ * headers, references. NULL, or what is wrong, and the word concerned. Reads nothing outside of the
+ * cage and the states of its pages, whatever the content is. */
 const char *image_check_heap(Gc *gc, const Image *image, uint64_t *where);
 
 #endif

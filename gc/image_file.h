@@ -11,7 +11,9 @@ enum {
   IMAGE_MOST_WRITTEN = 192,
 };
 
-static inline uint64_t image_round_page(uint64_t n) { return (n + GC_PAGE - 1) / GC_PAGE * GC_PAGE; }
+static inline uint64_t image_round_page(uint64_t n) {
+  return (n + GC_PAGE - 1) / GC_PAGE * GC_PAGE;
+}
 
 /* Fills in the error, with errno in `system` or 0, and gives false. */
 bool image_fail(ImageError *e, int system, const char *format, ...)

@@ -2,9 +2,9 @@
  *
  * The header says how large the cage is, the tables which page of the file goes where. Each
  * range is mapped privately in its place, the states of pages, too, and once more the pages of the
- * alloc bitmap as mark bits: after a full collection the two are equal. So the blocks of an image are an old
- * generation that minor collections do not look at, and stay shared between processes. What the
- * lists name is made resident in a few requests, and where the program will write, copied.
+ * alloc bitmap as mark bits: after a full collection the two are equal. So the blocks of an image
+ * are an old generation that minor collections do not look at, and stay shared between processes.
+ * What the lists name is made resident in a few requests, and where the program will write, copied.
  *
  * Nothing of the file is trusted before it has been checked, but pages are not read for their
  * checksums: the file is as trustworthy as a program (docs/SECURITY.md). image_check.c proves

@@ -44,9 +44,9 @@ static uint64_t bit_bytes(uint64_t count, uint8_t kind) {
   return (kind == SPAN_LARGE ? 1 : count) * PAGE_BITWORDS * sizeof(uint64_t);
 }
 
-/* Until the first major collection of a heap that was opened from an image, free pages have no marks,
- * and none of them is unswept: the first spans are taken without touching either bitmap, which
- * would cost as much as a dozen pages do. */
+/* Until the first major collection of a heap that was opened from an image, free pages have no
+ * marks, and none of them is unswept: the first spans are taken without touching either bitmap,
+ * which would cost as much as a dozen page faults. */
 static bool is_as_opened(const Gc *gc) { return gc->fresh_rather && !gc->must_be_full; }
 
 /* No block of the pages has survived a collection, in either map. */

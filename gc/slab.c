@@ -34,7 +34,8 @@
 #include "snapshot.h"
 #include "sweep.h"
 
-enum { SLAB_PAGES = 8, SLAB_MAX_PAGES = 16, WINDOW_PAGES = 4, SLAB_SHARE = 32, SWEEP_TRIES = 8, STEP_PAGES = 4 };
+enum { SLAB_PAGES = 8, SLAB_MAX_PAGES = 16, SLAB_SHARE = 32, SWEEP_TRIES = 8, STEP_PAGES = 4 };
+enum { WINDOW_PAGES = 4 };
 
 static unsigned slot_words(unsigned run) { return gc_class_words[run % GC_CLASSES]; }
 
@@ -217,8 +218,8 @@ static uint64_t span_pages(const Heap *h, unsigned r) {
   return pages;
 }
 
-/* Where an image has a window for that, the first spans are fresh ones there: what is looked at then
- * lies together, and is listed. */
+/* Where an image has a window for that, the first spans are fresh ones there: what is looked at
+ * then lies together, and is listed. */
 static bool goes_to_window(const Gc *gc) {
   return gc->fresh_rather && gc->window_rather && gc->window_end - gc->window >= SPAN_LEAST_PAGES;
 }

@@ -19,7 +19,6 @@
 enum {
   DEST_NONE = -1,   /* the value is dropped */
   DEST_RETURN = -2, /* the function returns it */
-  MAX_REGISTERS = 240,
   MAX_PARAMS = 100,
   MAX_DIRECT_ARGS = 200,
   MAX_CONSTANTS = 65536,

@@ -50,6 +50,8 @@ enum {
   FN_COMPLEX = 16,  /* has optional or rest parameters: calls need the general path */
 };
 
+enum { MAX_REGISTERS = 240 }; /* of a function: what runs it has a few more, and a byte for them */
+
 typedef struct FnProto {
   Text name;               /* "fib", "Point.init", "" for anonymous */
   Text doc;                /* the comment block before it */
@@ -58,7 +60,7 @@ typedef struct FnProto {
   uint32_t *code; uint32_t ncode;
   Const *consts; uint32_t nconsts;          /* at most 65,536 */
   struct FnProto **children; uint32_t nchildren;
-  uint16_t nregs;          /* registers used, at most MAX_REGISTERS (compile.h) */
+  uint16_t nregs;          /* registers used, at most MAX_REGISTERS */
   uint16_t ncaps;          /* values captured */
   uint32_t ncaches;        /* inline caches used, at most 65,536 */
   uint8_t flags;

@@ -16,7 +16,7 @@ typedef struct CodeCheck {
   Proto *proto;
   const uint32_t *code;
   const CodeLimits *limits;
-  uint64_t *starts; /* words at which an instruction begins */
+  CodeStarts starts;
   uint64_t *cached; /* inline caches that have their instruction */
   uint32_t n, nconsts, nregs, nchildren, ncaches;
 } CodeCheck;
@@ -25,10 +25,6 @@ static const uint32_t *code_of(const Proto *p) { return (const uint32_t *)p + p-
 
 static bool means(Opcode op, const char *operand) {
   return strstr(ox_op_info[op].meaning, operand) != NULL;
-}
-
-static bool starts(const CodeCheck *c, int64_t at) {
-  return at >= 0 && at < c->n && (c->starts[at >> 6] >> (at & 63) & 1);
 }
 
 /* Length in words; 0: it runs over the end, or there is no such opcode. */
@@ -45,7 +41,7 @@ static const char *find_starts(CodeCheck *c) {
   uint32_t last = 0;
   for (uint32_t at = 0, length; at < c->n; at += length) {
     if (!(length = length_at(c->code, at, c->n))) return "an instruction that there is not";
-    c->starts[at >> 6] |= (uint64_t)1 << (at & 63);
+    code_start_here(&c->starts, at);
     last = at;
   }
   Opcode op = c->n ? op_code(c->code[last]) : OP_COUNT;
@@ -124,7 +120,7 @@ static const char *check_jumps(const CodeCheck *c, uint32_t at) {
   if (op_has_displacement(op)) to += (int32_t)c->code[at + 1];
   if (op == OP_JMP || op == OP_JLOOP) to += op_signed_j(ins);
   else if (!op_has_displacement(op)) return NULL;
-  return starts(c, to) ? NULL : "a jump to no instruction";
+  return code_starts(&c->starts, to) ? NULL : "a jump to no instruction";
 }
 
 static const char *check_instructions(const CodeCheck *c) {
@@ -168,7 +164,7 @@ static const char *check_tables(const CodeCheck *c) {
   TRY(check_spans(c, info));
   const Handler *h = info_handlers(info);
   for (uint32_t i = 0; i < info->nhandlers; i++)
-    if (h[i].start >= h[i].end || h[i].end > c->n || !starts(c, h[i].target) ||
+    if (h[i].start >= h[i].end || h[i].end > c->n || !code_starts(&c->starts, h[i].target) ||
         h[i].reg + (uint32_t)SPARE_REGISTERS >= c->nregs)
       return "a handler outside of its function";
   const LocalEntry *l = (const LocalEntry *)(info_spans(info) + info->nspans);
@@ -196,12 +192,13 @@ const char *code_check(ox_VM *vm, Proto *p, const CodeLimits *limits) {
   if (p->caches > vm->st->next_cache || c.ncaches > vm->st->next_cache - p->caches ||
       (c.ncaches && p->caches < LOOKUP_CACHES))
     return "inline caches beyond those handed out";
-  c.starts = calloc(c.n / 64 + 1, sizeof *c.starts);
+  c.starts = code_starts_of(c.n);
   c.cached = calloc(c.ncaches / 64 + 1, sizeof *c.cached);
-  const char *wrong = c.starts && c.cached ? find_starts(&c) : "there is no memory to check it";
+  bool ok = c.starts.bits && c.cached;
+  const char *wrong = ok ? find_starts(&c) : "there is no memory to check it";
   if (!wrong) wrong = check_instructions(&c);
   if (!wrong) wrong = check_tables(&c);
-  free(c.starts);
+  free(c.starts.bits);
   free(c.cached);
   return wrong;
 }

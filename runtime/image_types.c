@@ -59,7 +59,7 @@ typedef struct Types {
   uint16_t *states;   /* `top` types for each block */
   uint32_t *block_of; /* word -> block that begins there, or NONE */
   uint32_t *guards;   /* word -> first handler around it, or NONE */
-  uint64_t *starts;   /* words at which instructions begin */
+  CodeStarts starts;
   Shape *shapes;
   uint16_t now[256];
   uint32_t at;      /* the instruction */
@@ -544,7 +544,7 @@ static void find_blocks(Types *t) {
   begin_at(t, 0);
   for (t->at = 0; t->at < t->n; t->at += op_length(t->code + t->at)) {
     Opcode op = op_code(t->code[t->at]);
-    t->starts[t->at >> 6] |= (uint64_t)1 << (t->at & 63);
+    code_start_here(&t->starts, t->at);
     if (op == OP_JMP || op == OP_JLOOP || op_has_displacement(op))
       begin_at(t, target_of(t, t->code[t->at]));
   }
@@ -556,9 +556,9 @@ static bool prepare(Types *t) {
   uint64_t n = t->n;
   t->block_of = malloc(n * sizeof *t->block_of);
   t->guards = malloc(n * sizeof *t->guards);
-  t->starts = calloc(n / 64 + 1, sizeof *t->starts);
+  t->starts = code_starts_of(t->n);
   t->shapes = malloc(MOST_SHAPES * sizeof *t->shapes);
-  if (!t->block_of || !t->guards || !t->starts || !t->shapes) return false;
+  if (!t->block_of || !t->guards || !t->starts.bits || !t->shapes) return false;
   memset(t->block_of, 0xFF, n * sizeof *t->block_of);
   memset(t->guards, 0xFF, n * sizeof *t->guards);
   if (!find_guards(t)) return false;
@@ -574,9 +574,7 @@ static bool prepare(Types *t) {
 
 /* ---- saved frames ---------------------------------------------------------------------------- */
 
-static bool starts(const Types *t, int64_t word) {
-  return word >= 0 && word < t->n && (t->starts[word >> 6] >> (word & 63) & 1);
-}
+static bool starts(const Types *t, int64_t word) { return code_starts(&t->starts, word); }
 
 /* What is known before the instruction at `word`, into `now`. */
 static bool find_state(Types *t, uint32_t word) {
@@ -730,7 +728,7 @@ const char *types_check(ox_VM *vm, Proto *p, const TypesAsk *ask, CodeNeeds *nee
   }
   free(t.block_of);
   free(t.guards);
-  free(t.starts);
+  free(t.starts.bits);
   free(t.shapes);
   free(t.blocks);
   free(t.states);

@@ -6,6 +6,8 @@
  * built. */
 #include "loader.h"
 
+#include <assert.h>
+
 #include "../lang/opcode.h"
 #include "list.h"
 #include "number.h"
@@ -159,8 +161,9 @@ static bool put_parts(ox_VM *vm, const FnProto *f, Value proto, Value module) {
 }
 
 static void set_shape(Proto *p, const FnProto *f, uint32_t caches) {
-  unsigned nregs = f->nregs + SPARE_REGISTERS;
-  p->nregs = nregs > UINT8_MAX ? UINT8_MAX : (uint8_t)nregs;
+  _Static_assert(MAX_REGISTERS + SPARE_REGISTERS <= UINT8_MAX, "registers fit a byte");
+  assert(f->nregs <= MAX_REGISTERS);
+  p->nregs = (uint8_t)(f->nregs + SPARE_REGISTERS);
   p->nparams = f->nparams;
   p->flags = f->flags & 0x7F;
   p->arity = f->flags & (FN_COMPLEX | FN_REST) ? ARITY_COMPLEX : f->nparams;

@@ -1,13 +1,12 @@
-/* images.c [MEGABYTES | --quick | --make FILE MEGABYTES | --measure FILE list|none EXPRESSION]: what
- * opening an image costs, against the targets.
+/* images.c [MEGABYTES | --quick]: what opening an image costs, against the targets.
  *
  * An image of 500 MB is made and saved once. Then processes of their own open it and evaluate an
  * expression: warm (the file is in the page cache), cold (it was dropped from there), with the list
  * of first pages and without; and eight at once read all of it. Times are from before the file is
  * opened until the first expression has its value; medians of fresh processes.
  *
- * To compare two builds by turns, each makes an image once (--make) and measures it in one process
- * (--measure: the struct Figures, as bytes). */
+ * To compare two builds by turns, each makes an image once (--make FILE MEGABYTES) and measures it
+ * in one process (--measure FILE list|none EXPRESSION writes the struct Figures, as bytes). */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

@@ -1,11 +1,11 @@
 // fuzz_image.c - images that lie with right checksums.
 //
-// A small image is made once. The input is a list of edits of 8 bytes each; afterwards all checksums
-// are made right again, so that the checks behind them are reached. Half of the edits are aimed: at
-// words of code, at saved registers and links of fibers that wait, at the fields of objects that the
-// interpreter trusts. Whatever comes out, opening and verifying must end with an answer. An image
-// that passes as proven must survive collections, the checker of running heaps, and a program that
-// looks at all its data, calls its functions and lets its fibers go on.
+// A small image is made once. The input is a list of edits of 8 bytes each; afterwards all
+// checksums are made right again, so that the checks behind them are reached. Half of the edits are
+// aimed: at words of code, at saved registers and links of fibers that wait, at the fields of
+// objects that the interpreter trusts. Whatever comes out, opening and verifying must end with an
+// answer. An image that passes as proven must survive collections, the checker of running heaps,
+// and a program that looks at all its data, calls its functions and lets its fibers go on.
 #define _GNU_SOURCE
 #include "fuzz.h"
 
@@ -15,9 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "gc/image.h"
-#include "gc/xxh64.h"
 #include "runtime/loader.h"
+#include "tests/image_sums.h"
 
 static const char program[] =
     "import regex, random, math, weak, buddy\n"
@@ -25,7 +24,8 @@ static const char program[] =
     "let text = \"a string of more than thirty-two bytes, which is not interned by itself\"\n"
     "let rope = text + text + text; let table = {}; let odd = {1.5: 2, [1]: 3}\n"
     "for i in 0..60 { table[\"key\" + str(i)] = [i, {n: i}] }\n"
-    "class Animal { name = \"?\"; legs = 4; fn init(name) { self.name = name }; fn feet() => self.legs * 2 }\n"
+    "class Animal { name = \"?\"; legs = 4; fn init(name) { self.name = name }; "
+    "fn feet() => self.legs * 2 }\n"
     "class Bird : Animal { legs = 2; fn +(other) => self.legs + other.legs }\n"
     "let zoo = [Animal(\"cow\"), Bird(\"owl\")]; let method = zoo[0].feet\n"
     "fn counter() { let n = 0; return fn() { n += 1; return n } }\n"
@@ -35,37 +35,59 @@ static const char program[] =
     "let word = regex.compile(\"[a-z]+\"); let dice = random.new(5)\n"
     "let caught = nil; try { throw error(\"x\", [1]) } catch e { caught = e }\n"
     "let r = 0..10; let inner = fn(x) => fn(y) => x + y; let add3 = inner(3)\n"
-    "let friends = weak.map(); for x in zoo { friends[x] = [x] }; friends.remove(zoo[1]); let owl = weak.ref(zoo[1])\n"
-    "let band = buddy.new(100, 4); let part = band.alloc(10); let other = band.alloc(5); band.free(other)\n"
+    "let friends = weak.map(); for x in zoo { friends[x] = [x] }; friends.remove(zoo[1]); "
+    "let owl = weak.ref(zoo[1])\n"
+    "let band = buddy.new(100, 4); let part = band.alloc(10); let other = band.alloc(5); "
+    "band.free(other)\n"
     "fn many(a, b = 2, ...rest) { return match a { [x, y] => x + y, {k: v} => v, _ => b } }\n"
     "fn step(x) { yield x; return x }\n"
-    "class Slow { a = 1; b = step(2); fn init(x, y = 4) { self.a = step(x) + y }; fn ==(o) => step(true); fn iter() => [step(7), 8]\n"
+    "class Slow { a = 1; b = step(2); fn init(x, y = 4) { self.a = step(x) + y }; "
+    "fn ==(o) => step(true); fn iter() => [step(7), 8]\n"
     "  fn [](i) => step(i); fn call(x) => step(x) }\n"
-    "fn scopes(n) { let all = []; for i in 0..n { let k = i; all.push(fn() { k += 1; return k }); step(i) }; return all.map(fn(f) => f()) }\n"
-    "fn wide() { let last = 0; for i in (1 << 60)..(1 << 60) + 3 { last = step(i) }; return last }\n"
-    "fn guard(x) { let log = []; try { step(1); throw error(\"x\") } catch e { log.push(step(e.message)) } finally { log.push(x) }; return log }\n"
+    "fn scopes(n) { let all = []; for i in 0..n { let k = i; all.push(fn() { k += 1; "
+    "return k }); step(i) }; return all.map(fn(f) => f()) }\n"
+    "fn wide() { let last = 0; for i in (1 << 60)..(1 << 60) + 3 { last = step(i) }; "
+    "return last }\n"
+    "fn guard(x) { let log = []; try { step(1); "
+    "throw error(\"x\") } catch e { log.push(step(e.message)) } finally { log.push(x) }; "
+    "return log }\n"
     "fn defers() { let log = []; defer log.push(step(1)); step(3); return log }\n"
-    "fn nested() { let t = 0; for x in [1, 2] { for k, v in ({a: x}) { t += step(v) } }; return t }\n"
+    "fn nested() { let t = 0; for x in [1, 2] { for k, v in ({a: x}) { t += step(v) } }; "
+    "return t }\n"
     "fn spread(...xs) => many(...xs, ...[step(3)])\nfn named() => many(1, b: step(2))\n"
-    "fn local(n) { let f = fn(k) => if k == 0 { step(0) } else { 1 + f(k - 1) }; class In { z = n; fn get() => self.z }; return f(n) + In().get() }\n"
+    "fn local(n) { let f = fn(k) => if k == 0 { step(0) } else { 1 + f(k - 1) }; "
+    "class In { z = n; fn get() => self.z }; return f(n) + In().get() }\n"
     "fn texts(x) { let s = \"${x} and ${step(x)}\"; return s[0..2] + str(len(s)) }\n"
-    "let jobs = [fn() => scopes(3), wide, fn() => guard(2), defers, nested, fn() => spread(1, 2), named, fn() => local(2), fn() => texts(1),\n"
-    "  fn() => Slow(1).b, fn() => Slow(1) == 5, fn() { if Slow(2) == 1 { return 2 }; return 3 }, fn() { for x in Slow(1) { step(x) } }, fn() => Slow(1)[2], fn() => Slow(1)(3),\n"
-    "  fn() { let t = 0; for v in fiber(fn() => walk([1, 2])) { t += step(v) }; return t }, fn() => [1, 2].map(step), fn() => inner(2)(step(3))]\n"
-    "let fibers = []; for n in 1..5 { for j in jobs { let f = fiber(j); fibers.push(f); for i in 0..n { if not f.done { f.next(nil) } } } }\n";
+    "let jobs = [fn() => scopes(3), wide, fn() => guard(2), defers, nested, fn() => spread(1, "
+    "2), named, fn() => local(2), fn() => texts(1),\n"
+    "  fn() => Slow(1).b, fn() => Slow(1) == 5, fn() { if Slow(2) == 1 { return 2 }; "
+    "return 3 }, fn() { for x in Slow(1) { step(x) } }, fn() => Slow(1)[2], fn() => Slow(1)(3),\n"
+    "  fn() { let t = 0; for v in fiber(fn() => walk([1, 2])) { t += step(v) }; "
+    "return t }, fn() => [1, 2].map(step), fn() => inner(2)(step(3))]\n"
+    "let fibers = []; for n in 1..5 { for j in jobs { let f = fiber(j); fibers.push(f); "
+    "for i in 0..n { if not f.done { f.next(nil) } } } }\n";
 static const char look[] =
-    "let all = [numbers, text, len(rope), table, odd, zoo[0].name, zoo[1].legs, str(method), caught.message,"
-    " r, str(word), str(fib), str(dice), str(friends), friends.items(), owl.get(), band.used_blocks(), band.free_blocks()]\n"
+    "let all = [numbers, text, len(rope), table, odd, zoo[0].name, zoo[1].legs, str(method), "
+    "caught.message,"
+    " r, str(word), str(fib), str(dice), str(friends), friends.items(), owl.get(), "
+    "band.used_blocks(), band.free_blocks()]\n"
     "friends[all] = 1; let more = []; for i in 0..20 { more.push([i]); friends[more[i]] = i }\n"
     "band.free(part); band.try_alloc(20); band.largest_free()\nlen(str(all))";
 static const char go_on[] =
     "for f in fibers { try { while not f.done { f.next(nil) } } catch e { str(e) } }\n"
-    "for j in jobs { try { let f = fiber(j); while not f.done { f.next(nil) } } catch e { str(e) } }\n"
-    "for j in jobs { try { j() } catch e { str(e) } }; try { add3(1); count(); many([1, 2]); many({k: 1}); zoo[1] + zoo[0] } catch e { str(e) }";
+    "for j in jobs { try { let f = fiber(j); while not f.done { f.next(nil) } } catch e { str(e) "
+    "} }\n"
+    "for j in jobs { try { j() } catch e { str(e) } }; try { add3(1); count(); many([1, 2]); "
+    "many({k: 1}); zoo[1] + zoo[0] } catch e { str(e) }";
 
-enum { EDIT = 8, AIMS_MOST = 1 << 18 };
+enum { EDIT = 8, AIMS_MOST = 1 << 18, STATES = 1 << 10 };
 enum { AIM_CODE, AIM_STACK, AIM_OBJECT, AIMS };
-static struct { uint8_t *bytes; size_t size; int fd; char path[64]; } base;
+static struct {
+  uint8_t *bytes;
+  size_t size, tables_end;
+  int fd;
+  char path[64];
+} base;
 // Words of the file that are worth an edit.
 static struct { uint32_t at[AIMS_MOST]; uint32_t count; } aims[AIMS];
 
@@ -124,7 +146,8 @@ static void make_base(void) {
   int fd = mkstemp(path);
   if (!vm || fd < 0) fuzz_fail("no VM or no file");
   ox_Value value;
-  if (ox_eval(vm, program, sizeof program - 1, "fuzz", &value) != OX_OK) fuzz_fail(ox_error(vm)->report);
+  if (ox_eval(vm, program, sizeof program - 1, "fuzz", &value) != OX_OK)
+    fuzz_fail(ox_error(vm)->report);
   if (ox_image_save(vm, path, NULL) != OX_OK) fuzz_fail(ox_error(vm)->report);
   close(fd);
   FILE *f = fopen(path, "rb");
@@ -136,21 +159,24 @@ static void make_base(void) {
   ox_free(vm);
   base.fd = memfd_create("image", 0);
   if (!base.size || base.fd < 0) fuzz_fail("the image cannot be made");
+  const ImageSpan *last = &((const ImageHeader *)base.bytes)->sections[IMAGE_SUMS];
+  base.tables_end = last->offset + last->bytes;
   snprintf(base.path, sizeof base.path, "/proc/self/fd/%d", base.fd);
 }
 
 static const uint64_t interesting[] = {0, 1, ~0ull, 0xFFF9ull << 48, 0xFFFAull << 48, 1ull << 31,
                                        0xFFFFFFFFull, 0xFFFFull << 48, 0x8000, 0x7FFFFFFFFFFFFFFF};
 
-// Where an edit goes: the header, the tables, the head of the heap and its roots, any page, or half
-// of the time what is aimed at.
+// Where an edit goes: the header, the tables, the states of pages, which come first, the head of
+// the heap and its roots, any page, or half of the time what is aimed at.
 static size_t place_of(unsigned kind, uint32_t at, const ImageHeader *h, size_t size) {
   size_t tables = h->first_page * (size_t)GC_PAGE;
   switch (kind % 16) {
     case 0: return at % sizeof *h;
-    case 1: return GC_PAGE + at % (tables - GC_PAGE);
-    case 2: return tables + at % (8 * GC_PAGE);
-    case 3: case 4: case 5: case 6: case 7: return tables + at % (size - tables);
+    case 1: return GC_PAGE + at % (base.tables_end - GC_PAGE);
+    case 2: return tables + at % STATES;
+    case 3: return tables + at % (STATES + 8 * GC_PAGE);
+    case 4: case 5: case 6: case 7: return tables + at % (size - tables);
     case 8: case 9: case 10: return aims[AIM_CODE].at[at / 8 % aims[AIM_CODE].count] + at % 8;
     case 11: case 12: case 13: return aims[AIM_STACK].at[at / 8 % aims[AIM_STACK].count] + at % 8;
     default: return aims[AIM_OBJECT].at[at / 8 % aims[AIM_OBJECT].count] + at % 8;
@@ -171,11 +197,19 @@ static void edit_code(uint8_t *image, size_t place, const uint8_t *e, uint32_t a
   }
 }
 
+// Another word of the image.
+static uint64_t word_of(const uint8_t *image, size_t place) {
+  uint64_t w;
+  memcpy(&w, image + (place & ~(size_t)7), 8);
+  return w;
+}
+
 static void edit(uint8_t *image, size_t size, const uint8_t *e) {
   ImageHeader head;
   memcpy(&head, base.bytes, sizeof head);
   uint32_t at = (uint32_t)e[2] | (uint32_t)e[3] << 8 | (uint32_t)e[4] << 16;
   size_t place = place_of(e[0], at, &head, size), word = place & ~(size_t)7;
+  uint32_t other = at * 31 + e[5] * 8u + e[6] * 2048u;
   uint64_t w;
   if (e[0] % 16 >= 8 && e[0] % 16 <= 10) return edit_code(image, place, e, at);
   memcpy(&w, image + word, 8);
@@ -185,39 +219,16 @@ static void edit(uint8_t *image, size_t size, const uint8_t *e) {
     case 2: w = interesting[e[5] % (sizeof interesting / sizeof *interesting)]; break;
     case 3: w += (uint64_t)(int8_t)e[5]; break;
     case 4: w += (uint64_t)(int64_t)(int8_t)e[5] << 32; break;
-    case 5: memcpy(&w, image + (place_of(3, at * 31 + e[5] * 8u + e[6] * 2048u, &head, size) & ~(size_t)7), 8); break;
-    case 6: memcpy(&w, image + (place_of(e[0], at * 31 + e[5] * 8u + e[6] * 2048u, &head, size) & ~(size_t)7), 8); break;
+    case 5: w = word_of(image, place_of(4, other, &head, size)); break;
+    case 6: w = word_of(image, place_of(e[0], other, &head, size)); break;
     default: w = (w & ~0xFFFFFFFFull) | (uint64_t)e[5] << 8 | e[6]; break;
   }
   memcpy(image + word, &w, 8);
 }
 
-// Sums of what the file has now; where it is too short or its tables lie elsewhere, what fits.
-static void fix_sums(uint8_t *image, size_t size) {
-  ImageHeader h;
-  memcpy(&h, image, sizeof h);
-  ImageSpan *sums = &h.sections[IMAGE_SUMS];
-  size_t first = h.first_page * (size_t)GC_PAGE;
-  for (size_t page = 0; page < h.pages && first + (page + 1) * GC_PAGE <= size; page++) {
-    size_t chunk = page / IMAGE_CHUNK;
-    uint64_t at = sums->offset + chunk * 8, sum = chunk;
-    if (at > size - 8 || sums->offset >= size) break;
-    if (page % IMAGE_CHUNK) memcpy(&sum, image + at, 8);
-    sum = xxh64(image + first + page * GC_PAGE, GC_PAGE, sum);
-    memcpy(image + at, &sum, 8);
-  }
-  for (int i = 0; i < IMAGE_SECTIONS; i++) {
-    ImageSpan *s = &h.sections[i];
-    if (s->offset <= size && s->bytes <= size - s->offset) s->sum = xxh64(image + s->offset, s->bytes, 0);
-  }
-  h.sum = 0;
-  h.sum = xxh64(&h, sizeof h, 0);
-  memcpy(image, &h, sizeof h);
-}
-
-static void use(ox_VM *vm) {
+static void use(ox_VM *vm, bool has_budget) {
   ox_Value value;
-  ox_set_fuel(vm, 100000);
+  if (!has_budget) ox_set_fuel(vm, 100000);
   ox_collect(vm);
   const char *damage = ox_verify(vm);
   if (damage) fuzz_fail(damage);
@@ -235,27 +246,42 @@ static void use(ox_VM *vm) {
 static unsigned long inputs, passed;
 static void tell(void) { fprintf(stderr, "%lu of %lu images passed as proven\n", passed, inputs); }
 
+// Half of the images are opened with a budget, which takes objects in the heap: they must not be
+// made before it is proven. So these are opened at once, the others are verified first.
+static uint64_t budget_of(const uint8_t *data, size_t size) {
+  unsigned sum = 0;
+  for (size_t i = 0; i < size; i++) sum += data[i];
+  return sum % 2 ? 1 + sum * 37 : 0;
+}
+
+static ox_VM *open_image(uint64_t fuel) {
+  char message[1024];
+  bool ok = fuel || ox_image_verify(base.path, NULL, message, sizeof message);
+  ox_Config config = ox_config();
+  config.memory_limit = 16 << 20;
+  config.fuel = fuel;
+  ox_ImageConfig how = {.size = sizeof how, .config = &config, .check = OX_IMAGE_CHECK_ALL};
+  ox_VM *vm = ok ? ox_image_open(base.path, &how, NULL, message, sizeof message) : NULL;
+  if (getenv("FUZZ_SHOW")) fprintf(stderr, "%s\n", vm ? "proven" : message);
+  return vm;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static uint8_t *image;
-  char message[1024];
   if (!base.bytes) make_base(), atexit(tell);
   inputs++;
   if (!image && !(image = malloc(base.size))) return 0;
+  uint64_t fuel = budget_of(data, size);
   memcpy(image, base.bytes, base.size);
   size_t n = base.size;
   for (; size >= EDIT; data += EDIT, size -= EDIT) edit(image, base.size, data);
-  fix_sums(image, n);
+  sum_anew(image, n);
   if (size == 3 && data[0] & 1) n = (data[1] | (size_t)data[2] << 8) * 7 % n; // cut off
   if (ftruncate(base.fd, 0) || pwrite(base.fd, image, n, 0) != (ssize_t)n) fuzz_fail("no room");
-  bool ok = ox_image_verify(base.path, NULL, message, sizeof message);
-  if (getenv("FUZZ_SHOW")) fprintf(stderr, "%s\n", ok ? "proven" : message);
-  if (!ok) return 0;
+  ox_VM *vm = open_image(fuel);
+  if (!vm) return 0;
   passed++;
-  ox_Config config = ox_config();
-  config.memory_limit = 16 << 20;
-  ox_ImageConfig how = {.size = sizeof how, .config = &config, .check = OX_IMAGE_CHECK_ALL};
-  ox_VM *vm = ox_image_open(base.path, &how, NULL, message, sizeof message);
-  if (vm) use(vm);
+  use(vm, fuel > 0);
   return 0;
 }
 
@@ -274,6 +300,9 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
       rng ^= rng << 13, rng ^= rng >> 7, rng ^= rng << 17;
       data[size + (size_t)i] = (uint8_t)(rng >> 24);
     }
-  if (seed % 32 == 1 && size + 3 <= max_size) data[size] = 1, data[size + 1] = (uint8_t)rng, data[size + 2] = (uint8_t)(rng >> 8), size += 3;
+  if (seed % 32 != 1 || size + 3 > max_size) return size;
+  data[size++] = 1;
+  data[size++] = (uint8_t)rng;
+  data[size++] = (uint8_t)(rng >> 8);
   return size;
 }

@@ -1,5 +1,6 @@
-// Images whose code, saved registers or owners were changed by hand, and saved with right checksums: the
-// proof refuses each, and says why. What compilers and programs made passes, wherever fibers wait.
+// Images whose code, saved registers or owners were changed by hand, and saved with right
+// checksums: the proof refuses each, and says why. What compilers and programs made passes,
+// wherever fibers wait.
 #include <criterion/criterion.h>
 #include <oxbow.h>
 #include <stdio.h>
@@ -15,14 +16,18 @@
 static const char program[] =
     "import random\n"
     "fn count(n) { let sum = 0; for i in 0..n { sum += i }; return sum }\n"
-    "fn scopes(n) { let made = []; for i in 0..n { let x = i; made.push(fn() { x += 1; return x }) }; return made }\n"
+    "fn scopes(n) { let made = []; for i in 0..n { let x = i; made.push(fn() { x += 1; "
+    "return x }) }; return made }\n"
     "fn takes(a, b, c) => a + b + c\nfn caller() => takes(1, c: 2, b: 3)\n"
-    "fn adder(x) => fn(y) => x + y\nfn two(o) => o.left + o.right\nfn guarded(f) { try { return f() } catch e { return e } }\n"
-    "fn later(n) { let x = 0; let f = fn() { x += 1 }; for i in 0..n { f(); yield i; let y = x }; return x }\n"
+    "fn adder(x) => fn(y) => x + y\nfn two(o) => o.left + o.right\nfn guarded(f) { try { return "
+    "f() } catch e { return e } }\n"
+    "fn later(n) { let x = 0; let f = fn() { x += 1 }; for i in 0..n { f(); yield i; "
+    "let y = x }; return x }\n"
     "let waits = fiber(fn() => later(5)); waits.next()\n"
     "class Pair { left = 1; right = [2]; fn init(l) { self.left = l }; fn sum() => self.left }\n"
     "class Other { left = 3 }\nlet pair = Pair(7); let other = Other()\n"
-    "let xs = [1, 2, 3]; let ys = [4]; let small = {1: 2}; let add3 = adder(3); let made = scopes(2); let s = snapshot()\n"
+    "let xs = [1, 2, 3]; let ys = [4]; let small = {1: 2}; let add3 = adder(3); "
+    "let made = scopes(2); let s = snapshot()\n"
     "for i in 0..3 { ({1: 1}).get(1); [1].pop() }\n";
 
 static Value global(ox_VM *vm, const char *name) {
@@ -77,7 +82,9 @@ static void capture_more(ox_VM *vm) {
   Proto *p = proto_of(vm, global(vm, "add3"));
   put_b((uint32_t *)p + p->code, 3);
 }
-static void unset(ox_VM *vm) { put_a(find(vm, "count", OP_RET, 0), proto(vm, "count")->nregs - SPARE_REGISTERS - 1u); }
+static void unset(ox_VM *vm) {
+  put_a(find(vm, "count", OP_RET, 0), proto(vm, "count")->nregs - SPARE_REGISTERS - 1u);
+}
 static void register_beyond(ox_VM *vm) { put_a(find(vm, "count", OP_RET, 0), 200); }
 static void arguments_beyond(ox_VM *vm) { put_b(find(vm, "guarded", OP_CALL, 0), 200); }
 static void cache_twice(ox_VM *vm) {
@@ -101,7 +108,9 @@ static void one_class_for_two(ox_VM *vm) {
   cr_assert(v_is_ref(vm->st->spare[LIB_SNAPSHOT_CLASS]));
   vm->st->spare[LIB_BUDDY_CLASS] = vm->st->spare[LIB_SNAPSHOT_CLASS];
 }
-static void main_below(ox_VM *vm) { ((Fiber *)vm_deref(vm, vm->st->fiber))->parent = global(vm, "waits"); }
+static void main_below(ox_VM *vm) {
+  ((Fiber *)vm_deref(vm, vm->st->fiber))->parent = global(vm, "waits");
+}
 static void handler_beyond(ox_VM *vm) {
   ((Handler *)info_handlers(proto_info(vm, proto(vm, "guarded"))))->reg = 60;
 }
@@ -125,7 +134,9 @@ static void saved_small(ox_VM *vm) {
   Frame *f = vm_deref(vm, saved(vm)[op_a(*find(vm, "later", OP_NEWFRAME, 0))]);
   f->h.n = 0;
 }
-static void saved_inside(ox_VM *vm) { saved(vm)[0] = saved(vm)[op_a(*find(vm, "later", OP_NEWFRAME, 0))]; }
+static void saved_inside(ox_VM *vm) {
+  saved(vm)[0] = saved(vm)[op_a(*find(vm, "later", OP_NEWFRAME, 0))];
+}
 static void saved_owned(ox_VM *vm) { saved(vm)[0] = vm->st->modules; }
 static void link_far(ox_VM *vm) { saved(vm)[-1] = link_with_delta(saved(vm)[-1], 500); }
 static void link_near(ox_VM *vm) { saved(vm)[-1] = link_with_delta(saved(vm)[-1], 0); }
@@ -154,7 +165,9 @@ static void resumed_elsewhere(ox_VM *vm) {
   Fiber *f = fiber_of(vm);
   f->resumed = link_make(proto_code(vm, proto(vm, "count")) + 1, 0, RET_STORE);
 }
-static void used_less(ox_VM *vm) { ((Stack *)vm_deref(vm, fiber_of(vm)->stack))->used = fiber_of(vm)->base; }
+static void used_less(ox_VM *vm) {
+  ((Stack *)vm_deref(vm, fiber_of(vm)->stack))->used = fiber_of(vm)->base;
+}
 static void base_more(ox_VM *vm) { fiber_of(vm)->base += 1; }
 static void end_lost(ox_VM *vm) { ((Stack *)vm_deref(vm, fiber_of(vm)->stack))->slots[1] = 0; }
 
@@ -173,10 +186,16 @@ static void sees_names(ox_VM *vm) {
   for (unsigned i = 0; i < p->h.n - 2u - PROTO_VALUES; i++)
     if (v_is(p->consts[i], KIND_LIST)) put(vm, p->consts[i]);
 }
-static void captures_params(ox_VM *vm) { ((Closure *)object(vm, "add3"))->caps[0] = proto(vm, "two")->params; }
-static void is_stub(ox_VM *vm) { ((Closure *)object(vm, "add3"))->h.aux = ((Closure *)vm_deref(vm, vm->st->stub))->h.aux; }
+static void captures_params(ox_VM *vm) {
+  ((Closure *)object(vm, "add3"))->caps[0] = proto(vm, "two")->params;
+}
+static void is_stub(ox_VM *vm) {
+  ((Closure *)object(vm, "add3"))->h.aux = ((Closure *)vm_deref(vm, vm->st->stub))->h.aux;
+}
 static void two_classes(ox_VM *vm) { class(vm, "Other")->methods = class(vm, "Pair")->methods; }
-static void fields_as_methods(ox_VM *vm) { class(vm, "Other")->fields = class(vm, "Other")->methods; }
+static void fields_as_methods(ox_VM *vm) {
+  class(vm, "Other")->fields = class(vm, "Other")->methods;
+}
 static void no_method(ox_VM *vm) {
   map_entries(vm, as_map(vm, class(vm, "Pair")->methods))[1] = v_from_int(1);
 }
@@ -190,11 +209,14 @@ static void field_method(ox_VM *vm) {
 }
 static void open_class(ox_VM *vm) { class(vm, "Pair")->flags &= ~(uint32_t)CLASS_SEALED; }
 static void few_defaults(ox_VM *vm) { class(vm, "Pair")->defaults = V_NIL; }
-static void sets_are_lists(ox_VM *vm) { vm->st->kind_class[KIND_SET] = vm->st->kind_class[KIND_LIST]; }
+static void sets_are_lists(ox_VM *vm) {
+  vm->st->kind_class[KIND_SET] = vm->st->kind_class[KIND_LIST];
+}
 static void push_of_maps(ox_VM *vm) {
   Value methods = ((Class *)vm_deref(vm, vm->st->kind_class[KIND_MAP]))->methods;
   Value list = ((Class *)vm_deref(vm, vm->st->kind_class[KIND_LIST]))->methods;
-  map_entries(vm, as_map(vm, methods))[1] = map_get_str(vm, as_map(vm, list), string_from_c(vm, "push"));
+  Value push = string_from_c(vm, "push");
+  map_entries(vm, as_map(vm, methods))[1] = map_get_str(vm, as_map(vm, list), push);
 }
 static void no_module(ox_VM *vm) {
   Map *m = as_map(vm, vm->st->modules);
@@ -312,36 +334,60 @@ Test(image_code, forgeries) {
 
 /* Fibers that wait wherever a program can wait. */
 static const char waiting[] =
-    "class Slow { a = 1; b = step(2); c = [step(3)]; fn init(x, y = 4, ...rest) { self.a = step(x) + y }\n"
-    "  fn ==(o) => step(o) == 5; fn <(o) => step(true); fn len() => step(6); fn iter() => [step(7), 8]\n"
-    "  fn +(o) => step(1) + o; fn [](i) => step(i); fn []=(i, x) { step(i) }; fn in(x) => step(false); fn neg() => step(9)\n"
+    "class Slow { a = 1; b = step(2); c = [step(3)]; "
+    "fn init(x, y = 4, ...rest) { self.a = step(x) + y }\n"
+    "  fn ==(o) => step(o) == 5; fn <(o) => step(true); fn len() => step(6); "
+    "fn iter() => [step(7), 8]\n"
+    "  fn +(o) => step(1) + o; fn [](i) => step(i); fn []=(i, x) { step(i) }; "
+    "fn in(x) => step(false); fn neg() => step(9)\n"
     "  fn call(x) => step(x); fn str() => \"slow\" }\n"
-    "class Slower : Slow { a = step(0); d = step(9); fn init(...rest) { super.init(2); step(rest) } }\n"
+    "class Slower : Slow { a = step(0); d = step(9); fn init(...rest) { super.init(2); "
+    "step(rest) } }\n"
     "class Quick { a = step(4); fn init() { step(1) }; fn str() => \"quick\" }\n"
     "fn step(x) { yield \"at\"; return x }\n"
     "fn gen(n) { for i in 0..n { yield i } }\n"
-    "fn ints(n) { let all = []; for i in 0..=n { let k = i; all.push(fn() => k); if i == step(2) { continue }; k += step(1) }; return all.map(fn(f) => f()) }\n"
-    "fn wide() { let last = 0; for i in (1 << 60)..(1 << 60) + 3 { last = step(i) }; return last }\n"
-    "fn guard() { let log = []; try { step(1); throw error(\"x\") } catch e { log.push(step(e.message)) } finally { log.push(step(3)) }; return log }\n"
-    "fn defers() { let log = []; defer log.push(step(1)); defer log.push(2); step(3); return log }\n"
-    "fn pick(x) => match step(x) { [a, ...b] => step(b), {k: v} => step(v), n if step(n) == 4 => 5, _ => step(nil) }\n"
-    "fn early() { for i in 0..3 { try { if step(i) == 1 { return step(7) } } finally { step(0) } }; return 8 }\n"
-    "fn outer() { let t = 0; for x in [1, 2] { for y in 0..2 { for k, v in ({a: x}) { t += step(v) + y } } }; return t }\n"
+    "fn ints(n) { let all = []; for i in 0..=n { let k = i; all.push(fn() => k); "
+    "if i == step(2) { continue }; k += step(1) }; return all.map(fn(f) => f()) }\n"
+    "fn wide() { let last = 0; for i in (1 << 60)..(1 << 60) + 3 { last = step(i) }; "
+    "return last }\n"
+    "fn guard() { let log = []; try { step(1); "
+    "throw error(\"x\") } catch e { log.push(step(e.message)) } finally { log.push(step(3)) }; "
+    "return log }\n"
+    "fn defers() { let log = []; defer log.push(step(1)); defer log.push(2); step(3); "
+    "return log }\n"
+    "fn pick(x) => match step(x) { [a, ...b] => step(b), {k: v} => step(v), "
+    "n if step(n) == 4 => 5, _ => step(nil) }\n"
+    "fn early() { for i in 0..3 { try { if step(i) == 1 { return step(7) } } finally { step(0) } "
+    "}; return 8 }\n"
+    "fn outer() { let t = 0; for x in [1, 2] { for y in 0..2 { for k, "
+    "v in ({a: x}) { t += step(v) + y } } }; return t }\n"
     "fn compare(o) { if o == 5 { return step(1) }; return step(2) }\n"
-    "fn tail(x) => step(x)\nfn spread(...xs) => takes(...xs, ...[step(3)])\nfn takes(a, b, c = step(3)) => [a, b, c]\n"
-    "fn recursive(n) { let f = fn(k) => if k == 0 { step(0) } else { 1 + f(k - 1) }; return f(n) }\n"
-    "let jobs = [fn() => Slow(1).a, fn() => Slower(1, 2, 3).d, fn() => Slow(1, y: 2).b, fn() => ints(3), wide, guard, defers,\n"
-    "  fn() => pick([1, 2]), fn() => pick({k: 3}), fn() => pick(4), early, outer, fn() => Slow(1) == 5, fn() => compare(Slow(2)),\n"
-    "  fn() => Slow(1) < 3, fn() => if Slow(1) < 3 { step(1) } else { 2 }, fn() => len(Slow(1)), fn() { let t = 0; for x in Slow(1) { t += step(x) }; return t },\n"
-    "  fn() => Slow(1) + 3, fn() => Slow(1)[2], fn() { let o = Slow(1); o[1] = 2; return o.a }, fn() => 3 in Slow(1), fn() => -Slow(1), fn() => Slow(1)(5),\n"
-    "  fn() => tail(3), fn() => spread(1, 2), fn() => recursive(3), fn() => [1, 2].map(step), fn() => \"${step(1)} ${step(2)}\",\n"
-    "  fn() { let t = 0; for v in fiber(fn() => gen(3)) { t += step(v) }; return t }, fn() => [3, 1, 2].map(fn(x) => step(-x)),\n"
-    "  fn() => step(1) |> step, Quick, fn() => step([1])[0], fn() => {a: step(1), [step(\"b\")]: 2}, fn() { let [a, b = step(2)] = [1]; return a + b }]\n"
-    "fn finish(f, n) { let k = 0; while true { let v = f.next(\"end\"); if f.done { return str(v) }; k += 1; if n >= 0 and k >= n { return nil } } }\n"
+    "fn tail(x) => step(x)\nfn spread(...xs) => takes(...xs, ...[step(3)])\nfn takes(a, b, "
+    "c = step(3)) => [a, b, c]\n"
+    "fn recursive(n) { let f = fn(k) => if k == 0 { step(0) } else { 1 + f(k - 1) }; "
+    "return f(n) }\n"
+    "let jobs = [fn() => Slow(1).a, fn() => Slower(1, 2, 3).d, fn() => Slow(1, y: 2).b, "
+    "fn() => ints(3), wide, guard, defers,\n"
+    "  fn() => pick([1, 2]), fn() => pick({k: 3}), fn() => pick(4), early, outer, "
+    "fn() => Slow(1) == 5, fn() => compare(Slow(2)),\n"
+    "  fn() => Slow(1) < 3, fn() => if Slow(1) < 3 { step(1) } else { 2 }, fn() => len(Slow(1)), "
+    "fn() { let t = 0; for x in Slow(1) { t += step(x) }; return t },\n"
+    "  fn() => Slow(1) + 3, fn() => Slow(1)[2], fn() { let o = Slow(1); o[1] = 2; "
+    "return o.a }, fn() => 3 in Slow(1), fn() => -Slow(1), fn() => Slow(1)(5),\n"
+    "  fn() => tail(3), fn() => spread(1, 2), fn() => recursive(3), fn() => [1, 2].map(step), "
+    "fn() => \"${step(1)} ${step(2)}\",\n"
+    "  fn() { let t = 0; for v in fiber(fn() => gen(3)) { t += step(v) }; "
+    "return t }, fn() => [3, 1, 2].map(fn(x) => step(-x)),\n"
+    "  fn() => step(1) |> step, Quick, fn() => step([1])[0], fn() => {a: step(1), "
+    "[step(\"b\")]: 2}, fn() { let [a, b = step(2)] = [1]; return a + b }]\n"
+    "fn finish(f, n) { let k = 0; while true { let v = f.next(\"end\"); "
+    "if f.done { return str(v) }; k += 1; if n >= 0 and k >= n { return nil } } }\n"
     "let results = jobs.map(fn(j) => nil)\n"
     "fn start(i) => fiber(fn() { results[i] = str(jobs[i]()) })\n"
-    "let fibers = []; for i in 0..len(jobs) { finish(start(i), -1) }; let want = results; results = jobs.map(fn(j) => nil)\n"
-    "for i in 0..len(jobs) { fibers.push(start(i)) }; fibers.push(fiber(Quick)); fibers.push(fiber(fn() => step(1)))\n";
+    "let fibers = []; for i in 0..len(jobs) { finish(start(i), -1) }; let want = results; "
+    "results = jobs.map(fn(j) => nil)\n"
+    "for i in 0..len(jobs) { fibers.push(start(i)) }; fibers.push(fiber(Quick)); "
+    "fibers.push(fiber(fn() => step(1)))\n";
 
 Test(image_code, fibers_that_wait) {
   char path[128], message[600], text[400];
@@ -349,16 +395,19 @@ Test(image_code, fibers_that_wait) {
   for (int n = 1; n <= 12; n++) {
     ox_VM *vm = ox_new(NULL);
     ox_Value value;
-    cr_assert_eq(ox_eval(vm, waiting, strlen(waiting), "test", &value), OX_OK, "%s", ox_error(vm)->report);
+    cr_assert_eq(ox_eval(vm, waiting, strlen(waiting), "test", &value), OX_OK, "%s",
+                 ox_error(vm)->report);
     snprintf(text, sizeof text, "for f in fibers { finish(f, %d) }", n);
-    cr_assert_eq(ox_eval(vm, text, strlen(text), "test", &value), OX_OK, "%s", ox_error(vm)->report);
+    cr_assert_eq(ox_eval(vm, text, strlen(text), "test", &value), OX_OK, "%s",
+                 ox_error(vm)->report);
     cr_assert_eq(ox_image_save(vm, path, NULL), OX_OK);
     ox_free(vm);
     ox_ImageConfig how = {.size = sizeof how, .check = OX_IMAGE_CHECK_ALL};
     vm = ox_image_open(path, &how, NULL, message, sizeof message);
     cr_assert_not_null(vm, "after %d: %s", n, message);
     static const char rest[] =
-        "for f in fibers { finish(f, -1) }; for i in 0..len(jobs) { assert(results[i] == want[i], \"${i}: ${results[i]}\") }";
+        "for f in fibers { finish(f, -1) }; for i in 0..len(jobs) { assert(results[i] == "
+        "want[i], \"${i}: ${results[i]}\") }";
     cr_assert_eq(ox_eval(vm, rest, sizeof rest - 1, "test", &value), OX_OK, "after %d: %s", n,
                  ox_error(vm) ? ox_error(vm)->report : "");
     ox_free(vm);
