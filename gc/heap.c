@@ -85,11 +85,15 @@ Gc *gc_new_with(const GcConfig *config, const GcContent *content) {
   return gc;
 }
 
-void gc_free(Gc *gc) {
-  if (!gc) return;
+void gc_finalize_all(Gc *gc) {
   gc->collecting = true;
   if (!gc_is_asleep(gc)) final_report(gc, FINALS_ALL);
   gc->collecting = false;
+}
+
+void gc_free(Gc *gc) {
+  if (!gc) return;
+  gc_finalize_all(gc);
   share_leave(gc);
   fork_close_pool(gc);
   if (fork_give_back(gc)) return;
@@ -197,9 +201,10 @@ static __attribute__((noinline)) void *alloc_elsewhere(Gc *gc, uint64_t words, u
   else if (gc->phase != PHASE_IDLE || gc->rounds) collect_step(gc);
   void *block = alloc_any(gc, words, space);
   if (block || words > gc->heap->limit_bytes / 8) return block;
-  if (!force(gc)) return NULL;
-  block = alloc_any(gc, words, space);
-  if (!block) policy_force_failed(&gc->heap->policy);
+  bool forced = force(gc);
+  if (forced) block = alloc_any(gc, words, space);
+  if (!block && gc_snapshot_trim(gc)) block = alloc_any(gc, words, space);
+  if (!block && forced) policy_force_failed(&gc->heap->policy);
   return block;
 }
 
@@ -281,9 +286,13 @@ bool gc_external(Gc *gc, int64_t bytes) {
   if (collect_stress_due(gc) || policy_due(&h->policy)) collect_due(gc);
   if (!external_fits(gc, (uint64_t)bytes)) {
     if ((uint64_t)bytes > h->limit_bytes) return false;
-    if (!force(gc)) return false;
-    sweep_finish(gc); /* pages that come free count as used until they are swept */
-    if (!external_fits(gc, (uint64_t)bytes)) return policy_force_failed(&h->policy), false;
+    bool forced = force(gc);
+    if (forced) sweep_finish(gc); /* pages that come free count as used until they are swept */
+    if (!external_fits(gc, (uint64_t)bytes) &&
+        !(gc_snapshot_trim(gc) && external_fits(gc, (uint64_t)bytes))) {
+      if (forced) policy_force_failed(&h->policy);
+      return false;
+    }
   }
   external_take(gc, (uint64_t)bytes);
   return true;

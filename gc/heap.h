@@ -139,10 +139,15 @@ typedef struct GcConfig {
   /* An unreachable object with LAYOUT_FINAL. Called after the collection; the object's words may
    * still be read during the call; must not allocate. May be NULL. */
   void (*finalize)(Gc *gc, void *embedder, Ref object);
+  /* In a store: there is no memory for more of the log, and some of the reserve for stores is used
+   * up. When that is, too, all snapshots are given up; so the embedder should stop what runs. May
+   * be NULL. */
+  void (*log_short)(Gc *gc, void *embedder);
 } GcConfig;
 
 /* A heap, or NULL when address space or memory is refused. gc_free runs remaining finalizers. */
 Gc *gc_new(const GcConfig *config);
+void gc_finalize_all(Gc *gc); /* the part of gc_free that does so, while the heap can still be used */
 void gc_free(Gc *gc);
 void gc_forget(Gc *gc); /* the same, without finalizers: nothing in the heap is looked at */
 
@@ -254,6 +259,9 @@ GcSnapshot gc_snapshot(Gc *gc, uint64_t *name);
 GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot s);
 /* The state is needed no more. Unknown ones are ignored. */
 void gc_snapshot_release(Gc *gc, GcSnapshot s);
+/* Gives memory of the log that is not in use back to the system, but for the reserve where there are
+ * snapshots; an allocation that finds no room does so, too. False: there was none. */
+bool gc_snapshot_trim(Gc *gc);
 GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot s);
 /* A word for the embedder that belongs to the snapshot, not to the state: no rollback changes it. 0
  * at first; NULL: not a usable snapshot. */

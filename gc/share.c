@@ -76,6 +76,8 @@ bool gc_share_limit(Gc *gc, Gc *child) {
   child->share = share_join(gc->share);
   share_count(child);
   if (share_fits(child, CHILD_PAGES * GC_PAGE, gc->heap->limit_bytes)) return true;
+  if (gc_snapshot_trim(gc) && share_has_room(child, CHILD_PAGES * GC_PAGE, gc->heap->limit_bytes))
+    return true;
   share_leave(child);
   return false;
 }

@@ -109,7 +109,9 @@ typedef struct Snapshots {
   Entries past_pages;   /* pages that differ there, buf: their content, NO_BUF: free */
   uint32_t *freed_at;   /* by page of the alloc bitmap: an index + 1 into head.freed */
   uint32_t *past_at;    /* the same for past_freed, zero between uses */
-  Entries past_freed;   /* what was freed on the way there */
+  Entries past_freed;   /* what was freed on the way there: buf is an index into */
+  uint64_t (*past_maps)[GC_PAGE / 8]; /* bitmaps: not of the log, which may be full */
+  uint32_t past_maps_cap;
   Node *past;           /* the state that is looked at */
   bool rested;          /* there is no node, but what is not in `opened` is still frozen */
   bool overflow;        /* more was opened than is in the list */
@@ -129,11 +131,11 @@ static bool fits_limit(Gc *gc, uint64_t more) {
   return share_fits(gc, more, gc->heap->limit_bytes);
 }
 
-static bool list_chunk(Snapshots *s, uint8_t *chunk, uint32_t pages) {
+static bool list_chunk(Snapshots *s, uint32_t index, uint8_t *chunk, uint32_t pages) {
   uint32_t *spare = realloc(s->spare, (s->npages + pages) * sizeof *spare);
   if (!spare) return false;
   s->spare = spare;
-  if (s->nchunks == s->chunks_cap) {
+  if (index == s->chunks_cap) {
     uint32_t cap = s->chunks_cap ? 2 * s->chunks_cap : 8;
     uint8_t **chunks = realloc(s->chunks, cap * sizeof *chunks);
     if (!chunks) return false;
@@ -142,30 +144,68 @@ static bool list_chunk(Snapshots *s, uint8_t *chunk, uint32_t pages) {
   }
   /* Popped from the end: the lowest first, so that the pages in use stay close together. */
   memmove(s->spare + pages, s->spare, s->nspare * sizeof *spare);
-  for (uint32_t i = 0; i < pages; i++) s->spare[i] = s->nchunks * CHUNK_PAGES + pages - 1 - i;
+  for (uint32_t i = 0; i < pages; i++) s->spare[i] = index * CHUNK_PAGES + pages - 1 - i;
   s->nspare += pages;
   s->npages += pages;
-  s->chunks[s->nchunks++] = chunk;
+  s->chunks[index] = chunk;
+  s->nchunks += index == s->nchunks;
   return true;
 }
 
-static uint64_t chunk_bytes(uint32_t index) {
-  return (index ? CHUNK_PAGES : FIRST_PAGES) * (uint64_t)GC_PAGE;
+static uint32_t chunk_pages(uint32_t index) { return index ? CHUNK_PAGES : FIRST_PAGES; }
+
+static uint64_t chunk_bytes(uint32_t index) { return chunk_pages(index) * (uint64_t)GC_PAGE; }
+
+/* Where there is none: one was given back there, or it is the end. */
+static uint32_t chunk_index(const Snapshots *s) {
+  uint32_t i = 0;
+  while (i < s->nchunks && s->chunks[i]) i++;
+  return i;
 }
 
 static bool add_chunk(Gc *gc) {
   Snapshots *s = gc->snapshots;
-  uint64_t bytes = chunk_bytes(s->nchunks);
+  uint32_t index = chunk_index(s);
+  uint64_t bytes = chunk_bytes(index);
   if (s->npages > UINT32_MAX / 2 || !fits_limit(gc, bytes)) return false;
   uint8_t *chunk = os_map(&gc->os, bytes);
   if (!chunk) return false;
-  if (s->nchunks) os_advise_huge(chunk, bytes);
-  if (os_populate(&gc->os, chunk, bytes) && list_chunk(s, chunk, (uint32_t)(bytes / GC_PAGE))) {
+  if (index) os_advise_huge(chunk, bytes);
+  if (os_populate(&gc->os, chunk, bytes) && list_chunk(s, index, chunk, chunk_pages(index))) {
     share_count(gc);
     return true;
   }
   os_unmap(chunk, bytes);
   return false;
+}
+
+/* Chunks with as many spare buffers as they have, up to `most` pages. How many pages went. */
+static uint32_t drop_chunks(Snapshots *s, const uint32_t *spare_in, uint32_t most) {
+  uint32_t gone = 0;
+  for (uint32_t i = s->nchunks; i-- > 0;) {
+    uint32_t pages = chunk_pages(i);
+    if (!s->chunks[i] || spare_in[i] < pages || pages > most - gone) continue;
+    os_unmap(s->chunks[i], chunk_bytes(i));
+    s->chunks[i] = NULL;
+    gone += pages;
+  }
+  return gone;
+}
+
+bool gc_snapshot_trim(Gc *gc) {
+  Snapshots *s = gc->snapshots;
+  uint32_t least = s && s->current ? RESERVE_PAGES : 0;
+  uint32_t *spare_in = s && s->nspare > least ? calloc(s->nchunks, sizeof *spare_in) : NULL;
+  if (!spare_in) return false;
+  for (uint32_t i = 0; i < s->nspare; i++) spare_in[s->spare[i] / CHUNK_PAGES]++;
+  uint32_t gone = drop_chunks(s, spare_in, s->nspare - least), kept = 0;
+  free(spare_in);
+  for (uint32_t i = 0; gone && i < s->nspare; i++)
+    if (s->chunks[s->spare[i] / CHUNK_PAGES]) s->spare[kept++] = s->spare[i];
+  s->nspare -= gone;
+  s->npages -= gone;
+  share_count(gc);
+  return gone > 0;
 }
 
 /* Makes sure of `n` buffers beside the reserve. */
@@ -174,6 +214,11 @@ static bool have_buffers(Gc *gc, uint64_t n) {
   while (s->nspare < n + RESERVE_PAGES)
     if (!add_chunk(gc)) return false;
   return true;
+}
+
+/* For going back: the reserve may be used, since buffers come free on the way. */
+static bool have_buffers_back(Gc *gc, uint64_t n) {
+  return gc->snapshots->nspare >= n || have_buffers(gc, n);
 }
 
 static void put_buffer(Snapshots *s, uint32_t buf) {
@@ -326,6 +371,13 @@ static void note_opened(Snapshots *s, uint64_t page) {
   else s->overflow = true;
 }
 
+/* Said three times, since who hears it may go on. */
+static void warn_short(Gc *gc) {
+  uint32_t left = gc->snapshots->nspare;
+  bool warn = left == RESERVE_PAGES * 3 / 4 || left == RESERVE_PAGES / 2 || left == RESERVE_PAGES / 4;
+  if (warn && gc->config.log_short) gc->config.log_short(gc, gc->config.embedder);
+}
+
 void snapshot_log(Gc *gc, uint64_t page) {
   Snapshots *s = gc->snapshots;
   if (!s->current) {
@@ -343,6 +395,7 @@ void snapshot_log(Gc *gc, uint64_t page) {
     return;
   }
   uint32_t buf = s->spare[--s->nspare];
+  warn_short(gc);
   memcpy(buffer(s, buf), page_at(gc, page), GC_PAGE);
   entries_add(&s->head.logged, page, buf);
   s->logged++;
@@ -506,7 +559,8 @@ void snapshot_close(Gc *gc) {
   Snapshots *s = gc->snapshots;
   if (!s) return;
   forget_nodes(s);
-  for (uint32_t i = 0; i < s->nchunks; i++) os_unmap(s->chunks[i], chunk_bytes(i));
+  for (uint32_t i = 0; i < s->nchunks; i++)
+    if (s->chunks[i]) os_unmap(s->chunks[i], chunk_bytes(i));
   if (s->link) os_unmap(s->link, tables_bytes(s));
   free(s->chunks);
   free(s->spare);
@@ -514,6 +568,7 @@ void snapshot_close(Gc *gc) {
   free(s->opened.at);
   free(s->past_pages.at);
   free(s->past_freed.at);
+  free(s->past_maps);
   free(s);
   gc->snapshots = NULL;
   share_count(gc);
@@ -787,7 +842,7 @@ GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot id) {
   GcSnapshotStatus status = gc_snapshot_status(gc, id);
   if (status != GC_SNAPSHOT_OK) return status;
   Node *to = node_of(s, id), *left = s->current;
-  if (!have_buffers(gc, fresh_on_path(s, first_on_path(to)))) return GC_SNAPSHOT_MEMORY;
+  if (!have_buffers_back(gc, fresh_on_path(s, first_on_path(to)))) return GC_SNAPSHOT_MEMORY;
   finalize_from(gc, saved_heap(left)->final_count);
   move_to(gc, to);
   s->restored++;
@@ -797,25 +852,52 @@ GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot id) {
 
 /* ---- a look at another state ----------------------------------------------------------------- */
 
-enum { BITS_PAGE = GC_PAGE / 8 }; /* words of a page of the alloc bitmap */
+enum { BITS_PAGE = GC_PAGE / 8, /* words of a page of the alloc bitmap */
+       MAPS_KEPT = 16 };        /* for the next look */
 
-/* The buffer of a page in a list of bitmaps, made zero when it is new; NULL: no memory. */
-static uint64_t *bitmap_of(Gc *gc, Entries *list, uint32_t *at, uint64_t page) {
+/* The bitmap of what the head freed in a page of the alloc bitmap, made zero when it is new; NULL:
+ * no memory. */
+static uint64_t *head_freed(Gc *gc, uint64_t page) {
   Snapshots *s = gc->snapshots;
-  if (!at[page]) {
+  Entries *list = &s->head.freed;
+  uint32_t *at = s->freed_at + page;
+  if (!*at) {
     if (s->nspare < RESERVE_PAGES) add_chunk(gc);
     if (s->nspare == 0 || !entries_room(list, 1)) return NULL;
     entries_add(list, page, s->spare[--s->nspare]);
     memset(buffer(s, list->at[list->n - 1].buf), 0, GC_PAGE);
-    at[page] = list->n;
+    *at = list->n;
   }
-  return (uint64_t *)buffer(s, list->at[at[page] - 1].buf);
+  return (uint64_t *)buffer(s, list->at[*at - 1].buf);
+}
+
+static bool past_maps_room(Snapshots *s) {
+  if (s->past_freed.n < s->past_maps_cap) return true;
+  uint32_t cap = s->past_maps_cap ? 2 * s->past_maps_cap : 4;
+  void *maps = realloc(s->past_maps, cap * sizeof *s->past_maps);
+  if (!maps) return false;
+  s->past_maps = maps;
+  s->past_maps_cap = cap;
+  return true;
+}
+
+/* The same of what was freed on the way to the past. */
+static uint64_t *past_freed_map(Snapshots *s, uint64_t page) {
+  Entries *list = &s->past_freed;
+  uint32_t *at = s->past_at + page;
+  if (!*at) {
+    if (!past_maps_room(s) || !entries_room(list, 1)) return NULL;
+    memset(s->past_maps[list->n], 0, GC_PAGE);
+    entries_add(list, page, list->n);
+    *at = list->n;
+  }
+  return s->past_maps[list->at[*at - 1].buf];
 }
 
 void snapshot_note_freed(Gc *gc, uint64_t i, uint64_t bits) {
   Snapshots *s = gc->snapshots;
   if (!s->current || !bits) return;
-  uint64_t *map = bitmap_of(gc, &s->head.freed, s->freed_at, i / BITS_PAGE);
+  uint64_t *map = head_freed(gc, i / BITS_PAGE);
   if (map) map[i % BITS_PAGE] |= bits;
   else give_up(gc); /* a block and its successor could not be told apart */
 }
@@ -824,7 +906,7 @@ void snapshot_note_freed(Gc *gc, uint64_t i, uint64_t bits) {
 static bool past_add_freed(Gc *gc, const Entries *freed) {
   Snapshots *s = gc->snapshots;
   for (uint32_t i = 0; i < freed->n; i++) {
-    uint64_t *to = bitmap_of(gc, &s->past_freed, s->past_at, freed->at[i].page);
+    uint64_t *to = past_freed_map(s, freed->at[i].page);
     if (!to) return false;
     const uint64_t *from = (const uint64_t *)buffer(s, freed->at[i].buf);
     for (unsigned k = 0; k < BITS_PAGE; k++) to[k] |= from[k];
@@ -879,11 +961,12 @@ void gc_past_close(Gc *gc) {
   s->past = NULL;
   unindex_entries(s, &s->past_pages);
   s->past_pages.n = 0;
-  for (uint32_t i = 0; i < s->past_freed.n; i++) {
-    s->past_at[s->past_freed.at[i].page] = 0;
-    put_buffer(s, s->past_freed.at[i].buf);
-  }
+  for (uint32_t i = 0; i < s->past_freed.n; i++) s->past_at[s->past_freed.at[i].page] = 0;
   s->past_freed.n = 0;
+  if (s->past_maps_cap <= MAPS_KEPT) return;
+  free(s->past_maps);
+  s->past_maps = NULL;
+  s->past_maps_cap = 0;
 }
 
 const uint64_t *snapshot_past_page(Gc *gc, uint64_t page) {
@@ -925,8 +1008,7 @@ uint64_t gc_past_word(Gc *gc, uint64_t word) {
 static bool past_freed(const Snapshots *s, uint32_t word) {
   uint32_t at = s->past_at[(word >> 6) / BITS_PAGE];
   if (!at) return false;
-  const uint64_t *map =
-      (const uint64_t *)buffer((Snapshots *)s, s->past_freed.at[at - 1].buf);
+  const uint64_t *map = s->past_maps[s->past_freed.at[at - 1].buf];
   return map[(word >> 6) % BITS_PAGE] >> (word & 63) & 1;
 }
 

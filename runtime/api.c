@@ -526,7 +526,7 @@ void ox_set_memory_limit(ox_VM *vm, uint64_t bytes) {
 
 void ox_collect(ox_VM *vm) {
   API_CALL(vm);
-  snapshot_life_collect(vm);
+  snapshot_life_trim(vm);
 }
 
 bool api_has_room(ox_VM *vm, const char *function, const void *structure) {

@@ -447,6 +447,10 @@ static bool find_call(ox_VM *vm, HostCall *call, const char *signature, size_t l
   if (call->role == ROLE_FUNCTION) {
     int i = find_given(given, taken, signature, length);
     if (i < 0) return missing(why, given, signature, length);
+    if (!given[i].function) {
+      api_refuse(why, "the function given for `%.*s` is NULL", (int)length, signature);
+      return false;
+    }
     taken[i] = true;
     call->function = given[i].function;
     call->context = given[i].context;

@@ -133,7 +133,8 @@ static bool take_error(Opening *o) {
 
 static bool may_do(Opening *o) {
   static const char *const names[] = {"OX_CAN_READ",  "OX_CAN_WRITE", "OX_CAN_RUN",   "OX_CAN_ENV",
-                                      "OX_CAN_STDIO", "OX_CAN_CLOCK", "OX_CAN_IMPORT"};
+                                      "OX_CAN_STDIO", "OX_CAN_CLOCK", "OX_CAN_IMPORT",
+                                      "OX_CAN_TASKS"};
   uint64_t has = o->image.head.words[IMAGE_WORD_CAPABILITIES];
   uint64_t more = has & ~(uint64_t)(o->config.config ? o->config.config->capabilities : OX_CAN_ALL);
   if (!more) return true;

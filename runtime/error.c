@@ -25,6 +25,7 @@ Value error_take(ox_VM *vm) {
 }
 
 Value vm_throw_value(ox_VM *vm, Value v) {
+  vm->log_short = false; /* what ran is stopped by this */
   vm->st->error = v;
   if (!v_is(v, KIND_ERROR)) vm->st->thrown_trace = V_NIL; /* of an earlier one */
   return V_ERROR;

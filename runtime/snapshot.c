@@ -141,10 +141,15 @@ static bool check_frames(ox_VM *vm, const Instance *h) {
   return false;
 }
 
+/* What goes along to another state: whether handles of snapshots are among it. */
+typedef struct Along { ox_VM *vm; bool handles; } Along;
+
 /* What is referred to in the other state, if it exists there, and not copied: code with the
  * variables that it uses, what cannot be copied, and handles. Data goes along as it is now. */
 static bool is_shared(void *ctx, Ref r) {
-  ox_VM *vm = ctx;
+  Along *along = ctx;
+  ox_VM *vm = along->vm;
+  along->handles |= snapshot_is_handle(vm, r);
   switch (((Header *)gc_ptr(vm->cage, r))->kind) {
     case KIND_LIST: case KIND_MAP: case KIND_SET: case KIND_STORE: case KIND_BYTES:
     case KIND_BOUND: case KIND_ERROR: return false;
@@ -160,9 +165,10 @@ static void filter_roots(ox_VM *vm) {
 }
 
 /* Copies out what goes along, and drops what must not. NULL with an error pending: refused. */
-static Carry *prepare(ox_VM *vm, GcSnapshot id, Value v) {
+static Carry *prepare(Along *along, GcSnapshot id, Value v) {
+  ox_VM *vm = along->vm;
   if (!gc_past_open(vm->gc, id)) return vm_throw_oom(vm), NULL;
-  Carry *carry = carry_out(vm, v, is_shared, vm, "restore");
+  Carry *carry = carry_out(vm, v, is_shared, along, "restore");
   if (carry) filter_roots(vm);
   gc_past_close(vm->gc);
   return carry;
@@ -191,6 +197,15 @@ static GcSnapshotStatus go_back(ox_VM *vm, GcSnapshot id, bool crosses, uint64_t
   return status;
 }
 
+/* The same. Later states may need more pages of the log than there is room for, if they are to be
+ * gone back to in their turn: those that only the present can get at are given up then. */
+static GcSnapshotStatus go_back_anyway(ox_VM *vm, GcSnapshot id, bool crosses, uint64_t *turn) {
+  GcSnapshotStatus status = go_back(vm, id, crosses, turn);
+  if (status != GC_SNAPSHOT_MEMORY) return status;
+  snapshot_life_leave(vm, id);
+  return go_back(vm, id, crosses, turn);
+}
+
 /* The handle may be a copy, which restore(s, value) has made in another time line: this is where
  * the original lies in the state kept. Nothing refers to it there yet: its call had not
  * returned. */
@@ -211,15 +226,17 @@ bool snapshot_restore(ox_VM *vm, Value *args, uint64_t ret) {
   (void)ret;
   Instance *h = lib_check(vm, args[0], &handle_class, "restore: s");
   if (!h || !check_frames(vm, h)) return false;
-  if (!vm_poll(vm, RESTORE_STEPS)) return false; /* going back is a turn of a loop, too */
+  vm->log_short = false; /* going back gives memory back */
+  if (!vm_poll(vm, RESTORE_STEPS)) return false; /* it is a turn of a loop, too */
   GcSnapshot id = h->fields[SLOT_ID];
   GcSnapshotStatus status = gc_snapshot_status(vm->gc, id);
   if (status != GC_SNAPSHOT_OK) return refuse_status(vm, status);
   uint64_t turn, self = h->fields[SLOT_SELF];
   bool crosses = h->fields[SLOT_RUN] == 0;
-  Carry *carry = prepare(vm, id, args[1] == V_ABSENT ? V_NIL : args[1]);
+  Along along = {vm, false};
+  Carry *carry = prepare(&along, id, args[1] == V_ABSENT ? V_NIL : args[1]);
   if (!carry) return false;
-  status = go_back(vm, id, crosses, &turn);
+  status = (along.handles ? go_back : go_back_anyway)(vm, id, crosses, &turn);
   bool ok = status == GC_SNAPSHOT_OK;
   if (ok) {
     Value handle = original(vm, self);
@@ -248,7 +265,7 @@ GcSnapshotStatus vm_restore(ox_VM *vm, GcSnapshot id) {
   filter_roots(vm);
   gc_past_close(vm->gc);
   uint64_t turn;
-  return go_back(vm, id, true, &turn);
+  return go_back_anyway(vm, id, true, &turn);
 }
 
 /* ---- methods --------------------------------------------------------------------------------- */

@@ -205,10 +205,11 @@ static bool follow_all(ox_VM *vm, Search *s, uint64_t *work) {
   return true;
 }
 
-static bool find_needed(ox_VM *vm, Search *s, uint64_t *work) {
+/* From the present, or from the state `to`, unless that is 0. */
+static bool find_needed(ox_VM *vm, Search *s, GcSnapshot to, uint64_t *work) {
   Ids now = {0};
   for (uint32_t i = 0; i < s->l->n; i++) s->l->kept[i].reached = false;
-  bool ok = seen_now(vm, &now);
+  bool ok = to ? ids_add(&now, to) : seen_now(vm, &now);
   for (uint32_t i = 0; ok && i < s->l->n; i++)
     if (s->l->kept[i].pinned) reach(s, s->l->kept[i].id);
   for (uint32_t i = 0; ok && i < now.n; i++) reach(s, now.at[i]);
@@ -229,17 +230,28 @@ static uint64_t allowance(ox_VM *vm) {
   return s.used_bytes / 8 * 4 + (1 << 20);
 }
 
-void snapshot_life_collect(ox_VM *vm) {
-  struct SnapshotLife *l = vm->snapshot_life;
-  gc_collect(vm->gc);
-  if (!l || gc_is_collecting(vm->gc)) return;
+static void release_for(ox_VM *vm, struct SnapshotLife *l, GcSnapshot to) {
   drop_released(vm, l);
   if (!l->handles) return;
   Search s;
   uint64_t work = allowance(vm);
-  if (search_open(&s, l) && find_needed(vm, &s, &work)) release_unreached(vm, l);
+  if (search_open(&s, l) && find_needed(vm, &s, to, &work)) release_unreached(vm, l);
   free(s.table);
   free(s.queue);
+}
+
+void snapshot_life_collect(ox_VM *vm) {
+  gc_collect(vm->gc);
+  if (vm->snapshot_life && !gc_is_collecting(vm->gc)) release_for(vm, vm->snapshot_life, 0);
+}
+
+void snapshot_life_trim(ox_VM *vm) {
+  snapshot_life_collect(vm);
+  gc_snapshot_trim(vm->gc);
+}
+
+void snapshot_life_leave(ox_VM *vm, GcSnapshot to) {
+  if (vm->snapshot_life) release_for(vm, vm->snapshot_life, to);
 }
 
 static uint64_t held_bytes(ox_VM *vm) {

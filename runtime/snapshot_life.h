@@ -18,6 +18,11 @@ bool snapshot_life_note(ox_VM *vm, GcSnapshot id, bool pinned);
 void snapshot_life_tidy(ox_VM *vm);
 /* The same at any cost; collects. */
 void snapshot_life_collect(ox_VM *vm);
+/* The same, and memory that snapshots need no more goes back to the system. */
+void snapshot_life_trim(ox_VM *vm);
+/* The present is about to be given up for the state `to`, and memory is short: releases those that
+ * nobody could get at from there. */
+void snapshot_life_leave(ox_VM *vm, GcSnapshot to);
 void snapshot_life_free(ox_VM *vm);
 
 #endif

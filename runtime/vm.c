@@ -45,6 +45,13 @@ static void cut_slice(ox_VM *vm) {
   vm->st->fuel = 1;
 }
 
+static void log_short(Gc *gc, void *embedder) {
+  (void)gc;
+  ox_VM *vm = embedder;
+  vm->log_short = true;
+  cut_slice(vm);
+}
+
 /* Inline caches hold refs of classes, modules and methods, any of which may have died. */
 static void after_mark(Gc *gc, void *embedder) {
   ox_VM *vm = embedder;
@@ -157,7 +164,8 @@ static GcConfig gc_config(ox_VM *vm, const VmConfig *config) {
                     .guard = config->snapshot_stress,
                     .mark_roots = mark_roots,
                     .after_mark = after_mark,
-                    .finalize = finalize};
+                    .finalize = finalize,
+                    .log_short = log_short};
 }
 
 /* What lies outside of the cage. */
@@ -230,19 +238,24 @@ void vm_forget(ox_VM *vm) {
   vm_free(vm);
 }
 
+/* What is left of foreign objects is finalized while the heap is there: buffers count in it. */
+static void free_heap(ox_VM *vm) {
+  gc_finalize_all(vm->gc);
+  foreign_finalize_all(vm);
+  gc_free(vm->gc);
+}
+
 void vm_free(ox_VM *vm) {
   if (!vm) return;
   if (vm->asleep) {
-    gc_free(vm->gc);
-    foreign_finalize_all(vm);
+    free_heap(vm);
   } else if (vm->gc) {
     output_finish(vm);
     task_end_all(vm);
     vm_flush(vm);
     if (vm->fuel_pool) fork_leave_pool(vm);
     if (vm->born_caches) fork_forget(vm);
-    gc_free(vm->gc);
-    foreign_finalize_all(vm);
+    free_heap(vm);
   }
   if (vm->free_api) vm->free_api(vm);
   task_leave_family(vm);
@@ -396,7 +409,7 @@ bool vm_refuel(ox_VM *vm) {
     if (!vm->fuel_pool || !fork_draw_fuel(vm, 0)) return out_of_fuel(vm);
   }
   next_slice(vm);
-  if (gc_is_beyond_limit(vm->gc)) return vm_throw_oom(vm), false;
+  if (vm->log_short || gc_is_beyond_limit(vm->gc)) return vm_throw_oom(vm), false;
   if (!interrupt_pending(vm)) return true;
   __atomic_store_n(&vm->interrupt, 0, __ATOMIC_RELAXED);
   task_cancel_all(vm);

@@ -127,6 +127,7 @@ struct ox_VM {
   uint64_t max_stack;        /* registers per fiber, default 1 << 20 */
   uint64_t fuel_limit;       /* 0: none; else instructions-polls left in all */
   int interrupt;             /* set by ox_interrupt from anywhere: atomic */
+  bool log_short;            /* the next poll throws for want of memory for the log of snapshots */
   bool unwinding_uncatchable;/* interrupt or fuel: scripts cannot catch it */
   /* output and input */
   void (*write)(void *ctx, const char *bytes, size_t n); void *write_ctx; /* NULL: stdout */

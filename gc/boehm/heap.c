@@ -205,9 +205,11 @@ Gc *gc_new(const GcConfig *config) {
   return gc;
 }
 
+void gc_finalize_all(Gc *gc) { report_finals(gc, true); }
+
 void gc_free(Gc *gc) {
   if (!gc) return;
-  report_finals(gc, true);
+  gc_finalize_all(gc);
   gc->in_use = false;
 }
 
@@ -282,6 +284,7 @@ void gc_touch_range(uint8_t *base, uint64_t word, uint64_t n) { (void)base, (voi
 GcSnapshot gc_snapshot(Gc *gc, uint64_t *name) { return (void)gc, (void)name, 0; }
 GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot s) { return (void)gc, (void)s, GC_SNAPSHOT_RELEASED; }
 void gc_snapshot_release(Gc *gc, GcSnapshot s) { (void)gc, (void)s; }
+bool gc_snapshot_trim(Gc *gc) { return (void)gc, false; }
 GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot s) {
   return (void)gc, (void)s, GC_SNAPSHOT_RELEASED;
 }

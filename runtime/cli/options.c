@@ -254,7 +254,7 @@ enum { NAME_MAX_COMPARED = 31 };
 static bool is_swapped(const char *a, const char *b) {
   size_t i = 0;
   while (a[i] && a[i] == b[i]) i++;
-  bool swapped = a[i] && a[i + 1] && a[i] == b[i + 1] && a[i + 1] == b[i];
+  bool swapped = a[i] && a[i + 1] && b[i] == a[i + 1] && b[i + 1] == a[i];
   return swapped && strcmp(a + i + 2, b + i + 2) == 0;
 }
 

@@ -52,7 +52,7 @@ static void charge_walk(ox_VM *vm) {
 static Value memory_collect(ox_VM *vm, Value *args, int nargs) {
   charge_walk(vm);
   stack_forget_above(vm, args, nargs);
-  snapshot_life_collect(vm);
+  snapshot_life_trim(vm);
   return V_NIL;
 }
 

@@ -122,6 +122,8 @@ Test(images, functions_are_given_again) {
   ox_ImageFunction other[] = {{"plus(x)", plus, &drops, count_finalize}, {0}};
   refused(path, (ox_ImageConfig){.functions = other}, "(there is `plus(x)`)");
   cr_assert_eq(drops, 1, "contexts belong to the library also on failure");
+  ox_ImageFunction none[] = {{"more(x)", plus, NULL, NULL}, {"plus(x: int)", NULL, NULL, NULL}, {0}};
+  refused(path, (ox_ImageConfig){.functions = none}, "the function given for `plus(x: int)` is NULL");
   ox_ImageFunction all[] = {{"unknown()", plus, &unneeded, count_finalize},
                             {"more(x)", plus, &drops, count_finalize},
                             {"plus(x: int)", plus, &hundred, NULL}, {0}};

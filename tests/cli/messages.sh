@@ -55,6 +55,7 @@ check 'a byte order mark before #!' 0 '1' '' sh -c 'printf "\357\273\277#!/usr/b
 check 'an unknown option' 2 '' 'Try `oxbow --help`.' "$oxbow" --frobnicate
 check 'a misspelt option' 2 '' 'did you mean --max-memory?' "$oxbow" --max-memry=3 hello.oxb
 check 'the beginning of an option' 2 '' 'did you mean --version?' "$oxbow" --vers
+check 'an option that goes on after one' 2 '' 'unknown option --gc-stress-seed' "$oxbow" --gc-stress-seed=7
 check '-V' 2 '' 'did you mean --version?' "$oxbow" -V
 check 'a size of nothing' 2 '' 'is not a number as in --max-memory=64M' "$oxbow" --max-memory=0 hello.oxb
 check 'a size too large' 2 '' 'is not a number as in' "$oxbow" --max-memory=99999999999999G hello.oxb
