@@ -1,4 +1,4 @@
-/* hash.h - hashes of ints and words, inline for maps. Seeded per VM. */
+/* hash.h - hashes of ints and words, inline for maps. */
 #ifndef OX_RUNTIME_HASH_H
 #define OX_RUNTIME_HASH_H
 

@@ -50,7 +50,7 @@ typedef struct Key {
   Value v;
   uint32_t hash;
   uint32_t first; /* the slot to try first, modulo their number; */
-  uint32_t next;  /* then come those from here on (probe_next) */
+  uint32_t next;  /* then come those from here on (slot_after) */
   KeyHow how;
 } Key;
 
@@ -164,11 +164,14 @@ static int key_equal(ox_VM *vm, Map *m, const Key *k, Value entry) {
 
 enum { LINE_SLOTS = 16 }; /* in a cache line */
 
-/* The slot to try next, modulo their number. An odd number of lines on, all of them come by. */
-static inline uint32_t probe_next(uint32_t *next, uint32_t hash) {
-  uint32_t i = (*next)++;
-  if (*next % LINE_SLOTS == 0) *next += (hash >> 16 | hash << 16) & ~(2u * LINE_SLOTS - 1);
-  return i;
+/* Where it goes on behind the last slot of a line: an odd number of lines on, so that all come. */
+static __attribute__((noinline)) uint32_t line_after(uint32_t i, uint32_t hash, uint32_t mask) {
+  return (i + ((hash >> 16 | hash << 16) & ~(2u * LINE_SLOTS - 1))) & mask;
+}
+
+/* The slot to try after slot i. */
+static inline uint32_t slot_after(uint32_t i, uint32_t hash, uint32_t mask) {
+  return __builtin_expect(++i % LINE_SLOTS != 0, 1) ? i : line_after(i, hash, mask);
 }
 
 /* Where a lookup ended: the entry, or NOT_FOUND and the free slot (of an index) to put one in. */
@@ -183,19 +186,28 @@ static inline uint32_t linear_find(ox_VM *vm, Map *m, Value key) {
   return NOT_FOUND;
 }
 
-/* Finds a key that is surely equal only to its own word: an interned string, or an int unless
- * `*rival` tells that a float of the same hash was seen. */
-static inline Found index_find(ox_VM *vm, Map *m, const Key *k, bool *rival) {
+/* As index_find. */
+static __attribute__((noinline)) Found index_find_on(ox_VM *vm, Map *m, const Key *k, bool *rival) {
   const uint32_t *slots = map_slots(vm, m);
   const Value *items = map_entries(vm, m);
-  uint32_t mask = m->mask, i = k->first & mask, next = k->next, slot;
-  for (; (slot = slots[i]) != 0; i = probe_next(&next, k->hash) & mask) {
+  uint32_t mask = m->mask, i = k->first & mask, then = k->next & mask, slot;
+  for (; (slot = slots[i]) != 0; i = then, then = slot_after(i, k->hash, mask)) {
     if ((slot ^ k->hash) > mask) continue;
     uint32_t e = (slot & mask) - 1;
     if (items[2 * (uint64_t)e] == k->v) return (Found){e, i};
     *rival |= v_is_float(items[2 * (uint64_t)e]);
   }
   return (Found){NOT_FOUND, i};
+}
+
+/* Finds a key that is surely equal only to its own word: an interned string, or an int unless
+ * `*rival` tells that a float of the same hash was seen. Most are in the first slot, or nothing
+ * is. */
+static inline Found index_find(ox_VM *vm, Map *m, const Key *k, bool *rival) {
+  uint32_t mask = m->mask, i = k->first & mask, slot = map_slots(vm, m)[i], e = (slot & mask) - 1;
+  if (slot == 0) return (Found){NOT_FOUND, i};
+  if ((slot ^ k->hash) <= mask && map_entries(vm, m)[2 * (uint64_t)e] == k->v) return (Found){e, i};
+  return index_find_on(vm, m, k, rival);
 }
 
 static uint32_t linear_find_odd(ox_VM *vm, Map *m, const Key *k) {
@@ -213,8 +225,8 @@ static bool find_key(ox_VM *vm, Map *m, const Key *k, Found *out) {
     out->entry = linear_find_odd(vm, m, k); /* no methods: see above */
     return true;
   }
-  uint32_t mask = m->mask, i = k->first & mask, next = k->next, slot;
-  for (; (slot = map_slots(vm, m)[i]) != 0; i = probe_next(&next, k->hash) & mask) {
+  uint32_t mask = m->mask, i = k->first & mask, then = k->next & mask, slot;
+  for (; (slot = map_slots(vm, m)[i]) != 0; i = then, then = slot_after(i, k->hash, mask)) {
     if ((slot ^ k->hash) > mask) continue;
     uint32_t e = (slot & mask) - 1;
     if (map_hashes(vm, m)[e] != k->hash) continue;
@@ -377,8 +389,8 @@ static void squeeze(ox_VM *vm, Map *m, const uint32_t *from, uint32_t *to) {
 
 /* The free slot for a key. */
 static inline uint32_t free_slot(const uint32_t *slots, uint32_t mask, const Key *k) {
-  uint32_t i = k->first & mask, next = k->next;
-  while (slots[i] != 0) i = probe_next(&next, k->hash) & mask;
+  uint32_t i = k->first & mask, then = k->next & mask;
+  for (; slots[i] != 0; i = then, then = slot_after(i, k->hash, mask)) continue;
   return i;
 }
 

@@ -30,7 +30,8 @@ _Static_assert(sizeof(String) == 16 && sizeof(Rope) == 16, "object.h describes t
 /* ---- hashing --------------------------------------------------------------------------------- */
 
 /* Multiply-and-fold over 16 bytes a step, in the manner of wyhash (Wang Yi, 2019): each 64 x 64 bit
- * product is folded by xor. Seeded per VM, so that programs cannot be fed colliding keys. */
+ * product is folded by xor. The seed is the same in all VMs, so that images fit each other and runs
+ * can be repeated: keys that collide can be made on purpose. */
 static inline uint64_t mix_fold(uint64_t a, uint64_t b) {
   unsigned __int128 p = (unsigned __int128)a * b;
   return (uint64_t)p ^ (uint64_t)(p >> 64);
