@@ -189,7 +189,7 @@ static const char *check_index(ox_VM *vm, const Map *m) {
   REQUIRE(ref_is(vm, m->index.w, KIND_BYTES), "a map whose index is none");
   const Bytes *b = (const Bytes *)header_of(vm, m->index.w);
   uint64_t slots = (uint64_t)m->mask + 1, used = 0;
-  REQUIRE(slots >= 2 && (slots & m->mask) == 0 && 4 * (slots + slots / 2) <= b->h.aux &&
+  REQUIRE(slots >= MAP_INDEX_LEAST && (slots & m->mask) == 0 && 4 * (slots + slots / 2) <= b->h.aux &&
               m->used <= slots / 2,
           "a map whose index has another size");
   const uint32_t *slot = (const uint32_t *)b->data;

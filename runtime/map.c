@@ -35,7 +35,7 @@
 #include "range.h"
 #include "str.h"
 
-enum { MAP_FIRST = 4, INDEX_FIRST = 32, LINEAR_ODD = 1 };
+enum { MAP_FIRST = 4, LINEAR_ODD = 1 };
 #define MAP_MAX ((uint32_t)1 << 29) /* entries */
 #define NOT_FOUND UINT32_MAX
 
@@ -163,6 +163,7 @@ static int key_equal(ox_VM *vm, Map *m, const Key *k, Value entry) {
 /* ---- finding --------------------------------------------------------------------------------- */
 
 enum { LINE_SLOTS = 16 }; /* in a cache line */
+_Static_assert((int)MAP_INDEX_LEAST >= 2 * LINE_SLOTS, "an index has whole lines");
 
 /* Where it goes on behind the last slot of a line: an odd number of lines on, so that all come. */
 static __attribute__((noinline)) uint32_t line_after(uint32_t i, uint32_t hash, uint32_t mask) {
@@ -452,7 +453,7 @@ static bool map_too_large(ox_VM *vm) {
 }
 
 static uint32_t slots_for(uint32_t entries) {
-  uint32_t slots = INDEX_FIRST;
+  uint32_t slots = MAP_INDEX_LEAST;
   while (index_cap(slots) < entries) slots *= 2;
   return slots;
 }

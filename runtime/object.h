@@ -44,7 +44,7 @@ typedef struct List {
 
 /* Insertion-ordered open addressing. Entries are pairs (key, value) in a Store in insertion order;
  * a removed entry's key is V_ABSENT. Up to MAP_LINEAR entries there is no index. */
-enum { MAP_LINEAR = 8 };
+enum { MAP_LINEAR = 8, MAP_INDEX_LEAST = 32 /* slots */ };
 typedef struct Map {
   Header h;          /* VALUES|AUX_REF|1 pair; aux = ref of the entries' Store, 0 when empty */
   Ref index;         /* Bytes: uint32 slots, see map.c; 0 while small */

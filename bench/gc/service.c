@@ -1,7 +1,7 @@
 /* service.c - what a larger heap would gain a program that does something with its memory: the requests
  * of service.oxb, a constant number of records alive, each replaced three times.
  *
- *   service SCRIPT [MB [PERCENT]]   prints "CPU-SECONDS PEAK-HEAP/LIVE LIVE-MB"; PERCENT: the largest
+ *   service SCRIPT [MB [PERCENT]]   prints "CPU-SECONDS PEAK-HEAP/LIVE"; PERCENT: the largest
  *                                   heap, of the live size, instead of the policy's choice, which is 0
  */
 #include <inttypes.h>
@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
   uint64_t peak = stats.peak_bytes;
   ox_collect(vm);
   ox_stats(vm, &stats);
-  printf("%.3f %.3f %.1f\n", took, (double)peak / (double)stats.live_bytes, (double)stats.live_bytes / (1 << 20));
+  printf("%.3f %.3f\n", took, (double)peak / (double)stats.live_bytes);
   ox_free(vm);
   return 0;
 }

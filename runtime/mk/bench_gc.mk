@@ -11,7 +11,7 @@ BENCH_GC_TYPED := gcbench trees mark
 BENCH_GC_MALLOC := gcbench trees frames churn
 BENCH_GC_FLAGS = -std=gnu11 -O2 -g -D_GNU_SOURCE -I. -fno-strict-aliasing -Wall -Wextra -MMD -MP
 
-bench_gc_programs := churn-collect $(foreach p,$(BENCH_GC_OURS),$(p)-oxbow) \
+bench_gc_programs := churn-collect service-oxbow $(foreach p,$(BENCH_GC_OURS),$(p)-oxbow) \
   $(foreach p,$(BENCH_GC_BOEHM),$(p)-boehm) $(foreach p,$(BENCH_GC_TYPED),$(p)-typed) \
   $(foreach m,glibc mimalloc jemalloc,$(foreach p,$(BENCH_GC_MALLOC),$(p)-$(m)))
 
@@ -29,6 +29,11 @@ $(BENCH_GC)/%-oxbow: bench/gc/%.c $(filter $(O)/gc/%,$(LIB_OBJECTS))
 	@mkdir -p $(@D)
 	$(call say,LD $@)
 	$(Q)$(CC) $(BENCH_GC_FLAGS) -o $@ $(filter %.c %.o,$^)
+# A program, on the whole library.
+$(BENCH_GC)/service-oxbow: bench/gc/service.c $(OUT)/liboxbow.a
+	@mkdir -p $(@D)
+	$(call say,LD $@)
+	$(Q)$(CC) $(BENCH_GC_FLAGS) -o $@ $^ $(LIBS)
 $(BENCH_GC)/%-collect: bench/gc/%.c $(filter $(O)/gc/%,$(LIB_OBJECTS))
 	@mkdir -p $(@D)
 	$(call say,LD $@)

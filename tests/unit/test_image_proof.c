@@ -18,6 +18,7 @@ static const char program[] =
     "let ref = weak.ref(keys[1]); let xs = [1, 2]; let ys = [3, 4]\n"
     "let b = buddy.new(100, 4); let one = buddy.new(1); let block = b.alloc(10); let freed = b.alloc(4)\n"
     "fn callee(a, b = 1) => a\nfn caller() => callee(1, b: 2)\nfn mapper() => {p: 1, q: 2}\n"
+    "let many = {}; for i in 0..9 { many[i] = i }\n"
     "b.free(freed); let small = b.alloc(4); let dice = random.new(1)\n";
 
 static Value global(ox_VM *vm, const char *name) {
@@ -138,7 +139,16 @@ static void names_of_call(ox_VM *vm) {
 static void names_of_map(ox_VM *vm) { list_truncate(vm, names(vm, "mapper"), 1); }
 static void names_are_none(ox_VM *vm) { list_set(vm, names(vm, "caller"), 0, v_from_int(1)); }
 
+/* Lookups go through an index by lines of slots. */
+static void index_small(ox_VM *vm) {
+  Map *m = as_map(vm, global(vm, "many"));
+  cr_assert_eq(m->mask, MAP_INDEX_LEAST - 1);
+  m->mask = MAP_INDEX_LEAST / 2 - 1;
+  m->used = m->live = 5;
+}
+
 static const Forgery cases[] = {
+    {"index_small", index_small, "a map whose index has another size"},
     {"count_more", count_more, "a weak map with a wrong count"},
     {"count_fewer", count_fewer, "a weak map with a wrong count"},
     {"key_number", key_number, "a weak map with a key that has no identity"},
