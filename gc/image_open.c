@@ -206,7 +206,7 @@ static bool check_tables(const Image *image, ImageError *e) {
 
 static bool open_file(Image *image, const char *path, uint64_t *size, ImageError *e) {
   struct stat info;
-  image->fd = open(path, O_RDONLY | O_CLOEXEC);
+  image->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is not waited for */
   if (image->fd < 0) return image_fail_system(e, "it cannot be opened", errno);
   if (fstat(image->fd, &info) != 0) return image_fail_system(e, "it cannot be read", errno);
   if (S_ISDIR(info.st_mode)) return image_fail(e, EISDIR, "it is a folder");

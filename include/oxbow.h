@@ -166,7 +166,8 @@ typedef struct ox_Config {
   uint64_t memory_limit;    /* bytes the heap may take, its buffers included; 0: address_space. To
                                compile a text of up to 4 KiB there are 512 KiB more, so that a full
                                heap still takes the line that lets go of something */
-  uint64_t address_space;   /* bytes of address space to reserve; 0: 4 GiB, at most 32 GiB */
+  uint64_t address_space;   /* bytes of address space to reserve, at most 32 GiB; 0: 4 GiB, or
+                               memory_limit if that is more */
   uint64_t fuel;            /* see ox_set_fuel; 0: no budget */
   uint32_t capabilities;    /* OX_CAN_*; ox_config sets OX_CAN_ALL */
   bool colour;              /* reports carry ANSI colours */

@@ -52,9 +52,15 @@ static void deny_modules(ox_VM *vm, Api *api) {
   vm->denied = api->denied;
 }
 
+/* A heap that may grow beyond the usual address space gets more of it. */
+static uint64_t space_for(const ox_Config *c) {
+  uint64_t least = (uint64_t)4 << 30;
+  return c->address_space || c->memory_limit <= least ? c->address_space : c->memory_limit;
+}
+
 static VmConfig config_of_vm(const ox_Config *c) {
   VmConfig vc = {0};
-  vc.cage_bytes = c->address_space;
+  vc.cage_bytes = space_for(c);
   vc.limit_bytes = c->memory_limit;
   vc.gc_stress = c->gc_stress;
   vc.gc_stress_seed = c->gc_stress_seed;

@@ -113,10 +113,12 @@ static bool room_for(Walk *w, uint64_t words) {
 
 static Value refuse(ox_VM *vm, Ref r, const char *what) {
   Kind kind = (Kind)((Header *)gc_ptr(vm->cage, r))->kind;
-  const char *thing =
-      kind == KIND_FIBER || kind == KIND_STACK ? "a fiber" : "an object of the host";
-  return vm_throw(vm, ERR_VALUE, "%s cannot take %s along: only what is data or a function can be "
-                  "copied; hand over a list or map of what is needed", what, thing);
+  bool is_fiber = kind == KIND_FIBER || kind == KIND_STACK;
+  const char *name = is_fiber ? NULL : foreign_name(vm, r);
+  return vm_throw(vm, ERR_VALUE, "%s cannot take %s%s%s%s along: only what is data or a function can "
+                  "be copied; hand over a list or map of what is needed", what,
+                  is_fiber ? "a fiber" : "an object of the host", name ? " (" : "",
+                  name ? name : "", name ? ")" : "");
 }
 
 static bool is_copyable(ox_VM *vm, Ref r) {

@@ -173,6 +173,13 @@ void *foreign_get(ox_VM *vm, Value v, const ForeignType *type, const char *what)
   return NULL;
 }
 
+const char *foreign_name(ox_VM *vm, Ref object) {
+  const Foreign *f = gc_ptr(vm->cage, object);
+  const Handle *h = f->h.kind == KIND_FOREIGN ? handle_of(vm, f) : NULL;
+  const ForeignType *type = h ? h->type : NULL;
+  return type ? type->name : NULL;
+}
+
 void foreign_finalize(ox_VM *vm, Ref object) {
   Foreign *f = gc_ptr(vm->cage, object);
   Handle *h = handle_of(vm, f);

@@ -134,6 +134,8 @@ void foreign_restored(ox_VM *vm);
 bool foreign_is_left(ox_VM *vm, Value v);
 /* The pointer is no more: objects that have it are closed, nothing is finalized. */
 void foreign_forget(ox_VM *vm, const void *ptr);
+/* What kind of object it is, for messages; NULL: that is not known. */
+const char *foreign_name(ox_VM *vm, Ref object);
 /* The table of handles for a fork: pointers where the type gives one. False: no memory. */
 bool foreign_fork(const ox_VM *vm, ox_VM *child);
 /* At the end: of all that is left, which only snapshots of other time lines have. */

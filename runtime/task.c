@@ -393,7 +393,12 @@ Value task_fork(ox_VM *vm, Value *args, int nargs) {
 
 /* ---- methods of tasks ------------------------------------------------------------------------ */
 
-static Task *self_task(ox_VM *vm, Value v) { return foreign_get(vm, v, &task_type, "this task"); }
+static Task *self_task(ox_VM *vm, Value v) {
+  bool saved = v_is(v, KIND_FOREIGN) && foreign_is_gone(vm, v) && !foreign_is_left(vm, v);
+  if (!saved) return foreign_get(vm, v, &task_type, "this task");
+  vm_throw(vm, ERR_VALUE, "this task belongs to another interpreter: the one that was saved");
+  return NULL;
+}
 
 /* False: the program is to stop, pending. */
 static bool wait_for(ox_VM *vm, Task *t) {

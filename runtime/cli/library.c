@@ -13,6 +13,7 @@
 
 enum { LONGEST_PATH = 1024 };
 #define LEAST_MEMORY ((uint64_t)4 << 20) /* with a lower limit the image's pages would be missed */
+#define ITS_SPACE ((uint64_t)4 << 30) /* the address space of the image */
 
 static const char *const modules[] = {"args", "csv", "iter", "queue", "text",   "string",
                                       "list", "map", "set",  "math",  "regex", "test"};
@@ -47,7 +48,7 @@ const char *library_find(const Options *o, char *path, size_t room) {
 /* Tests that collect or take snapshots all the time are about the program's own heap. */
 static bool is_wanted(const Options *o) {
   bool is_test = o->gc_stress || o->gc_stress_seed || o->snapshot_stress;
-  bool has_room = !o->max_memory || o->max_memory >= LEAST_MEMORY;
+  bool has_room = o->max_memory == 0 || (o->max_memory >= LEAST_MEMORY && o->max_memory <= ITS_SPACE);
   return !is_test && has_room && !(o->library && !*o->library);
 }
 

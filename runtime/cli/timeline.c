@@ -205,6 +205,8 @@ void timeline_name(Timeline *t, const char *name) {
   ox_Snapshot state;
   if (!*name) {
     fputs(":snap needs a name: `:snap before`\n", stderr);
+  } else if (strchr(name, ' ')) {
+    fprintf(stderr, "the name of a state is one word, not '%s'\n", name);
   } else if (find_name(t, name) >= 0) {
     fprintf(stderr, "there is a state named '%s' already; :branches shows all\n", name);
   } else if (ox_snapshot(t->vm, &state) != OX_OK || !add_name(t, name, state)) {

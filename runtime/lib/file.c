@@ -34,7 +34,7 @@ Stream *file_stream(ox_VM *vm, Value file) {
   Value foreign = instance->fields[SLOT_STREAM];
   if (file == vm->st->spare[LIB_STDIN] && foreign_is_gone(vm, foreign) && !renew_stdin(vm, foreign))
     return NULL;
-  return foreign_get(vm, foreign, &stream_type, "self");
+  return foreign_get(vm, foreign, &stream_type, "the file");
 }
 
 static Value file_read(ox_VM *vm, Value *args, int nargs) {

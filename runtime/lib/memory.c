@@ -162,11 +162,12 @@ static const NativeDef memory_defs[] = {
     NATIVE("stats", memory_stats, "stats() -> map",
            "committed_bytes (held from the system), used_bytes, live_bytes (at the last "
            "collection), allocated_bytes (ever), peak_bytes, limit_bytes, external_bytes "
-           "(outside the heap), collections, full_collections, young_collections, collect_ms and "
+           "(outside the heap), snapshots and snapshot_bytes (memory that their log holds), "
+           "collections, full_collections, young_collections, collect_ms and "
            "longest_ms (time they took), pauses (how often the program waited for them) with "
            "pause_p50_ms, pause_p99_ms and pause_p999_ms, allocation_rate (bytes a second since the "
            "start), fragmentation (the share of committed_bytes that is in no object, 0 to 1)."),
-    NATIVE("collect", memory_collect, "collect()", "Collects garbage now."),
+    NATIVE("collect", memory_collect, "collect()", "Collects garbage now, and gives back what snapshots need no more."),
     NATIVE("heap_report", memory_heap_report, "heap_report() -> map",
            "What the heap holds: the name of each kind of object -> {count, bytes}."),
     NATIVE("fragmentation", memory_fragmentation, "fragmentation() -> list",

@@ -310,7 +310,7 @@ static bool search_begin(Search *f, ox_VM *vm, Value re, Value subject, const ch
   Instance *instance = f->s ? lib_check(vm, re, &pattern_class, "self") : NULL;
   if (!instance) return false;
   if (foreign_is_gone(vm, instance->fields[SLOT_CODE]) && !compile_anew(vm, re)) return false;
-  f->code = foreign_get(vm, instance->fields[SLOT_CODE], &code_type, "self");
+  f->code = foreign_get(vm, instance->fields[SLOT_CODE], &code_type, "the pattern");
   if (!f->code) return false;
   if (!search_choose(f) || !search_memory(f)) {
     search_end(f);

@@ -90,7 +90,7 @@ kept
 EOF
 
 check "a program with an open file" 0 "" "" "$oxbow" --save-image=f.img files.oxb
-check "the file is gone" 0 "self is closed: it was open when the image was saved; open it anew" "" \
+check "the file is gone" 0 "the file is closed: it was open when the image was saved; open it anew" "" \
   "$oxbow" --image f.img -e 'try { f.read() } catch e { print(e.message) }'
 name="standard input is the present one"
 got=$(echo hello | "$oxbow" --image f.img -e 'print(input.read_line())' 2>&1)
@@ -165,6 +165,13 @@ check "damaged page" 1 "" "do not have their checksum" "$oxbow" --image bad
 check "damaged page, verified" 1 "" "do not have their checksum" "$oxbow" --verify=bad
 check "--image needs a file" 2 "" "--image needs a file" "$oxbow" --image=
 check "-c and images" 2 "" "--image and --save-image go with running" "$oxbow" --image a.img -c more.oxb
+mkfifo pipe.img
+check "a pipe nobody writes to" 1 "" "it is no plain file" "$oxbow" --image=pipe.img -e 1
+check "a pipe is not verified" 1 "" "it is no plain file" "$oxbow" --verify=pipe.img
+rm pipe.img
+"$oxbow" -e 'let t = fork(fn() => 4)' --save-image=task.img
+check "a task of another time" 0 "this task belongs to another interpreter: the one that was saved" "" \
+  "$oxbow" --image=task.img -e 'try { t.wait() } catch e { print(e.message) }'
 check "larger than the memory limit" 1 "" "raise the limit" "$oxbow" --max-memory=64K --image a.img -e 1
 
 # ---- where it is saved -----------------------------------------------------------------------------

@@ -25,6 +25,10 @@ let later = 1; throw error("no")
 later
 EOF
 
+session "the name of a state is a word" "" "the name of a state is one word, not 'one two'" << 'EOF'
+:snap one two
+EOF
+
 session "undo and redo" "1 undone; 2 can be undone, 1 redone
 [1]
 1 undone; 1 can be undone, 2 redone
