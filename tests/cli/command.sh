@@ -81,7 +81,7 @@ fn f() { try { os.exit(3) } catch e { print("caught") } }
 f()'
 check 'os.exit(0)' 0 '' '' "$oxbow" -e 'import os; os.exit(0)'
 check 'a large limit gets address space' 0 true '' "$oxbow" --max-memory=6G -e 'import fs
-print(fs.read("/proc/self/status").split("VmSize:")[1].split("kB")[0].trim() |> int() > 6000000)'
+print(int(fs.read("/proc/self/status").split("VmSize:")[1].split("kB")[0].trim()) > 6000000)'
 check 'memory limit' 1 '' 'out of memory' "$oxbow" --max-memory=32M -e 'let xs = []
 while true { xs.push("x".repeat(1000)) }'
 check 'memory limit, caught' 0 caught '' "$oxbow" --max-memory=32M -e 'fn fill() { let xs = []

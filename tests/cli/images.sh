@@ -119,7 +119,7 @@ damage() {
   cp a.img "$1"
   printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc 2> dd.log
 }
-damage bad 8 '\003'
+damage bad 8 '\011'
 # The image of the standard library: with it, without it, and with one that cannot be used.
 uses_library='import csv
 print([1].map(fn(x) => x + 1), csv.parse("a,b"), sorted([2, 1], fn(a, b) => a - b))'
@@ -155,7 +155,7 @@ check "programs do not see each other's modules" 65 "" "'csv' is not defined" "$
 check "a saved state holds the library" 0 "" "" "$oxbow" --save-image=lib.img -e 'import csv; let t = csv.parse("1,2")'
 check "and goes on with it" 0 "1,2" "" "$oxbow" --image=lib.img -e 'print(csv.stringify(t).trim())'
 
-check "another version" 1 "" "its format is version 3, this program reads version 2" "$oxbow" --image bad
+check "another version" 1 "" "its format is version 9, this program reads version 3" "$oxbow" --image bad
 damage bad 200 'x'
 check "damaged header" 1 "" "the checksum of its header" "$oxbow" --image bad
 damage bad 4100 'x'
