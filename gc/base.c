@@ -8,7 +8,7 @@
  * The file is what lies in a cage between GC_CACHE_OFF below the base and the end of the last
  * committed unit, at the same distances, with holes for what is zero:
  *
- *     caches | host page, states of pages | Heap, roots, page table, alloc bits, buddy tree | pages
+ *     caches | host page, states of pages | Heap, roots, buddy tree, page table, alloc bits | pages
  *
  * So one mapping is enough. The states are those of a fork that has just begun: PAGE_TRACK for each
  * page, and PAGE_FREE for the free ones. The host page's part is zero; it is the first thing that
@@ -64,7 +64,7 @@ static bool put_roots(Gc *gc, Base *b) {
 
 /* States of the pages below `end`. */
 static bool put_states(Gc *gc, Base *b, uint64_t end) {
-  uint64_t first = gc->heap->first_page, tracked = gc->heap->table_off / GC_PAGE;
+  uint64_t first = gc->heap->first_page, tracked = GC_ROOT_END / GC_PAGE;
   uint8_t *states = calloc(end, 1);
   if (!states) return false;
   memset(states + tracked, PAGE_TRACK, first - tracked);

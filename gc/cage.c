@@ -38,14 +38,14 @@ static uint64_t pages_of(uint64_t bytes) {
   return (bytes < GC_MAX_CAGE ? bytes : bytes - UNIT_BYTES) / GC_PAGE;
 }
 
-/* Places the metadata; gives the first page for blocks. */
+/* Places the metadata. What every start looks at comes first: heap, roots and the upper part of the
+ * buddy tree lie together. */
 static void lay_out(Heap *h, uint64_t pages) {
   h->cage_pages = pages;
-  h->table_off = GC_ROOT_OFF + GC_ROOT_BYTES;
+  h->buddy_off = GC_ROOT_END;
+  h->table_off = round_up(h->buddy_off + buddy_state_bytes(order_for(pages)), GC_PAGE);
   h->bits_off = round_up(h->table_off + pages * sizeof(PageDesc), GC_PAGE);
-  h->buddy_off = h->bits_off + pages * (GC_PAGE / 64);
-  h->buddy_off = round_up(h->buddy_off, GC_PAGE);
-  uint64_t end = h->buddy_off + buddy_state_bytes(order_for(pages));
+  uint64_t end = h->bits_off + pages * (GC_PAGE / 64);
   h->first_page = round_up(end, UNIT_BYTES) / GC_PAGE;
 }
 
@@ -138,8 +138,7 @@ static bool commit_fixed(Gc *gc, const Heap *h) {
 }
 
 static bool populate_fixed(Gc *gc, const Heap *h) {
-  return populate(gc, gc->base + GC_HEAP_OFF, GC_HEAP_BYTES + GC_ROOT_BYTES) &&
-         populate(gc, gc->base + h->buddy_off, GC_PAGE) &&
+  return populate(gc, gc->base + GC_HEAP_OFF, h->buddy_off + GC_PAGE - GC_HEAP_OFF) &&
          populate(gc, gc->states, h->first_page + UNIT_PAGES);
 }
 

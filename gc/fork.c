@@ -160,7 +160,7 @@ uint64_t fork_pages_slow(const Gc *gc) {
 /* ---- states ---------------------------------------------------------------------------------- */
 
 /* The metadata before this page is copied at each fork. */
-static uint64_t first_tracked(const Gc *gc) { return gc->heap->table_off / GC_PAGE; }
+enum { FIRST_TRACKED = GC_ROOT_END / GC_PAGE };
 
 static void track_range(Gc *gc, uint64_t from, uint64_t to) {
   for (uint64_t page = from; page < to; page++) gc->states[page] |= PAGE_TRACK;
@@ -169,7 +169,7 @@ static void track_range(Gc *gc, uint64_t from, uint64_t to) {
 static void track_all(Gc *gc) {
   const Heap *h = gc->heap;
   uint64_t end = h->cage_pages / UNIT_PAGES, unit = h->first_page / UNIT_PAGES;
-  track_range(gc, first_tracked(gc), h->first_page);
+  track_range(gc, FIRST_TRACKED, h->first_page);
   while ((unit = bits_next(gc->committed, unit, end)) < end) {
     track_range(gc, unit * UNIT_PAGES, (unit + 1) * UNIT_PAGES);
     unit++;
@@ -190,14 +190,14 @@ static void begin_epoch(Gc *gc) {
 static void wash(Gc *child) {
   const Heap *h = child->heap;
   uint64_t end = h->cage_pages / UNIT_PAGES, unit = h->first_page / UNIT_PAGES;
-  for (uint64_t page = first_tracked(child); page < h->first_page; page++)
+  for (uint64_t page = FIRST_TRACKED; page < h->first_page; page++)
     child->states[page] &= PAGE_TRACK;
   while ((unit = bits_next(child->committed, unit, end)) < end) {
     uint8_t *state = child->states + unit++ * UNIT_PAGES;
     for (unsigned i = 0; i < UNIT_PAGES; i++) state[i] &= PAGE_TRACK | PAGE_FREE;
   }
   if (child->config.guard) {
-    uint64_t from = first_tracked(child), to = h->first_page;
+    uint64_t from = FIRST_TRACKED, to = h->first_page;
     if (child->top_page > to) to = child->top_page;
     os_protect(child->base + from * GC_PAGE, (to - from) * GC_PAGE, true);
   }
@@ -284,7 +284,7 @@ static bool copy_whole(Gc *gc, Gc *child) {
     if (!cage_commit_same(child, unit * UNIT_PAGES, (to - unit) * UNIT_PAGES)) return false;
     unit = to;
   }
-  memset(child->states + first_tracked(gc), PAGE_TRACK, gc->heap->first_page - first_tracked(gc));
+  memset(child->states + FIRST_TRACKED, PAGE_TRACK, gc->heap->first_page - FIRST_TRACKED);
   for (uint64_t unit = first; unit < last; unit++) {
     bool ours = bits_test(gc->committed, unit), its = bits_test(child->committed, unit);
     if (ours || its) copy_tables(gc, child, unit);

@@ -13,7 +13,8 @@
  *     page 0              never mapped readable: ref 0 faults
  *     GC_HEAP_OFF         struct Heap: all allocator state (position independent, rolled back)
  *     GC_ROOT_OFF         the embedder's root area, GC_ROOT_BYTES, scanned as values
- *     then                page table, alloc bitmap (one bit per word), then pages for blocks
+ *     then                buddy tree, page table, alloc bitmap (one bit per word), then pages for
+ *                         blocks
  *
  * Allocation: `gc_bump` is the inline fast path of a slab class; when it fails, `gc_alloc` refills
  * the run (and may collect) and returns the block. Memory is not zeroed: the caller writes the
@@ -49,6 +50,7 @@ enum { GC_SPACE_OBJECT = 0, GC_SPACE_FRAME = 1 }; /* scope frames have slabs of 
 #define GC_HEAP_BYTES ((uint64_t)4 * GC_PAGE)
 #define GC_ROOT_OFF (GC_HEAP_OFF + GC_HEAP_BYTES)
 #define GC_ROOT_BYTES ((uint64_t)2 * GC_PAGE)
+#define GC_ROOT_END (GC_ROOT_OFF + GC_ROOT_BYTES)
 
 /* page_state bits (docs: states of a page). 0: store freely. PAGE_OLD: holds blocks that survived a
  * collection and was not stored to since. */

@@ -134,13 +134,13 @@ static void note_unit(Saving *s, uint64_t unit) {
 static void note_pages(Saving *s) {
   Gc *gc = s->gc;
   Heap *h = gc->heap;
-  uint64_t units = h->cage_pages / UNIT_PAGES, end = h->first_page * GC_PAGE;
+  uint64_t units = h->cage_pages / UNIT_PAGES;
   uint8_t *what = s->what + IMAGE_CAGE;
-  memset(what + GC_HEAP_OFF / GC_PAGE, USED, (h->table_off - GC_HEAP_OFF) / GC_PAGE);
+  memset(what + GC_HEAP_OFF / GC_PAGE, USED, (GC_ROOT_END - GC_HEAP_OFF) / GC_PAGE);
   for (uint64_t u = bits_next(gc->committed, 0, units); u < units;
        u = bits_next(gc->committed, u + 1, units))
     note_unit(s, u);
-  note_metadata(s, h->buddy_off, end - h->buddy_off);
+  note_metadata(s, h->buddy_off, h->table_off - h->buddy_off);
   uint32_t page = (uint32_t)h->first_page, span;
   while ((span = page_next_span(gc, &page)) != 0) memset(what + span, USED, page - span);
 }
@@ -234,7 +234,7 @@ static bool list_read(Saving *s) {
 /* The part of the buddy tree that tells about a page. */
 static uint64_t tree_page(const Gc *gc, uint64_t page) {
   uint64_t first = gc->heap->buddy_off / GC_PAGE, at = first + 1, from, to;
-  for (; at < gc->heap->first_page; at++) {
+  for (; at < gc->heap->table_off / GC_PAGE; at++) {
     buddy_range_of_page(gc->buddy, at - first, &from, &to);
     if (page >= from && page < to) return at;
   }
@@ -289,7 +289,7 @@ static bool few_are_empty(const Gc *gc) {
 static void list_next(Saving *s) {
   const Gc *gc = s->gc;
   list_written(s, gc_host(gc->base));
-  for (uint64_t at = GC_HEAP_OFF; at < gc->heap->table_off; at += GC_PAGE)
+  for (uint64_t at = GC_HEAP_OFF; at < GC_ROOT_END; at += GC_PAGE)
     list_written(s, gc->base + at);
   list_written(s, gc->buddy.state);
   uint32_t n = s->window ? next_pages(gc) : 0;
@@ -451,7 +451,7 @@ static bool plan_file(Saving *s) {
 /* The bytes of a place as they are to be saved. */
 static const void *page_bytes(const Saving *s, uint32_t place) {
   static const uint8_t zero[GC_PAGE];
-  uint64_t first = GC_HEAP_OFF / GC_PAGE, end = s->gc->heap->table_off / GC_PAGE;
+  uint64_t first = GC_HEAP_OFF / GC_PAGE, end = GC_ROOT_END / GC_PAGE;
   if (!is_among(s, place, USED)) return zero;
   if (place < IMAGE_CAGE) return s->states + (uint64_t)(place - IMAGE_STATES) * GC_PAGE;
   uint64_t page = place - IMAGE_CAGE;
@@ -462,7 +462,7 @@ static const void *page_bytes(const Saving *s, uint32_t place) {
 /* What is of this process is left out. */
 static bool copy_first(Saving *s) {
   Gc *gc = s->gc;
-  uint64_t bytes = gc->heap->table_off - GC_HEAP_OFF;
+  uint64_t bytes = GC_ROOT_END - GC_HEAP_OFF;
   if (!(s->first = malloc(bytes))) return no_memory(s);
   memcpy(s->first, gc->base + GC_HEAP_OFF, bytes);
   Heap *h = (Heap *)s->first;

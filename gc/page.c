@@ -9,6 +9,8 @@
 #include "share.h"
 #include "snapshot.h"
 
+enum { WINDOW_MOST = 16 }; /* of its pages in one span */
+
 static bool within_limit(Gc *gc, uint64_t pages) {
   Heap *h = gc->heap;
   uint64_t bytes, reserve = gc->uses_reserve ? 0 : gc->config.reserve_bytes;
@@ -63,7 +65,7 @@ static void clear_marks(Gc *gc, uint32_t first, uint64_t count, uint8_t kind) {
  * pages, and what is noted about them, the image lists. BUDDY_NONE: the window is used up. */
 static uint32_t take_of_window(Gc *gc, uint32_t count) {
   uint32_t first = gc->window;
-  if (count > gc->window_end - first) return BUDDY_NONE;
+  if (count > WINDOW_MOST || count > gc->window_end - first) return BUDDY_NONE;
   gc->window += count;
   if (gc->fresh_rather && buddy_claim(gc->buddy, first, count)) return first;
   gc->window_end = gc->window;

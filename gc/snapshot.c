@@ -271,8 +271,8 @@ static void drop_head(Snapshots *s) {
 
 /* ---- states of pages ------------------------------------------------------------------------- */
 
-/* The metadata that stays open lies in front of the page table. */
-static uint64_t first_frozen(Gc *gc) { return gc->heap->table_off / GC_PAGE; }
+/* The metadata that stays open lies in front of the buddy tree. */
+enum { FIRST_FROZEN = GC_ROOT_END / GC_PAGE };
 
 static uint64_t end_page(Gc *gc) {
   return gc->top_page > gc->heap->first_page ? gc->top_page : gc->heap->first_page;
@@ -286,7 +286,7 @@ static void guard_range(Gc *gc, uint64_t page, uint64_t count, bool write) {
 static void guard_on(Gc *gc) {
   if (!gc->config.guard) return;
   uint64_t end = end_page(gc);
-  for (uint64_t page = first_frozen(gc), next; page < end; page = next) {
+  for (uint64_t page = FIRST_FROZEN, next; page < end; page = next) {
     bool frozen = gc->states[page] & PAGE_FROZEN;
     for (next = page + 1; next < end && !(gc->states[next] & PAGE_FROZEN) == !frozen;) next++;
     guard_range(gc, page, next - page, !frozen);
@@ -295,7 +295,7 @@ static void guard_on(Gc *gc) {
 
 static void guard_off(Gc *gc) {
   if (gc->config.guard)
-    guard_range(gc, first_frozen(gc), end_page(gc) - first_frozen(gc), true);
+    guard_range(gc, FIRST_FROZEN, end_page(gc) - FIRST_FROZEN, true);
 }
 
 /* Pages of units that are not committed are beyond the reach of a pass: bytes of theirs that are
@@ -303,7 +303,7 @@ static void guard_off(Gc *gc) {
 static void freeze_all(Gc *gc) {
   uint8_t *state = gc->states;
   uint64_t unit = gc->heap->first_page / UNIT_PAGES, end = gc->heap->cage_pages / UNIT_PAGES;
-  for (uint64_t page = first_frozen(gc); page < gc->heap->first_page; page++)
+  for (uint64_t page = FIRST_FROZEN; page < gc->heap->first_page; page++)
     state[page] |= PAGE_FROZEN;
   for (; (unit = bits_next(gc->committed, unit, end)) < end; unit++)
     for (unsigned i = 0; i < UNIT_PAGES; i++) state[unit * UNIT_PAGES + i] |= PAGE_FROZEN;
@@ -622,7 +622,7 @@ static void freeze_entries(Gc *gc, const Entries *e) {
  * optimisation. */
 static void freeze_pages(Gc *gc, uint64_t end) {
   const uint64_t frozen = PAGE_FROZEN * 0x0101010101010101u;
-  uint64_t page = first_frozen(gc), eight;
+  uint64_t page = FIRST_FROZEN, eight;
   if (PLANTED(ARMS_ONE_LESS_OF_ALL)) end -= end % 8;
   for (; page < end && page % 8; page++) gc->states[page] |= PAGE_FROZEN;
   for (; page < end; page += 8) { /* what lies beyond the end is overwritten when it is committed */

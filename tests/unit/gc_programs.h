@@ -59,7 +59,7 @@ static inline uint64_t hash_heap(Gc *gc) {
   uint64_t end = copy.cage_pages;
   h = hash_words(h, gc->table, end * sizeof(PageDesc));
   h = hash_words(h, gc->bits, end * (GC_PAGE / 64));
-  h = hash_words(h, gc->buddy.state, (copy.first_page << GC_PAGE_SHIFT) - copy.buddy_off);
+  h = hash_words(h, gc->buddy.state, copy.table_off - copy.buddy_off);
   BuddyRun run;
   for (uint32_t page = (uint32_t)copy.first_page; page < end; page += run.units) {
     run = buddy_run(gc->buddy, page);
