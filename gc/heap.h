@@ -261,8 +261,8 @@ GcSnapshot gc_snapshot(Gc *gc, uint64_t *name);
 GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot s);
 /* The state is needed no more. Unknown ones are ignored. */
 void gc_snapshot_release(Gc *gc, GcSnapshot s);
-/* Gives memory of the log that is not in use back to the system, but for the reserve where there are
- * snapshots; an allocation that finds no room does so, too. False: there was none. */
+/* Gives memory of the log that is not in use back to the system, but for the reserve where there
+ * are snapshots; an allocation that finds no room does so, too. False: there was none. */
 bool gc_snapshot_trim(Gc *gc);
 GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot s);
 /* A word for the embedder that belongs to the snapshot, not to the state: no rollback changes it. 0

@@ -373,8 +373,8 @@ static void note_opened(Snapshots *s, uint64_t page) {
 
 /* Said three times, since who hears it may go on. */
 static void warn_short(Gc *gc) {
-  uint32_t left = gc->snapshots->nspare;
-  bool warn = left == RESERVE_PAGES * 3 / 4 || left == RESERVE_PAGES / 2 || left == RESERVE_PAGES / 4;
+  uint32_t left = gc->snapshots->nspare, quarter = RESERVE_PAGES / 4;
+  bool warn = left == 3 * quarter || left == 2 * quarter || left == quarter;
   if (warn && gc->config.log_short) gc->config.log_short(gc, gc->config.embedder);
 }
 

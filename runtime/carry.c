@@ -115,8 +115,8 @@ static Value refuse(ox_VM *vm, Ref r, const char *what) {
   Kind kind = (Kind)((Header *)gc_ptr(vm->cage, r))->kind;
   bool is_fiber = kind == KIND_FIBER || kind == KIND_STACK;
   const char *name = is_fiber ? NULL : foreign_name(vm, r);
-  return vm_throw(vm, ERR_VALUE, "%s cannot take %s%s%s%s along: only what is data or a function can "
-                  "be copied; hand over a list or map of what is needed", what,
+  return vm_throw(vm, ERR_VALUE, "%s cannot take %s%s%s%s along: only what is data or a function "
+                  "can be copied; hand over a list or map of what is needed", what,
                   is_fiber ? "a fiber" : "an object of the host", name ? " (" : "",
                   name ? name : "", name ? ")" : "");
 }

@@ -48,7 +48,8 @@ const char *library_find(const Options *o, char *path, size_t room) {
 /* Tests that collect or take snapshots all the time are about the program's own heap. */
 static bool is_wanted(const Options *o) {
   bool is_test = o->gc_stress || o->gc_stress_seed || o->snapshot_stress;
-  bool has_room = o->max_memory == 0 || (o->max_memory >= LEAST_MEMORY && o->max_memory <= ITS_SPACE);
+  uint64_t limit = o->max_memory ? o->max_memory : ITS_SPACE;
+  bool has_room = limit >= LEAST_MEMORY && limit <= ITS_SPACE;
   return !is_test && has_room && !(o->library && !*o->library);
 }
 
