@@ -65,7 +65,7 @@ static void point_into(Gc *gc, const Heap *h) {
  * first touch of an aligned range of 2 MiB costs as much as four page faults. Host page, states and
  * bitmaps of a cage of 4 GiB are in one such range. */
 
-enum { MAPS_BY_PAGE = 6 };
+enum { MAPS_BY_PAGE = 7 };
 _Static_assert(GC_HOST_BYTES + GC_MAX_CAGE / GC_PAGE +
                        MAPS_BY_PAGE * (GC_MAX_CAGE / GC_PAGE / 8 + 8 + GC_PAGE) + GC_PAGE <=
                    GC_HOST_OFF,
@@ -93,8 +93,8 @@ static Side lay_out_side(uint64_t pages) {
 }
 
 static void point_to_maps_by_page(Gc *gc, uint64_t pages) {
-  uint64_t **maps[] = {&gc->dirty,   &gc->young_pages,   &gc->stored,
-                       &gc->unswept, &gc->weak.now.bits, &gc->weak.slow.bits};
+  uint64_t **maps[] = {&gc->dirty,         &gc->young_pages,    &gc->stored,        &gc->unswept,
+                       &gc->weak.now.bits, &gc->weak.slow.bits, &gc->weak.dead.bits};
   _Static_assert(sizeof maps / sizeof *maps == MAPS_BY_PAGE, "each has its place");
   uint8_t *at = (uint8_t *)gc_host(gc->base) + states_end(pages);
   for (unsigned i = 0; i < MAPS_BY_PAGE; i++)

@@ -23,8 +23,9 @@
  *
  * Afterwards, in both cases, spans are swept bit by bit (sweep.c).
  *
- * The order of each: close the allocation runs; mark; clear weak references (weak.c); report
- * registered objects that are dead, which are readable still; sweep; set when the next one is due.
+ * The order of each: close the allocation runs; mark; clear weak references (weak.c, and by and by
+ * those of a major one: purge.c); report registered objects that are dead, which are readable still;
+ * sweep; set when the next one is due.
  */
 #include "collect.h"
 
@@ -38,6 +39,7 @@
 #include "mark.h"
 #include "page.h"
 #include "promote.h"
+#include "purge.h"
 #include "slab.h"
 #include "sweep.h"
 #include "weak.h"
@@ -71,7 +73,7 @@ static uint64_t bucket_end(unsigned bucket) {
   return ((uint64_t)(4 + (bucket & 3) + 1) << (bucket / 4 - 1)) - 1;
 }
 
-static void count_pause(Gc *gc, uint64_t start) {
+void collect_count_pause(Gc *gc, uint64_t start) {
   uint64_t ns = os_now_ns() - start;
   gc->collect_ns_total += ns;
   if (ns > gc->collect_ns_max) gc->collect_ns_max = ns;
@@ -130,6 +132,11 @@ static void major_done(Gc *gc, uint64_t live_words, uint64_t work, bool alone) {
   policy_major(&h->policy, h->live_bytes + h->external_bytes, work, alone);
 }
 
+/* Under stress all is swept at once; not with collections at random, while there is a purge. */
+static void stress_sweep(Gc *gc) {
+  if (!gc->purge || !gc->stress_rng) sweep_finish(gc);
+}
+
 /* ---- full collections ------------------------------------------------------------------------ */
 
 static void clear_marks(Gc *gc) {
@@ -151,6 +158,7 @@ static void abandon(Gc *gc) {
 
 void collect_forget(Gc *gc) {
   abandon(gc);
+  purge_drop(gc);
   if (!sweep_is_done(gc)) sweep_abandon(gc);
   gc->stacks.count = 0;
   gc->stepped_at = gc->heap->allocated_bytes;
@@ -174,11 +182,12 @@ void collect_full(Gc *gc) {
   mark_weak(gc);
   final_report(gc, FINALS_DEAD);
   sweep_begin(gc);
+  purge_begin(gc);
   sweep_young(gc);
   major_done(gc, gc->marker.words, gc->marker.work, true);
   gc->collecting = false;
-  if (gc->config.stress) sweep_finish(gc);
-  count_pause(gc, start);
+  if (gc->config.stress) stress_sweep(gc);
+  collect_count_pause(gc, start);
 }
 
 /* ---- the major collection in steps ----------------------------------------------------------- */
@@ -207,6 +216,7 @@ static void finish_major(Gc *gc) {
   gc->marks = gc->next;
   gc->next = was;
   gc->phase = PHASE_IDLE;
+  gc->marker.final = false;
   mark_filter_stacks(gc, gc->marks);
   sweep_begin(gc);
 }
@@ -229,10 +239,23 @@ static uint64_t step_budget(Gc *gc) {
   return words;
 }
 
+static bool slow_is_done(Gc *gc) { return mark_slow_is_idle(gc) && weak_slow_is_done(gc); }
+
+/* Marks, and then looks at weak places, about so many words. True: nothing is left. */
+static bool slow_step(Gc *gc, uint64_t budget) {
+  uint64_t start = gc->marker.work, done = 0;
+  while (done < budget && mark_step(gc, budget - done)) {
+    if (weak_slow_is_done(gc)) return true;
+    weak_slow_step(gc, budget / 4 + 1);
+    done = gc->marker.work - start;
+  }
+  return slow_is_done(gc);
+}
+
 /* ---- minor collections ----------------------------------------------------------------------- */
 
 /* Can the major collection end with this minor one? */
-static bool nothing_left(Gc *gc) { return gc->phase == PHASE_MARK && mark_step(gc, FINAL_WORDS); }
+static bool nothing_left(Gc *gc) { return gc->phase == PHASE_MARK && slow_step(gc, FINAL_WORDS); }
 
 /* What was promoted so far is alive. */
 static void settle_promoted(Gc *gc) {
@@ -241,14 +264,14 @@ static void settle_promoted(Gc *gc) {
   m->settled = m->words;
 }
 
-static void minor_done(Gc *gc, uint64_t work) {
+static void minor_done(Gc *gc, uint64_t work, bool final) {
   Heap *h = gc->heap;
   Marker *m = &gc->marker;
   gc->minors++;
   gc->rounds = 0;
   settle_promoted(gc);
-  if (gc->phase == PHASE_MARK || m->final) m->slow_words += m->words;
-  if (gc->phase == PHASE_MARK || m->final) m->slow_work += work - m->fixed;
+  if (gc->phase == PHASE_MARK || final) m->slow_words += m->words;
+  if (gc->phase == PHASE_MARK || final) m->slow_work += work - m->fixed;
   settle_counts(gc);
   PolicyMinor minor = {h->live_bytes + h->external_bytes, m->words * 8, m->fixed, work};
   policy_minor(&h->policy, &minor);
@@ -295,10 +318,10 @@ static void minor_finish(Gc *gc) {
   mark_weak(gc);
   final_report(gc, final ? FINALS_DEAD : FINALS_YOUNG);
   if (final) finish_major(gc);
+  purge_begin(gc);
   sweep_young(gc);
-  minor_done(gc, work);
+  minor_done(gc, work, final);
   if (final) major_done(gc, m->slow_words, m->slow_work, false);
-  m->final = false;
   if (gc->phase == PHASE_CLEARED) begin_marking(gc);
 }
 
@@ -346,9 +369,9 @@ static void finish_alone(Gc *gc) {
   mark_weak(gc);
   final_report(gc, FINALS_DEAD);
   finish_major(gc);
+  purge_begin(gc);
   sweep_young(gc);
   major_done(gc, m->slow_words, m->slow_work, true);
-  m->final = false;
 }
 
 static void edge_of_major(Gc *gc) {
@@ -380,8 +403,8 @@ static void minor_step(Gc *gc, uint64_t budget) {
   settle_promoted(gc);
   if (gc->rounds && is_vain(gc)) give_up_minor(gc);
   gc->collecting = gc->minor = false;
-  if (gc->config.stress) sweep_finish(gc);
-  count_pause(gc, start);
+  if (gc->config.stress) stress_sweep(gc);
+  collect_count_pause(gc, start);
 }
 
 static uint64_t round_words(const Gc *gc) {
@@ -395,6 +418,10 @@ static void minor_go_on(Gc *gc, uint64_t budget) {
     collect_full(gc);
     return;
   }
+  if (gc->purge) {
+    purge_step(gc);
+    return;
+  }
   if (!gc->rounds) {
     open_marker(gc);
     if (gc->promoting) promote(gc);
@@ -406,6 +433,7 @@ static void minor_go_on(Gc *gc, uint64_t budget) {
 
 void collect_minor(Gc *gc) {
   if (gc->collecting) return;
+  purge_finish(gc);
   do minor_go_on(gc, UINT64_MAX);
   while (gc->rounds);
 }
@@ -418,20 +446,24 @@ static bool is_alone(const Gc *gc) {
 /* A share of what is under way. */
 void collect_step(Gc *gc) {
   if (gc->collecting) return;
+  if (gc->purge) {
+    purge_step(gc);
+    return;
+  }
   if (gc->rounds) {
     minor_go_on(gc, round_words(gc));
     return;
   }
   if (gc->phase == PHASE_IDLE) return;
-  bool marks = gc->phase == PHASE_MARK && !mark_slow_is_idle(gc);
+  bool marks = gc->phase == PHASE_MARK && !slow_is_done(gc);
   uint64_t budget = marks ? step_budget(gc) : 0;
   if (marks ? !budget : gc->phase != PHASE_CLEAR && !is_alone(gc)) return;
   uint64_t start = os_now_ns();
   if (gc->config.stress) slab_close_runs(gc); /* the alloc bits are looked at */
   if (gc->phase == PHASE_CLEAR) clear_step(gc);
-  else if (marks) mark_step(gc, budget);
+  else if (marks) slow_step(gc, budget);
   else if (!promote_some(gc)) edge_of_major(gc);
-  count_pause(gc, start);
+  collect_count_pause(gc, start);
 }
 
 /* ---- choosing -------------------------------------------------------------------------------- */
@@ -477,8 +509,8 @@ static void verify_or_abort(Gc *gc) {
 
 /* The edge of a major collection without a minor one, where it is at one. */
 static void edge_by_hand(Gc *gc) {
-  if (gc->phase < PHASE_CLEARED || gc->rounds || !promote_can(gc)) return;
-  if (gc->phase == PHASE_MARK && !mark_slow_is_idle(gc)) return;
+  if (gc->phase < PHASE_CLEARED || gc->rounds || gc->purge || !promote_can(gc)) return;
+  if (gc->phase == PHASE_MARK && !slow_is_done(gc)) return;
   slab_close_runs(gc);
   if (!promote_some(gc)) edge_of_major(gc);
 }
@@ -491,10 +523,10 @@ static void collect_at_random(Gc *gc) {
     case 1: collect_minor(gc); break;
     case 2: case 3: if (gc->config.mode != GC_STOP_WORLD) minor_go_on(gc, round_words(gc)); break;
     case 4: edge_by_hand(gc); break;
-    case 5: if (!gc->rounds) major_due(gc, gc->config.mode != GC_STOP_WORLD); break;
+    case 5: if (!gc->rounds && !gc->purge) major_due(gc, gc->config.mode != GC_STOP_WORLD); break;
     default: collect_step(gc); break;
   }
-  verify_or_abort(gc);
+  if (!gc->purge || stress_random(gc) % 8 == 0) verify_or_abort(gc); /* which ends a purge */
 }
 
 /* Under stress: all kinds in turn. */
@@ -520,6 +552,10 @@ void collect_due(Gc *gc) {
   }
   if (gc->config.mode == GC_ADAPTIVE && policy_is_behind(p)) {
     collect_full(gc);
+    return;
+  }
+  if (gc->purge && !gc->must_be_full) {
+    purge_step(gc);
     return;
   }
   bool major = policy_choose(p) == POLICY_MAJOR && (!gc->rounds || !policy_wants_steps(p));

@@ -18,6 +18,8 @@ void collect_step(Gc *gc);
 void collect_settle(Gc *gc);
 
 void collect_pauses(const Gc *gc, GcStats *out);
+/* The program was stopped since then. */
+void collect_count_pause(Gc *gc, uint64_t start);
 
 /* The heap became another one: nothing that is known about it holds. Gives up what is under way. */
 void collect_forget(Gc *gc);

@@ -50,6 +50,7 @@
 #include "collect.h"
 #include "mark.h"
 #include "plant.h"
+#include "purge.h"
 #include "share.h"
 #include "slab.h"
 #include "snapshot.h"
@@ -833,6 +834,7 @@ Gc *gc_fork_asleep(Gc *gc, void *embedder) {
   uint64_t start = os_now_ns();
   if (gc->collecting || !open_forks(gc)) return NULL;
   uint64_t copied = gc->forks->stats.copied;
+  purge_finish(gc);
   if (!PLANTED(FORK_KEEPS_RUNS)) slab_close_runs(gc);
   cut_log(gc);
   Gc *slot = pool_take(gc->forks->pool);

@@ -12,11 +12,13 @@
 #include "large.h"
 #include "mark.h"
 #include "page.h"
+#include "purge.h"
 #include "segfit.h"
 #include "share.h"
 #include "slab.h"
 #include "snapshot.h"
 #include "sweep.h"
+#include "weak.h"
 
 #define DEFAULT_CAGE ((uint64_t)4 << 30)
 #define CAGE_STEP ((uint64_t)2 << 20)
@@ -102,6 +104,7 @@ void gc_free(Gc *gc) {
 
 void gc_forget(Gc *gc) {
   share_leave(gc);
+  weak_abort(gc);
   mark_close(gc);
   snapshot_close(gc);
   fork_close(gc);
@@ -192,6 +195,7 @@ static bool force(Gc *gc) {
   if (!policy_may_force(p, gc->heap->limit_bytes)) return false;
   gc->pressed = p->poor > 0;
   collect_full(gc);
+  purge_finish(gc);
   gc->pressed = false;
   return true;
 }

@@ -138,6 +138,10 @@ typedef struct GcConfig {
   void (*mark_roots)(Gc *gc, void *embedder);
   /* Marking is over, nothing is swept yet: drop weak entries by gc_is_marked. May be NULL. */
   void (*after_mark)(Gc *gc, void *embedder);
+  /* The same for tables that may be large: called after that, again and again, between allocations,
+   * until it gives true, each time for about so many places. What gc_is_dead then is to be dropped.
+   * It must not allocate. It may be begun anew, by after_mark, without having ended. May be NULL. */
+  bool (*purge)(Gc *gc, void *embedder, uint64_t places);
   /* An unreachable object with LAYOUT_FINAL. Called after the collection; the object's words may
    * still be read during the call; must not allocate. May be NULL. */
   void (*finalize)(Gc *gc, void *embedder, Ref object);
@@ -374,8 +378,13 @@ void gc_mark_value(Gc *gc, Value v);   /* only inside mark_roots / after_mark */
 void gc_mark_ref(Gc *gc, Ref r);
 bool gc_is_marked(Gc *gc, Ref r);      /* inside after_mark */
 /* Outside of collections: a reference that was weak has been read, and the program, or another weak
- * block, has it now. */
+ * block, has it now. If it is dead (gc_is_dead) it must be a block that refers to nothing. */
 void gc_revive(Gc *gc, Ref r);
+/* Is it dead, though weak places that have not been cleared yet refer to it? Whoever reads one has
+ * to ask. */
+bool gc_is_dead(Gc *gc, Ref r);
+/* Clears them all now, for those who read words of blocks as they are. */
+void gc_finish_purge(Gc *gc);
 /* Inside after_mark: marks all that is reachable from what was pushed there, so that gc_is_marked
  * holds for it, too (keys that keep values alive are followed until nothing changes). */
 void gc_mark_drain(Gc *gc);

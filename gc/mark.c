@@ -53,6 +53,7 @@
 #include "final.h"
 #include "page.h"
 #include "plant.h"
+#include "purge.h"
 #include "segfit.h"
 #include "weak.h"
 
@@ -542,8 +543,8 @@ INLINE void drain(Gc *gc, Mode mode, uint64_t limit, bool watch) {
 
 /* At the end, when marking tells of what it finds (weak.c): apart, so that the usual loops do not
  * know of it. */
-static __attribute__((noinline)) void drain_watched(Gc *gc, Mode mode) {
-  if (mode == MAJOR) drain(gc, MAJOR, UINT64_MAX, true);
+static __attribute__((noinline)) void drain_watched(Gc *gc, Mode mode, uint64_t limit) {
+  if (mode == MAJOR) drain(gc, MAJOR, limit, true);
   else drain(gc, PLAIN, UINT64_MAX, true);
 }
 
@@ -556,7 +557,8 @@ static uint64_t limit_for(Gc *gc, uint64_t budget) {
 
 bool mark_step(Gc *gc, uint64_t budget) {
   uint64_t start = gc->marker.work;
-  if (gc->weak.watching) drain_watched(gc, MAJOR);
+  const Weak *w = &gc->weak;
+  if (w->waits.open || w->slow_waits.open) drain_watched(gc, MAJOR, limit_for(gc, budget));
   else drain(gc, MAJOR, limit_for(gc, budget), false);
   gc->marker.slow_work += gc->marker.work - start;
   return mark_slow_is_idle(gc);
@@ -579,7 +581,7 @@ static void take_roots(Gc *gc) {
 
 bool mark_round(Gc *gc, uint64_t budget) {
   take_roots(gc);
-  if (gc->weak.watching) drain_watched(gc, PLAIN);
+  if (gc->weak.waits.open) drain_watched(gc, PLAIN, UINT64_MAX);
   else drain(gc, PLAIN, limit_for(gc, budget), false);
   return !gc->marker.grey.head && !wide_of(gc, PLAIN)->at;
 }
@@ -746,6 +748,7 @@ bool mark_keeps(Gc *gc, uint64_t word) {
 }
 
 void gc_revive(Gc *gc, Ref r) {
+  if (gc->purge && gc_is_dead(gc, r)) purge_bring_back(gc, r.w);
   if (gc->phase != PHASE_MARK) return;
   Trace t = trace_open(gc, MAJOR);
   mark_now(&t, r.w, MAJOR);

@@ -25,6 +25,7 @@
 
 #include "bits.h"
 #include "page.h"
+#include "purge.h"
 #include "plant.h"
 #include "snapshot.h"
 #include "sweep.h"
@@ -197,10 +198,11 @@ static bool take_span(Gc *gc, uint32_t size) {
 /* A free block for the request in a span that is swept, after sweeping or taking a span where there
  * is none. */
 static Granule obtain(Gc *gc, uint32_t size) {
+  if (!gc->config.notes_stacks) purge_finish(gc); /* an old stack would have to be listed */
   sweep_some(gc);
   for (;;) {
     Granule g = find_fit(gc, size);
-    if (g && (sweep_is_done(gc) || !bits_test(gc->unswept, span_of(gc, g)))) return g;
+    if (g && (gc->purge || sweep_is_done(gc) || !bits_test(gc->unswept, span_of(gc, g)))) return g;
     if (g) sweep_span(gc, span_of(gc, g));
     else if (!take_span(gc, size)) return 0;
   }
@@ -218,6 +220,22 @@ static void count_bytes(Gc *gc, uint32_t granules) {
   gc->heap->policy.debt += bytes;
 }
 
+/* The new part of an old block holds what no collection has seen. */
+static void remember_granules(Gc *gc, Granule g, uint32_t size) {
+  for (uint32_t page = g / PAGE_GRANULES; page <= (g + size - 1) / PAGE_GRANULES; page++)
+    barrier_remember(gc, page);
+}
+
+/* A block in a span that is not swept, and must not be yet: it cannot be young. */
+static void make_old(Gc *gc, Granule g, uint32_t size) {
+  uint64_t word = (uint64_t)g * GRANULE_WORDS, bytes = (uint64_t)size * GRANULE_WORDS * 8;
+  bits_set(gc->marks, word);
+  if (gc->phase == PHASE_MARK) bits_set(gc->next, word);
+  remember_granules(gc, g, size);
+  gc->heap->live_bytes += bytes;
+  gc->heap->allocated_before += bytes;
+}
+
 uint64_t segfit_alloc(Gc *gc, uint64_t words) {
   uint32_t size = granules_for(words);
   Granule g = obtain(gc, size);
@@ -229,7 +247,8 @@ uint64_t segfit_alloc(Gc *gc, uint64_t words) {
   uint64_t word = (uint64_t)g * GRANULE_WORDS;
   barrier_fresh(gc, word, (uint64_t)size * GRANULE_WORDS); /* the caller writes unasked */
   set_bit(gc, word, true);
-  page_list_young(gc, span_of(gc, g));
+  if (gc->purge && bits_test(gc->unswept, span_of(gc, g))) make_old(gc, g, size);
+  else page_list_young(gc, span_of(gc, g));
   return word;
 }
 
@@ -260,12 +279,6 @@ void segfit_release(Gc *gc, uint64_t word) {
 
 uint64_t segfit_words(Gc *gc, uint64_t word) {
   return (uint64_t)size_of(gc, (Granule)(word / GRANULE_WORDS)) * GRANULE_WORDS;
-}
-
-/* The new part of an old block holds what no collection has seen. */
-static void remember_granules(Gc *gc, Granule g, uint32_t size) {
-  for (uint32_t page = g / PAGE_GRANULES; page <= (g + size - 1) / PAGE_GRANULES; page++)
-    barrier_remember(gc, page);
 }
 
 bool segfit_extend(Gc *gc, uint64_t word, uint64_t words) {

@@ -166,7 +166,7 @@ static bool is_ready(Gc *gc, uint32_t span) {
   return (d->flags & SPAN_READY) && d->epoch == gc->heap->ready_epoch;
 }
 
-static void unlist_ready(Gc *gc, uint32_t span) {
+void slab_unlist(Gc *gc, uint32_t span) {
   if (!is_ready(gc, span)) return;
   PageDesc *d = page_edit(gc, span);
   uint32_t before = d[1].ready_before, next = d[1].ready_next, *list = gc->heap->ready[d->run];
@@ -181,7 +181,7 @@ static void unlist_ready(Gc *gc, uint32_t span) {
 }
 
 static void give_span(Gc *gc, uint32_t span) {
-  unlist_ready(gc, span);
+  slab_unlist(gc, span);
   gc->heap->class_pages[gc->table[span].run] -= gc->table[span].pages;
   page_give(gc, span);
 }
@@ -205,7 +205,7 @@ void slab_sweep(Gc *gc, uint32_t span) {
     live += before;
   }
   page_edit(gc, span)->used = (uint16_t)live;
-  unlist_ready(gc, span);
+  slab_unlist(gc, span);
   if (live) list_ready(gc, span);
   else give_span(gc, span);
 }
@@ -240,7 +240,7 @@ static uint32_t pop_ready(Gc *gc, unsigned r, bool fresh_rather) {
   for (unsigned bucket = 0; bucket < (fresh_rather ? 1 : SLAB_BUCKETS); bucket++) {
     uint32_t span = gc->heap->ready[r][bucket];
     if (!span) continue;
-    unlist_ready(gc, span);
+    slab_unlist(gc, span);
     return span;
   }
   return 0;
@@ -261,7 +261,7 @@ static bool next_span(Gc *gc, unsigned r, uint64_t *from) {
   for (unsigned tries = 0; !span && tries < SWEEP_TRIES; tries++) {
     bool more = sweep_some(gc);
     span = goes_to_window(gc) ? 0 : pop_ready(gc, r, gc->fresh_rather);
-    if (!more) break;
+    if (!more || gc->purge) break; /* while there is a purge nothing is swept */
   }
   uint32_t fresh = span ? 0 : take_span(gc, r);
   if (!span && !fresh && gc->fresh_rather) span = pop_ready(gc, r, false);
@@ -398,7 +398,7 @@ bool slab_free(Gc *gc, uint64_t word) {
   } else if (!is_ready(gc, span)) {
     list_ready(gc, span);
   } else if (bucket_of(used, slots) != bucket_of(used + 1, slots)) {
-    unlist_ready(gc, span);
+    slab_unlist(gc, span);
     list_ready(gc, span);
   }
   return false;

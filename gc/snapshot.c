@@ -57,6 +57,7 @@
 #include "fork.h"
 #include "page.h"
 #include "plant.h"
+#include "purge.h"
 #include "share.h"
 #include "slab.h"
 #include "sweep.h"
@@ -655,7 +656,9 @@ static void freeze_rested(Gc *gc) {
 }
 
 GcSnapshot gc_snapshot(Gc *gc, uint64_t *name) {
-  if (gc->collecting || !open_log(gc)) return 0;
+  if (gc->collecting) return 0;
+  purge_finish(gc); /* what a rollback brings back has no weak references to the dead */
+  if (!open_log(gc)) return 0;
   Snapshots *s = gc->snapshots;
   if (!have_buffers(gc, RESERVE_PAGES)) return 0;
   slab_close_runs(gc); /* before there is a node: it may give up all snapshots */
@@ -948,6 +951,7 @@ static bool past_walk(Gc *gc, Node *to) {
 }
 
 bool gc_past_open(Gc *gc, GcSnapshot id) {
+  purge_finish(gc);
   slab_close_runs(gc);
   if (gc_snapshot_status(gc, id) != GC_SNAPSHOT_OK) return false;
   gc->snapshots->past = node_of(gc->snapshots, id);

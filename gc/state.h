@@ -129,6 +129,9 @@ typedef enum Phase { PHASE_IDLE, PHASE_CLEAR, PHASE_CLEARED, PHASE_MARK } Phase;
 enum { PAUSE_BUCKETS = 160 };
 #define SWEEP_DONE UINT32_MAX
 
+/* Weak places are being cleared, see purge.c: after a minor collection, or after a major one. */
+typedef enum Purge { PURGE_NONE, PURGE_YOUNG, PURGE_ALL } Purge;
+
 /* Stacks that survived a collection, where the embedder does not note which it wrote to. */
 typedef struct StackList {
   uint32_t *refs;
@@ -145,15 +148,22 @@ typedef struct WeakPages {
 /* A value that is alive if its key is; in a list, by number + 1. Key 0: it is known to be alive. */
 typedef struct WeakWait { uint32_t key, value, next; } WeakWait;
 
+typedef struct WeakWaits {
+  WeakWait *items;
+  uint32_t *heads; /* of the lists by key */
+  uint32_t count, capacity, buckets;
+  uint32_t due;    /* head of the list of those to be marked */
+  bool open;       /* marking tells of each block that it comes to */
+  bool lost;       /* memory was refused: not all that should be here is */
+} WeakWaits;
+
 typedef struct Weak {
   WeakPages now, slow; /* of the collection that runs, and of the major one in steps */
-  WeakWait *waits;
-  uint32_t *heads;     /* of the lists by key */
-  uint32_t count, capacity;
-  uint32_t due;        /* head of the list of those to be marked */
-  bool watching;       /* marking tells of each block that it comes to */
-  bool lost;           /* memory was refused: not all that should be in `waits` is */
-  bool refuse;         /* tests: refuse it */
+  WeakPages dead;      /* of the last major one: where what refers to the dead is to be cleared */
+  WeakWaits waits, slow_waits;
+  uint32_t slow_page;  /* how far the pages of `slow` have been looked at */
+  uint32_t dead_page;  /* likewise of `dead` */
+  bool refuse;         /* tests: memory for those that wait is refused */
   uint64_t work;       /* pairs and blocks looked at, the last time */
 } Weak;
 
@@ -186,6 +196,7 @@ struct Gc {
   uint64_t stepped_at;  /* Heap.allocated_bytes up to which steps of marking have kept pace */
   uint64_t looked_at;   /* the same when the last step of any kind was made */
   Phase phase;
+  Purge purge;
   uint32_t rounds; /* steps of the minor collection under way, and 1; 0: there is none */
   bool round_due;  /* its next step is a round */
   bool promoting;  /* old blocks may refer to young ones on any page, see promote.c */

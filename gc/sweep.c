@@ -10,6 +10,8 @@
  * asks for, and all before the next major collection marks. An unswept span is in no list and is
  * not allocated into; where the allocator of middle blocks finds a free block in one, it is swept
  * first. Minor collections go on meanwhile: an unswept span has no young blocks.
+ *
+ * Nothing is swept before weak places have been purged (purge.c).
  */
 #include "sweep.h"
 
@@ -18,6 +20,7 @@
 #include "bits.h"
 #include "large.h"
 #include "page.h"
+#include "purge.h"
 #include "segfit.h"
 #include "slab.h"
 
@@ -50,19 +53,40 @@ static void sweep_any(Gc *gc, uint32_t span) {
 /* ---- young spans ----------------------------------------------------------------------------- */
 
 static void put_off(Gc *gc, uint32_t span) {
+  slab_unlist(gc, span); /* where a block of it was released by hand */
   bits_set(gc->unswept, span);
   page_edit(gc, span)->young_next = gc->heap->late;
   gc->heap->late = span;
 }
 
+/* They are unswept like all others. Sweeping would say which of their pages hold old blocks; until
+ * then all do. */
+static void leave_young(Gc *gc, uint32_t span) {
+  page_unlist_young(gc, span);
+  for (uint32_t page = span; page < span + gc->table[span].pages; page++)
+    if (!bits_test(gc->dirty, page)) gc->states[page] |= PAGE_OLD;
+}
+
+static void leave_all_young(Gc *gc) {
+  for (uint32_t span; (span = gc->heap->young) != 0;) leave_young(gc, span);
+  for (uint32_t span; (span = gc->heap->young_large) != 0;) leave_young(gc, span);
+}
+
 void sweep_young(Gc *gc) {
   slab_forget_spans(gc);
-  large_sweep_young(gc);
-  unsigned swept = 0;
+  if (gc->purge == PURGE_ALL) leave_all_young(gc);
+  else large_sweep_young(gc);
+  unsigned at_once = gc->purge ? 0 : SPANS_AT_ONCE;
   for (uint32_t span; (span = gc->heap->young) != 0;) {
     page_unlist_young(gc, span);
-    if (swept++ < SPANS_AT_ONCE || gc->table[span].kind != SPAN_SLAB) sweep_any(gc, span);
-    else put_off(gc, span);
+    if (gc->table[span].kind != SPAN_SLAB) {
+      sweep_any(gc, span);
+    } else if (at_once) {
+      at_once--;
+      sweep_any(gc, span);
+    } else {
+      put_off(gc, span);
+    }
   }
   memset(gc->young_pages, 0, gc->top_page / 8 + 1);
 }
@@ -96,13 +120,19 @@ void sweep_abandon(Gc *gc) {
   gc->sweep_page = SWEEP_DONE;
 }
 
-bool sweep_is_done(Gc *gc) { return gc->sweep_page == SWEEP_DONE && !gc->heap->late; }
+bool sweep_is_done(Gc *gc) {
+  return gc->sweep_page == SWEEP_DONE && !gc->heap->late && !gc->purge;
+}
 
 void sweep_span(Gc *gc, uint32_t span) {
   if (!sweep_is_done(gc) && bits_test(gc->unswept, span)) sweep_any(gc, span);
 }
 
 bool sweep_step(Gc *gc, unsigned spans) {
+  if (gc->purge) {
+    purge_step(gc);
+    return true;
+  }
   for (; spans && gc->heap->late; spans--) sweep_any(gc, take_late(gc));
   while (spans-- && !sweep_is_done(gc)) {
     uint32_t span = page_next_span(gc, &gc->sweep_page);

@@ -188,6 +188,7 @@ static Carry *copy(ox_VM *vm, Value v, CarryShared shared, void *ctx, const char
   Carry *c = calloc(1, sizeof *c);
   if (!c) return vm_throw_oom(vm), NULL;
   c->v = v;
+  gc_finish_purge(vm->gc); /* words are copied as they are */
   Walk w = {vm, c, shared, ctx, what, across, 0};
   bool ok = reach_value(&w, v);
   for (uint32_t i = 0; ok && i < c->n; i++)

@@ -21,6 +21,7 @@
 #include "class.h"
 #include "image_code.h"
 #include "image_protos.h"
+#include "intern.h"
 #include "lib/buddy.h"
 #include "lib/lib.h"
 #include "lib/weak.h"
@@ -555,28 +556,6 @@ static const char *check_names(ox_VM *vm) {
   return NULL;
 }
 
-/* Each interned string is in the table once, where a search finds it. */
-static const char *check_intern_table(ox_VM *vm) {
-  const VmState *st = vm->st;
-  uint64_t cap = st->strings_cap, used = 0;
-  REQUIRE(v_is(st->strings, KIND_BYTES) && cap >= 2 && (cap & (cap - 1)) == 0 &&
-              cap <= header_of(vm, v_ref(st->strings).w)->aux / 8,
-          "an intern table of impossible size");
-  const uint64_t *slots = (const uint64_t *)((Bytes *)vm_deref(vm, st->strings))->data;
-  for (uint64_t i = 0; i < cap; i++) {
-    if (!slots[i]) continue;
-    used++;
-    uint32_t ref = (uint32_t)slots[i];
-    REQUIRE(gc_holds(vm->gc, (Ref){ref}) && ref_is(vm, ref, KIND_STRING),
-            "an intern table of no strings");
-    const String *s = (const String *)header_of(vm, ref);
-    REQUIRE((s->h.n & STRING_INTERNED) && s->hash == slots[i] >> 32,
-            "a wrong entry of the intern table");
-  }
-  REQUIRE(used == st->strings_used && used < cap, "an intern table with a wrong count");
-  return NULL;
-}
-
 static const char *check_interned(ox_VM *vm, const Header *h, uint64_t words) {
   (void)words;
   if (h->kind != KIND_STRING || !(h->n & STRING_INTERNED)) return NULL;
@@ -585,7 +564,7 @@ static const char *check_interned(ox_VM *vm, const Header *h, uint64_t words) {
   if (h->aux == 0) return ref == v_ref(vm->st->empty_string).w ? NULL : "two empty strings";
   if (h->aux == 1)
     return ref == v_ref(vm->st->bytes1[(uint8_t)s->chars[0]]).w ? NULL : "two strings of one byte";
-  return string_is_interned(vm, s) ? NULL : "an interned string that its table has not";
+  return intern_has(vm, s) ? NULL : "an interned string that its table has not";
 }
 
 /* The main fiber stands in the stub, where each call of the host begins. */
@@ -800,7 +779,7 @@ static const char *check_handles(ox_VM *vm, const Image *image, uint64_t *where)
 static const char *check_state(ox_VM *vm) {
   TRY(check_spares(vm));
   TRY(check_names(vm));
-  TRY(check_intern_table(vm));
+  TRY(intern_check(vm));
   TRY(check_globals(vm));
   TRY(check_builtin(vm));
   return check_machine(vm);

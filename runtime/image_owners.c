@@ -13,6 +13,7 @@
 
 #include "api.h"
 #include "call.h"
+#include "intern.h"
 #include "lib/lib.h"
 #include "lib/weak.h"
 
@@ -114,11 +115,14 @@ static void find_owned(void *ctx, void *block, uint64_t words) {
 static const uint8_t kept[] = {
     0, API_TYPES, LIB_REGEX_CACHE, LIB_MATCH_NAMES, LIB_STAT_NAMES, LIB_TIME_NAMES};
 
+static void own_part(void *ctx, Value part) { own_value(ctx, part); }
+
 static void own_roots(Owners *o) {
   const VmState *st = o->vm->st;
   const Value roots[] = {st->strings,      st->core,    st->globals,
                          st->global_names, st->modules, st->stub};
   for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) own_value(o, roots[i]);
+  intern_each_part(o->vm, own_part, o);
   for (size_t i = 0; i < sizeof kept; i++) own_value(o, st->spare[kept[i]]);
   own(o, gc_ref(o->vm->cage, proto_of(o->vm, st->stub)).w);
 }

@@ -25,12 +25,12 @@ Value string_slice(ox_VM *vm, Value v, uint64_t from, uint64_t to); /* bytes, in
 bool string_equal(ox_VM *vm, Value a, Value b);         /* both string values; false on OOM */
 int string_compare(ox_VM *vm, Value a, Value b);        /* bytewise <0 0 >0 */
 uint32_t string_hash(ox_VM *vm, String *s);
-/* For checks: the hash of bytes; whether the intern table has this very string. */
+/* For checks: the hash of bytes. */
 uint32_t string_hash_of(ox_VM *vm, const char *bytes, uint64_t n);
-bool string_is_interned(ox_VM *vm, const String *s);
-void string_sweep_table(ox_VM *vm);                     /* after_mark: drop dead interned strings */
-void string_close(ox_VM *vm);                           /* what lies outside of the cage */
 bool string_init(ox_VM *vm);                            /* table, one-byte strings */
+/* Room for n bytes, hash not computed, unrooted; the last word is cleared, so the NUL is there. */
+String *string_alloc(ox_VM *vm, uint64_t n, uint16_t flags);
+static inline uint64_t string_block_words(uint64_t n) { return 2 + n / 8 + 1; } /* with its NUL */
 
 /* A growing byte buffer for building strings in C (malloc'ed, outside the cage, counted). */
 typedef struct Buf { ox_VM *vm; char *data; size_t len, cap; bool failed; char small[240]; } Buf;

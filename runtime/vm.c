@@ -10,6 +10,7 @@
 #include "fiber.h"
 #include "fork.h"
 #include "import.h"
+#include "intern.h"
 #include "list.h"
 #include "loader.h"
 #include "map.h"
@@ -55,11 +56,16 @@ static void log_short(Gc *gc, void *embedder) {
 /* Inline caches hold refs of classes, modules and methods, any of which may have died. */
 static void after_mark(Gc *gc, void *embedder) {
   ox_VM *vm = embedder;
-  string_sweep_table(vm);
+  intern_begin_purge(vm);
   snapshot_life_sweep(vm);
   memset(vm->cage - GC_CACHE_OFF, 0, vm->st->next_cache * sizeof(InlineCache));
   vm_charge_steps(vm, gc_pressed_bytes(gc) / PRESSED_BYTES);
   if (interrupt_pending(vm)) cut_slice(vm);
+}
+
+static bool purge(Gc *gc, void *embedder, uint64_t places) {
+  (void)gc;
+  return intern_purge(embedder, places);
 }
 
 static void finalize(Gc *gc, void *embedder, Ref object) {
@@ -164,6 +170,7 @@ static GcConfig gc_config(ox_VM *vm, const VmConfig *config) {
                     .guard = config->snapshot_stress,
                     .mark_roots = mark_roots,
                     .after_mark = after_mark,
+                    .purge = purge,
                     .finalize = finalize,
                     .log_short = log_short};
 }
@@ -261,7 +268,7 @@ void vm_free(ox_VM *vm) {
   task_leave_family(vm);
   snapshot_life_free(vm);
   import_free(vm);
-  string_close(vm);
+  intern_close(vm);
   free(vm->roots);
   free(vm->handles);
   free(vm->out);

@@ -60,8 +60,8 @@ typedef struct VmState {
   Value globals;            /* List: REPL and host globals, by index */
   Value global_names;       /* Map: name -> index (negative - 1: const) */
   Value modules;            /* Map: resolved path or "std:NAME" -> Module */
-  Value strings;            /* Bytes: the intern table (refs, weak) */
-  uint64_t strings_used, strings_cap;
+  Value strings;            /* Store: the directory of the intern table (weak: intern.c) */
+  uint64_t strings_used, strings_depth;
   Value oom_error;          /* made at start, thrown when memory is out */
   Value stub;               /* Closure: its code is EXIT and RET 0..255; lies below every stack */
   Value empty_string;
@@ -96,12 +96,15 @@ typedef struct Handle {
 /* A budget that a program and its tasks draw on: fork.c. */
 typedef struct FuelPool FuelPool;
 
-/* The strings interned since the last collection: a minor one has to look for dead ones among them
- * alone. Of no meaning unless `known`. */
+/* The strings interned since the last collection, as slots of the table: a minor one has to look for
+ * dead ones among them alone. Of no meaning unless `known`. And how far the dead have been looked for
+ * since the last one: up to entry `at` of the `before` first, up to a hash. */
 typedef struct NewStrings {
-  uint32_t *refs;
+  uint64_t *slots;
   uint64_t count, capacity;
+  uint64_t at, before, hash;
   bool known;
+  bool has_long; /* one that no slab has room for */
 } NewStrings;
 
 /* Words of a block that C code writes to without a barrier while programs may run in between (in a
@@ -114,7 +117,7 @@ struct ox_VM {
   VmState *st;               /* cage + GC_ROOT_OFF */
   Value *roots; uint32_t nroots, roots_cap;  /* temporary roots */
   Handle *handles; uint32_t nhandles, handles_cap, free_handle;
-  NewStrings new_strings;    /* str.c */
+  NewStrings new_strings;    /* intern.c */
   uint32_t c_depth;          /* nested calls from C into the interpreter */
   uint64_t run, runs;        /* serial number of the innermost of them, 0: none; of the last one */
   uint32_t run_depth;        /* how many there are: more than c_depth where C calls C */

@@ -32,7 +32,7 @@ struct Gc {
   GcConfig config;
   uint8_t *base;
   uint8_t *next; /* of the range, what libgc has not got yet */
-  bool in_use;
+  bool in_use, purging;
   int kind;
   void **roots; /* found by the embedder, for libgc to scan */
   uint64_t root_count, root_capacity;
@@ -136,6 +136,8 @@ static void push_roots(void) {
   if (gc->root_count) GC_push_all(gc->roots, gc->roots + gc->root_count);
 }
 
+void gc_finish_purge(Gc *gc) { (void)gc; }
+bool gc_is_dead(Gc *gc, Ref r) { return gc->purging && !gc_is_marked(gc, r); }
 bool gc_is_marked(Gc *gc, Ref r) { return GC_is_marked(gc_ptr(gc->base, r)); }
 void gc_mark_drain(Gc *gc) { (void)gc; }
 bool gc_is_minor(Gc *gc) { return (void)gc, false; }
@@ -161,6 +163,9 @@ static void on_event(GC_EventType event) {
     memset(gc_free_lists(gc->base), 0, GC_CLASSES * sizeof(void *));
   } else if (event == GC_EVENT_MARK_END && gc->in_use) {
     if (gc->config.after_mark) gc->config.after_mark(gc, gc->config.embedder);
+    gc->purging = true;
+    while (gc->config.purge && !gc->config.purge(gc, gc->config.embedder, UINT64_MAX)) continue;
+    gc->purging = false;
     report_finals(gc, false);
     uint64_t ns = os_now_ns() - gc->started;
     gc->ns_total += ns;

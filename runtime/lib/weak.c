@@ -14,7 +14,8 @@
  *
  * What is read from here may be known to nobody else while a major collection marks in steps, so it
  * is shown to the collector: gc_revive. Likewise what goes on to a new table, which that collection
- * may take for alive without a look at it. */
+ * may take for alive without a look at it. And what is dead may not have been cleared yet (gc_is_dead):
+ * it is not there any more, but for the count. */
 #include "weak.h"
 
 #include "../hash.h"
@@ -53,6 +54,10 @@ static Value seen(ox_VM *vm, Value v) {
   return v;
 }
 
+static bool is_gone(ox_VM *vm, Value v) {
+  return v == V_ABSENT || (v_is_ref(v) && gc_is_dead(vm->gc, v_ref(v)));
+}
+
 /* ---- references ------------------------------------------------------------------------------ */
 
 Value weak_ref_new(ox_VM *vm, Value v) {
@@ -67,7 +72,9 @@ Value weak_ref_new(ox_VM *vm, Value v) {
 
 Value weak_ref_get(ox_VM *vm, Value r) {
   Instance *instance = lib_check(vm, r, &ref_class, "self");
-  return instance ? seen(vm, instance->fields[REF_TARGET]) : V_ERROR;
+  if (!instance) return V_ERROR;
+  Value v = instance->fields[REF_TARGET];
+  return is_gone(vm, v) ? V_NIL : seen(vm, v);
 }
 
 static Value make_ref(ox_VM *vm, Value *args, int nargs) {
@@ -159,7 +166,7 @@ static uint32_t move(ox_VM *vm, const Weak *from, const Weak *to) {
   uint32_t n = 0;
   for (uint32_t i = 0; i < from->used; i++) {
     const Value *pair = entry_at(from, i);
-    if (pair[0] == V_ABSENT) continue;
+    if (is_gone(vm, pair[0])) continue;
     gc_store(vm->cage, gc_word(vm->cage, entry_at(to, n)), seen(vm, pair[0]));
     gc_store(vm->cage, gc_word(vm->cage, entry_at(to, n) + 1), seen(vm, pair[1]));
     enter(vm, to, n++);
@@ -319,7 +326,7 @@ static Value list_parts(ox_VM *vm, Value map, MapPart part) {
     Weak w = parts(vm, self);
     if (i >= w.used) return out;
     Value key = entry_at(&w, i)[0], value = entry_at(&w, i)[1];
-    if (key == V_ABSENT) continue;
+    if (is_gone(vm, key)) continue;
     if (!vm_root(vm, seen(vm, key)) || !vm_root(vm, seen(vm, value))) return V_ERROR;
     if (!lib_push_part(vm, out, part, key, value)) return V_ERROR;
     vm_roots_reset(vm, mark);

@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gc/collect.h"
+#include "gc/purge.h"
 #include "runtime/compare.h"
+#include "runtime/intern.h"
 #include "runtime/list.h"
 #include "runtime/map.h"
 #include "runtime/number.h"
@@ -354,7 +357,54 @@ Test(objects, interning_and_minor_collections) {
     gc_collect_young(vm->gc);
     CHECK(vm->st->strings_used == before + count);
     for (uint32_t k = 0; k < count; k++)
-      CHECK(string_is_interned(vm, vm_deref(vm, kept[k])));
+      CHECK(intern_has(vm, vm_deref(vm, kept[k])));
+  }
+  close_vm(vm);
+}
+
+/* Between the end of marking and the last slice a string that has died may be asked for: it is the
+ * same as before, or a new one, but never there twice; and the table grows meanwhile. */
+static void ask_while_purged(ox_VM *vm, uint64_t *rng, uint32_t round, uint64_t before) {
+  enum { N = 4000 };
+  uint32_t mark = vm_roots_mark(vm), kept = 0;
+  Value *value = calloc(N, sizeof *value);
+  for (uint32_t i = 0; i < N; i++) {
+    value[i] = string_format(vm, "string %u of %u", i, round);
+    if (i % 3) vm_roots_reset(vm, vm_roots_mark(vm) - 1); /* dies */
+  }
+  round % 2 ? gc_collect_young(vm->gc) : collect_full(vm->gc);
+  CHECK(vm->gc->purge != PURGE_NONE);
+  for (uint32_t i = 0; i < N; i++) {
+    uint32_t k = (uint32_t)(next_random(rng) % (2 * N));
+    uint32_t top = vm_roots_mark(vm);
+    Value v = string_format(vm, "string %u of %u", k, round);
+    CHECK(v == string_format(vm, "string %u of %u", k, round));
+    if (k < N && k % 3 == 0) CHECK(v == value[k]);
+    if (k < N && k % 3 && v == value[k] && vm->gc->purge)
+      CHECK(!gc_is_dead(vm->gc, v_ref(v)));
+    vm_roots_reset(vm, top);
+    if (i % 100 == 0) collect_step(vm->gc), purge_step(vm->gc);
+    if (i % 500 == 0) CHECK(intern_check(vm) == NULL || vm->gc->purge);
+  }
+  purge_finish(vm->gc);
+  const char *wrong = intern_check(vm);
+  cr_assert(wrong == NULL, "%s", wrong);
+  gc_collect(vm->gc);
+  for (uint32_t i = 0; i < N; i += 3, kept++) CHECK(intern_has(vm, vm_deref(vm, value[i])));
+  CHECK(vm->st->strings_used == before + kept);
+  vm_roots_reset(vm, mark);
+  free(value);
+}
+
+Test(objects, interning_while_the_dead_are_dropped, .timeout = 120) {
+  ox_VM *vm = open_vm(false);
+  uint64_t rng = 88172645463325252u;
+  gc_collect(vm->gc);
+  uint64_t before = vm->st->strings_used;
+  vm->gc->round_words = 1;
+  for (uint32_t round = 0; round < 8; round++) {
+    ask_while_purged(vm, &rng, round, before);
+    gc_collect(vm->gc);
   }
   close_vm(vm);
 }
