@@ -81,9 +81,9 @@ typedef struct Trace {
   bool black; /* what is promoted is marked in `next`, too */
 } Trace;
 
-/* Refs found, their mark words being fetched. */
+/* Refs found, their mark words being fetched; 0: none. */
 typedef struct Edges {
-  unsigned at, count;
+  uint32_t at;    /* the place of the oldest */
   uint32_t found; /* refs that had to wait, for the account of work */
   uint32_t ref[EDGES];
 } Edges;
@@ -156,10 +156,17 @@ INLINE void mark_now(Trace *t, uint32_t ref, Mode mode) {
   }
 }
 
-INLINE uint32_t oldest_edge(Edges *e) { return e->ref[(e->at - e->count--) % EDGES]; }
-
-INLINE void flush_edges(Trace *t, Edges *e, Mode mode) {
-  while (e->count) mark_now(t, oldest_edge(e), mode);
+/* False: there were none. */
+INLINE bool flush_edges(Trace *t, Edges *e, Mode mode) {
+  bool any = false;
+  for (unsigned i = 0; i < EDGES; i++) {
+    uint32_t ref = e->ref[(e->at + i) % EDGES];
+    e->ref[(e->at + i) % EDGES] = 0;
+    if (!ref) continue;
+    mark_now(t, ref, mode);
+    any = true;
+  }
+  return any;
 }
 
 /* Under stress every ref is checked as it is found, so that a missing root or barrier shows. */
@@ -179,14 +186,13 @@ INLINE void wait_for(Trace *t, Edges *e, uint32_t ref, Mode mode) {
   if (mode == MAJOR) __builtin_prefetch(t->next + (ref >> 6), 1);
   __builtin_prefetch(t->pending + (ref >> 6), 1);
   __builtin_prefetch((mode == MAJOR ? t->slow.link : t->grey.link) + page_of_word(ref), 1);
-  if (e->count == EDGES) {
-    uint32_t oldest = oldest_edge(e);
-    t->last = t->stress ? NO_PAGE : page_of_word(oldest);
-    mark_now(t, oldest, mode);
-  }
-  e->ref[e->at++ % EDGES] = ref;
-  e->count++;
+  uint32_t oldest = e->ref[e->at];
+  e->ref[e->at] = ref;
+  e->at = (e->at + 1) % EDGES;
   e->found++;
+  if (!oldest) return;
+  t->last = t->stress ? NO_PAGE : page_of_word(oldest);
+  mark_now(t, oldest, mode);
 }
 
 /* A ref found in the block `holder`. If its mark word is at hand, it does not wait. */
@@ -533,8 +539,7 @@ INLINE void drain(Gc *gc, Mode mode, uint64_t limit, bool watch) {
     fill_window(&t, q, &w);
     if (wide_of(gc, mode)->at) scan_wide_chunk(&t, &e, mode);
     else if (w.count) scan_page(&t, &e, q, leave_window(&w), mode, watch);
-    else if (e.count) flush_edges(&t, &e, mode);
-    else break;
+    else if (!flush_edges(&t, &e, mode)) break;
   }
   flush_edges(&t, &e, mode);
   put_back(q, &w);
