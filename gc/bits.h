@@ -46,6 +46,13 @@ static inline uint64_t bits_previous(const uint64_t *bits, uint64_t from, uint64
   return found >= from ? found : at;
 }
 
+/* The number of bits set in a word. */
+static inline unsigned bits_in_word(uint64_t x) {
+  x -= x >> 1 & 0x5555555555555555u;
+  x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+  return (unsigned)(((x + (x >> 4)) & 0x0F0F0F0F0F0F0F0Fu) * 0x0101010101010101u >> 56);
+}
+
 /* The number of bits set in `n` whole words. Without the popcnt instruction, which a plain x86-64
  * build may not use: byte counts are added up and folded every 31 words. */
 static inline uint64_t bits_count(const uint64_t *words, uint64_t n) {

@@ -372,6 +372,7 @@ static void begin_life(Gc *gc, Gc *child, void *embedder) {
   memset(child->pauses, 0, sizeof child->pauses);
   child->stepped_at = gc->heap->allocated_bytes;
   child->must_be_full = true;
+  slab_forget_holes(child);
 }
 
 /* The first store to a sleeping fork. Reference 0 is to nowhere, as in other cages. */

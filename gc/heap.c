@@ -156,15 +156,6 @@ static void *alloc_small(Gc *gc, uint64_t words, unsigned space) {
   return gc_bump(gc->base, space, class);
 }
 
-/* The common case: another run of free slots where the class allocates already. */
-static void *alloc_here(Gc *gc, uint64_t words, unsigned space) {
-  bool step = gc->phase == PHASE_MARK || policy_due(&gc->heap->policy);
-  if (words > GC_SMALL_WORDS || gc->config.stress || step) return NULL;
-  unsigned class = gc_class_of_words[words];
-  void *block = gc_bump(gc->base, space, class);
-  return block ? block : slab_alloc_here(gc, space, class);
-}
-
 /* What fresh memory looks like under stress: references to nowhere, so that a value that its owner
  * forgot to write is found by the next collection. */
 static void spoil(Gc *gc, uint64_t *block, uint64_t words) {
@@ -200,6 +191,12 @@ static bool force(Gc *gc) {
   return true;
 }
 
+/* Whether an allocation may be due for a collection or for a share of one. */
+static bool has_to_do(const Gc *gc) {
+  bool due = policy_due(&gc->heap->policy) && gc->config.mode != GC_OFF;
+  return due || gc->phase == PHASE_MARK || gc->config.stress;
+}
+
 static __attribute__((noinline)) void *alloc_elsewhere(Gc *gc, uint64_t words, unsigned space) {
   if (collect_stress_due(gc) || policy_due(&gc->heap->policy)) collect_due(gc);
   else if (gc->phase != PHASE_IDLE || gc->rounds) collect_step(gc);
@@ -213,8 +210,14 @@ static __attribute__((noinline)) void *alloc_elsewhere(Gc *gc, uint64_t words, u
 }
 
 void *gc_alloc(Gc *gc, uint64_t words, unsigned space) {
-  void *block = alloc_here(gc, words, space);
-  return block ? block : alloc_elsewhere(gc, words, space);
+  /* The common case: another run of free slots where the class allocates already. */
+  if (words <= GC_SMALL_WORDS && !has_to_do(gc)) {
+    unsigned class = gc_class_of_words[words];
+    void *block = gc_bump(gc->base, space, class);
+    if (!block) block = slab_alloc_here(gc, space * GC_CLASSES + class, gc_class_words[class]);
+    if (block) return block;
+  }
+  return alloc_elsewhere(gc, words, space);
 }
 
 static uint64_t word_of(Gc *gc, const void *block) { return gc_word(gc->base, block); }

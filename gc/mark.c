@@ -17,6 +17,9 @@
  *   half-way through it     fetch its first pending blocks
  *   it leaves the window    scan its pending blocks
  *
+ * A small heap lies in the caches, where all that fetching costs more than it gains: there it is
+ * left out (1.08 to 1.17 times as fast at 4 MB, at 16 MB 0.92 on a shuffled heap).
+ *
  * Two collections may be under way: a major one that marks old blocks in `next`, step by step, and
  * in between minor ones that mark young blocks in `marks`. Each has its queue and pending bits.
  *
@@ -59,6 +62,7 @@
 
 #define NO_PAGE UINT32_MAX
 enum { WINDOW = 16, BATCH = 8, EDGES = 16, CHUNK_WORDS = 8704, DENSE = 24 };
+enum { CLOSE_PAGES = (12 << 20) / GC_PAGE }; /* a heap up to that size is small */
 /* What a visit to a page costs, and a ref whose mark is not at hand, in words to look at. */
 enum { PAGE_WORK = 64, EDGE_WORK = 8, DIRTY_WORK = GC_PAGE_WORDS / 4 };
 _Static_assert((int)CHUNK_WORDS >= (int)MID_MAX_WORDS,
@@ -77,11 +81,13 @@ typedef struct Trace {
   uint32_t near, last; /* the page being scanned, and that of the last block marked: their bits are
                           at hand. NO_PAGE under stress, where all refs are looked at */
   bool stress;
+  bool far; /* the heap does not fit the caches: what is looked at is fetched first */
   bool arm; /* pages are to be armed as they are scanned */
   bool black; /* what is promoted is marked in `next`, too */
 } Trace;
 
-/* Refs found, their mark words being fetched; 0: none. */
+/* Refs found, their mark words being fetched; 0: none. There is no count of them: it was written
+ * apart from `at`, but both were read as one, which stalls until the writes are done (7 ns). */
 typedef struct Edges {
   uint32_t at;    /* the place of the oldest */
   uint32_t found; /* refs that had to wait, for the account of work */
@@ -93,7 +99,7 @@ static Trace trace_open(Gc *gc, Mode mode) {
   return (Trace){.gc = gc, .cage = (Value *)gc->base, .marks = gc->marks, .next = gc->next,
                  .pending = mode == MAJOR ? gc->slow_pending : gc->pending, .grey = m->grey,
                  .slow = m->slow, .near = NO_PAGE, .last = NO_PAGE, .stress = gc->config.stress,
-                 .arm = gc->rounds != 0,
+                 .far = gc->heap->used_pages > CLOSE_PAGES, .arm = gc->rounds != 0,
                  .black = gc->phase == PHASE_MARK};
 }
 
@@ -180,8 +186,8 @@ static void check_ref(Gc *gc, uint32_t ref, uint64_t holder) {
   abort();
 }
 
-/* Its mark word is being fetched; the oldest of the others is there. */
-INLINE void wait_for(Trace *t, Edges *e, uint32_t ref, Mode mode) {
+/* Its mark word is being fetched; gives the oldest of the others, whose word is there. */
+INLINE uint32_t wait_for(Trace *t, Edges *e, uint32_t ref, Mode mode) {
   __builtin_prefetch(t->marks + (ref >> 6), 1);
   if (mode == MAJOR) __builtin_prefetch(t->next + (ref >> 6), 1);
   __builtin_prefetch(t->pending + (ref >> 6), 1);
@@ -189,23 +195,22 @@ INLINE void wait_for(Trace *t, Edges *e, uint32_t ref, Mode mode) {
   uint32_t oldest = e->ref[e->at];
   e->ref[e->at] = ref;
   e->at = (e->at + 1) % EDGES;
-  e->found++;
-  if (!oldest) return;
-  t->last = t->stress ? NO_PAGE : page_of_word(oldest);
-  mark_now(t, oldest, mode);
+  return oldest;
 }
 
 /* A ref found in the block `holder`. If its mark word is at hand, it does not wait. */
 INLINE void found_in(Trace *t, Edges *e, uint32_t ref, uint64_t holder, Mode mode) {
   uint32_t page = page_of_word(ref);
   if (!ref) return;
-  if (page == t->near || page == t->last) {
-    mark_now(t, ref, mode);
-    return;
+  if (page != t->near && page != t->last) {
+    if (__builtin_expect(t->stress, 0)) check_ref(t->gc, ref, holder);
+    if (mode == DIRTY && !bits_test(t->gc->young_pages, page)) return;
+    e->found++;
+    if (t->far) ref = wait_for(t, e, ref, mode);
+    if (!ref) return;
+    t->last = t->stress ? NO_PAGE : page_of_word(ref);
   }
-  if (__builtin_expect(t->stress, 0)) check_ref(t->gc, ref, holder);
-  if (mode == DIRTY && !bits_test(t->gc->young_pages, page)) return;
-  wait_for(t, e, ref, mode);
+  mark_now(t, ref, mode);
 }
 
 /* ---- scanning -------------------------------------------------------------------------------- */
@@ -508,6 +513,7 @@ INLINE void fill_window(Trace *t, PageQueue *q, Window *w) {
     __builtin_prefetch(t->gc->table + page);
     __builtin_prefetch(q->link + q->head);
   }
+  if (!t->far) return;
   for (unsigned i = w->ready; i < had; i++) fetch_first_block(t, page_in(w, i));
   for (; w->ready < had; w->ready++) fetch_blocks(t, page_in(w, w->ready));
 }

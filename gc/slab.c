@@ -75,8 +75,11 @@ static void set_taken(Gc *gc, unsigned r, uint64_t from, uint64_t to) {
   bits_set_row(gc->bits, from, to, slot_words(r));
 }
 
+static void forget_holes(Gc *gc, unsigned r) { gc->holes[r].at = gc->holes[r].count = 0; }
+
 static void close_range(Gc *gc, unsigned r) {
   Heap *h = gc->heap;
+  forget_holes(gc, r);
   set_taken(gc, r, h->run_start[r], h->runs[r].cur);
   h->runs[r] = (GcRun){0, 0};
   h->run_start[r] = 0;
@@ -119,6 +122,7 @@ static void open_run(Gc *gc, unsigned r, GcRun run, bool single) {
   else if (gc->phase == PHASE_MARK) run.end = end_on_page(run, slot_words(r), STEP_PAGES);
   barrier_fresh(gc, run.cur, run.end - run.cur);
   h->runs[r] = run;
+  forget_holes(gc, r);
   if (!h->run_start[r]) h->run_start[r] = run.cur;
 }
 
@@ -305,28 +309,84 @@ static bool next_run(Gc *gc, unsigned r, uint64_t from, GcRun *run) {
   return run->cur < run->end;
 }
 
-static __attribute__((noinline)) bool refill_here(Gc *gc, unsigned r) {
-  GcRun run;
-  if (!next_run(gc, r, gc->heap->runs[r].end, &run)) return false;
-  open_run(gc, r, run, false);
-  return true;
+/* ---- runs found ahead ------------------------------------------------------------------------
+ *
+ * A span with holes is the common case, and where blocks die in no order, a hole has three slots or
+ * so. To look for one took 110 instructions and three mispredicted branches; so they are looked for
+ * by the dozen. A slot that is not in the state of the one before, free or used, begins or ends a
+ * hole, which a few operations tell for all slots of a bitmap word. */
+
+/* Words to look at, if there is any hole in them. */
+enum { HOLES_SPAN = 1024, EDGES_ENOUGH = 2 * GC_HOLES - 40, EDGES_AT_ONCE = 6 };
+_Static_assert(EDGES_ENOUGH > 0, "a bitmap word has up to 32 edges; some more may be written");
+
+/* Writes where the bits of a word are whose first bit is number `first`. A few are written in any
+ * case, so that no branch depends on how many there are. */
+static inline uint32_t *put_edges(uint32_t *at, uint64_t bits, uint32_t first) {
+  uint32_t *end = at + bits_in_word(bits);
+  for (unsigned i = 0; i < EDGES_AT_ONCE; i++, bits &= bits - 1)
+    *at++ = first + (unsigned)__builtin_ctzll(bits | (uint64_t)1 << 63);
+  for (; bits; bits &= bits - 1) *at++ = first + (unsigned)__builtin_ctzll(bits);
+  return end;
 }
 
-/* A span with holes is the common case, and a short one: where blocks die in no order, a run has
- * three slots or so, and to open it took 230 instructions with all the calls. */
-void *slab_alloc_here(Gc *gc, unsigned space, unsigned class) {
+/* Looks for holes from the slot `from` of the current span on, which is used or the end. False:
+ * there are no more. */
+static bool find_holes(Gc *gc, unsigned r, uint64_t from) {
+  unsigned words = slot_words(r);
+  uint64_t stop = slots_end(gc, gc->heap->run_span[r]), enough = from + HOLES_SPAN, open = 0;
+  Holes *q = gc->holes + r;
+  uint32_t *at = q->edges;
+  from = bits_next_clear_in_row(gc->bits, from, stop, words);
+  while (from < stop && at < q->edges + EDGES_ENOUGH && (from < enough || at == q->edges)) {
+    uint64_t first = from & ~(uint64_t)63, row = bits_row_here(from, words);
+    from = bits_row_next(from, row, words);
+    if (stop - first < 64) row &= ((uint64_t)1 << (stop - first)) - 1;
+    uint64_t unused = row & ~gc->bits[first >> 6];
+    uint64_t before = row & (unused << (words - 1) << 1 | (open & (0 - row)));
+    uint64_t edges = unused ^ before;
+    if (edges) at = put_edges(at, edges, (uint32_t)first);
+    else if (!unused) from = bits_next_clear_in_row(gc->bits, from, stop, words); /* all taken */
+    open = 0 - (uint64_t)(unused > row >> 1); /* the last slot of the row is free */
+  }
+  if (open) *at++ = (uint32_t)bits_next(gc->bits, from, stop);
+  q->at = 0;
+  q->count = (uint32_t)(at - q->edges);
+  return q->count != 0;
+}
+
+/* Where the barrier has a say. */
+static __attribute__((noinline)) void *open_watched(Gc *gc, unsigned r, GcRun run) {
+  barrier_fresh(gc, run.cur, run.end - run.cur);
+  gc->heap->runs[r] = (GcRun){run.cur + slot_words(r), run.end};
+  return gc->base + ((uint64_t)run.cur << 3);
+}
+
+static inline void *open_hole(Gc *gc, unsigned r, unsigned words) {
+  Holes *q = gc->holes + r;
+  GcRun run = {q->edges[q->at], q->edges[q->at + 1]};
+  uint32_t first = page_of_word(run.cur), last = page_of_word(run.end - 1);
+  q->at += 2;
+  if (last - first > 1 || ((gc->states[first] | gc->states[last]) & ~PAGE_OLD))
+    return open_watched(gc, r, run);
+  gc->heap->runs[r] = (GcRun){run.cur + words, run.end};
+  return gc->base + ((uint64_t)run.cur << 3);
+}
+
+static __attribute__((noinline)) void *look_ahead(Gc *gc, unsigned r) {
   Heap *h = gc->heap;
-  unsigned r = space * GC_CLASSES + class, words = gc_class_words[class];
+  GcRun run;
   if (!h->run_start[r]) return NULL;
-  uint64_t end = word_of_page(h->run_span[r] + gc->table[h->run_span[r]].pages), from = end;
-  if (!h->run_fresh[r] && !gc->rounds && !gc->snapshots)
-    from = bits_next_clear_in_row(gc->bits, h->runs[r].end, end, words);
-  if (from + words > end) return refill_here(gc, r) ? gc_bump(gc->base, space, class) : NULL;
-  uint64_t to = bits_next(gc->bits, from, end);
-  if (to == end) to = slots_end(gc, h->run_span[r]);
-  barrier_fresh(gc, from, to - from);
-  h->runs[r] = (GcRun){(uint32_t)from + words, (uint32_t)to};
-  return gc->base + (from << 3);
+  bool may = !h->run_fresh[r] && !gc->rounds && !gc->snapshots;
+  if (may && find_holes(gc, r, h->runs[r].end)) return open_hole(gc, r, slot_words(r));
+  if (!next_run(gc, r, h->runs[r].end, &run)) return NULL;
+  open_run(gc, r, run, false);
+  return gc_bump(gc->base, r / GC_CLASSES, r % GC_CLASSES);
+}
+
+void *slab_alloc_here(Gc *gc, unsigned r, unsigned words) {
+  if (gc->holes[r].at == gc->holes[r].count) return look_ahead(gc, r);
+  return open_hole(gc, r, words);
 }
 
 /* Where to go on in the current span. After runs were closed halfway: from its start again. */
@@ -365,6 +425,7 @@ static void clear_bit(Gc *gc, uint64_t word) {
 static void free_in_current(Gc *gc, unsigned r, uint64_t word) {
   Heap *h = gc->heap;
   h->run_fresh[r] = 0;
+  if (word >= h->runs[r].end) forget_holes(gc, r);
   uint32_t start = h->run_start[r], *cur = &h->runs[r].cur;
   if (start && word >= start && word < *cur) {
     if (word + slot_words(r) == *cur) {
@@ -408,6 +469,10 @@ bool slab_free(Gc *gc, uint64_t word) {
 
 void slab_forget_spans(Gc *gc) {
   memset(gc->heap->run_span, 0, sizeof gc->heap->run_span);
+}
+
+void slab_forget_holes(Gc *gc) {
+  for (unsigned r = 0; r < GC_RUNS; r++) forget_holes(gc, r);
 }
 
 void slab_forget_lists(Gc *gc) {

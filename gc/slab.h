@@ -7,9 +7,9 @@
 /* Opens a new run of free slots for class `run` (space * GC_CLASSES + class), so that gc_bump
  * succeeds. False: no page run to be had. With `single` the run has one slot. */
 bool slab_refill(Gc *gc, unsigned run, bool single);
-/* A block from a new run within the span that the class uses, or NULL; quick. Not for stress, nor
- * while a major collection marks. */
-void *slab_alloc_here(Gc *gc, unsigned space, unsigned class);
+/* A block of `words` words (a class's size) from a new run within the span that class `r` uses, or
+ * NULL; quick. Not for stress, nor while a major collection marks. */
+void *slab_alloc_here(Gc *gc, unsigned r, unsigned words);
 
 /* Enters the allocated part of all open runs in the alloc bitmap and closes them. Afterwards no
  * permission to write fresh memory is cached anywhere: before collections, snapshots, forks. */
@@ -27,6 +27,8 @@ unsigned slab_slots(Gc *gc, uint32_t span);
 
 /* No class has a current span any more: a collection sweeps them with the other young ones. */
 void slab_forget_spans(Gc *gc);
+/* What was found ahead was of another heap, whose place this one has taken. */
+void slab_forget_holes(Gc *gc);
 /* No span is in a list of those with free slots: a major collection sweeps them all anew. */
 void slab_forget_lists(Gc *gc);
 /* It is in no list of its class any more. */

@@ -167,6 +167,11 @@ typedef struct Weak {
   uint64_t work;       /* pairs and blocks looked at, the last time */
 } Weak;
 
+/* The next runs of free slots of a class's current span, found ahead, see slab.c: edges[at] begins
+ * one, edges[at + 1] ends it, and so on up to `count`. Empty where no run is open. */
+enum { GC_HOLES = 48 };
+typedef struct Holes { uint32_t at, count, edges[2 * GC_HOLES]; } Holes;
+
 struct Gc {
   uint8_t *base;
   bool uses_reserve;
@@ -223,6 +228,7 @@ struct Gc {
   uint64_t *changed;     /* by page, below changed_end: see image.c */
   uint64_t changed_end;
   bool mapped;           /* a private mapping of a sealed base, see base.h */
+  Holes holes[GC_RUNS];
   uint64_t cache_bytes;  /* of the embedder's caches, how much is in use: a base has them, too */
 };
 
