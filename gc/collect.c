@@ -307,6 +307,7 @@ static void begin_marking(Gc *gc) {
   gc->stepped_at = gc->looked_at = gc->heap->allocated_bytes;
   weak_begin_slow(gc);
   mark_begin_major(gc);
+  policy_begin_major(&gc->heap->policy);
 }
 
 /* Everything is marked: the rest, at once. */
@@ -457,7 +458,11 @@ void collect_step(Gc *gc) {
   if (gc->phase == PHASE_IDLE) return;
   bool marks = gc->phase == PHASE_MARK && !slow_is_done(gc);
   uint64_t budget = marks ? step_budget(gc) : 0;
-  if (marks ? !budget : gc->phase != PHASE_CLEAR && !is_alone(gc)) return;
+  if (marks && !budget) return;
+  if (!marks && gc->phase != PHASE_CLEAR && !is_alone(gc)) {
+    minor_go_on(gc, round_words(gc)); /* with which it begins or ends: the heap grows meanwhile */
+    return;
+  }
   uint64_t start = os_now_ns();
   if (gc->config.stress) slab_close_runs(gc); /* the alloc bits are looked at */
   if (gc->phase == PHASE_CLEAR) clear_step(gc);

@@ -125,8 +125,19 @@ PolicyChoice policy_choose(const Policy *p) {
   return wants_minors(p) || looks_again(p) ? POLICY_MINOR : POLICY_MAJOR;
 }
 
+/* What minor collections promoted while marking went on was not asked whether it still lives. In a
+ * steady state it is garbage for the most part, which is not to make the room larger: it counts as
+ * a part of that used up. */
+static uint64_t live_for_sure(const Policy *p, uint64_t live) {
+  uint64_t meanwhile = p->old > p->begun ? p->old - p->begun : 0;
+  return live - least(meanwhile, live / 4);
+}
+
+void policy_begin_major(Policy *p) { p->begun = p->old; }
+
 void policy_major(Policy *p, uint64_t live, uint64_t work, bool alone) {
-  p->live = p->old = live;
+  p->live = alone ? live : live_for_sure(p, live);
+  p->old = p->begun = live;
   p->work = work;
   p->fulls += alone;
   set_budget(p);

@@ -77,6 +77,7 @@ typedef struct Policy {
   uint64_t gained; /* handed out since the last of those, but for the debt */
   uint64_t live;   /* bytes alive after the last major collection */
   uint64_t old;    /* the same, and what was promoted since */
+  uint64_t begun;     /* `old` when marking in steps began */
   uint64_t old_limit; /* a major collection is due when `old` gets there */
   uint64_t work;      /* words that marking everything would look at */
   uint64_t nursery;   /* the budget of minor collections in a large heap */
@@ -114,6 +115,8 @@ uint64_t policy_step_rate(const Policy *p);
 /* Has so much been handed out while collections were under way that they had better be given up for
  * a full one at once? */
 bool policy_is_behind(const Policy *p);
+/* A major collection in steps begins to mark. */
+void policy_begin_major(Policy *p);
 /* A major collection ended with so many bytes alive, for which it looked at so many words; it was
  * `alone` if without minor ones. */
 void policy_major(Policy *p, uint64_t live, uint64_t work, bool alone);

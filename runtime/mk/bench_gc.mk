@@ -33,7 +33,7 @@ $(BENCH_GC)/%-oxbow: bench/gc/%.c $(filter $(O)/gc/%,$(LIB_OBJECTS))
 $(BENCH_GC)/service-oxbow: bench/gc/service.c $(OUT)/liboxbow.a
 	@mkdir -p $(@D)
 	$(call say,LD $@)
-	$(Q)$(CC) $(BENCH_GC_FLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(BENCH_GC_FLAGS) -o $@ $(filter %.c %.a,$^) $(LIBS)
 $(BENCH_GC)/%-collect: bench/gc/%.c $(filter $(O)/gc/%,$(LIB_OBJECTS))
 	@mkdir -p $(@D)
 	$(call say,LD $@)
