@@ -87,7 +87,7 @@ typedef struct Trace {
 } Trace;
 
 /* Refs found, their mark words being fetched; 0: none. There is no count of them: it was written
- * apart from `at`, but both were read as one, which stalls until the writes are done (7 ns). */
+ * apart from `at`, but both were read as one, which stalls until the writes are done (6 ns). */
 typedef struct Edges {
   uint32_t at;    /* the place of the oldest */
   uint32_t found; /* refs that had to wait, for the account of work */
