@@ -55,6 +55,7 @@
 #include "collect.h"
 #include "final.h"
 #include "fork.h"
+#include "log.h"
 #include "page.h"
 #include "plant.h"
 #include "purge.h"
@@ -63,10 +64,6 @@
 #include "sweep.h"
 
 enum {
-  NO_BUF = UINT32_MAX,
-  CHUNK_PAGES = 512,  /* of the log */
-  FIRST_PAGES = 64,
-  RESERVE_PAGES = 32, /* kept for stores, which cannot fail */
   OPENED_MOST = 4096, /* at rest; where there are more, the next snapshot goes over all pages */
   PASS_SHARE = 128,   /* of all pages; from so many changed ones on, a pass over all is quicker */
 };
@@ -100,14 +97,11 @@ typedef struct Snapshots {
   Delta head;
   Node **nodes;         /* by the low half of the id */
   uint32_t nnodes, nodes_cap, serial;
-  uint8_t **chunks;     /* CHUNK_PAGES pages each, the first FIRST_PAGES of CHUNK_PAGES */
-  uint32_t nchunks, chunks_cap;
-  uint32_t *spare, nspare; /* buffers that are not in use; room for all there are */
-  uint32_t npages;         /* buffers in all */
+  PageLog log;          /* copies of pages */
   uint64_t live, taken, restored, logged;
   uint32_t *link;       /* by page, zero between uses: an index + 1 into a list */
   uint64_t link_pages;
-  Entries past_pages;   /* pages that differ there, buf: their content, NO_BUF: free */
+  Entries past_pages;   /* pages that differ there, buf: their content, LOG_NO_PAGE: free */
   uint32_t *freed_at;   /* by page of the alloc bitmap: an index + 1 into head.freed */
   uint32_t *past_at;    /* the same for past_freed, zero between uses */
   Entries past_freed;   /* what was freed on the way there: buf is an index into */
@@ -120,110 +114,11 @@ typedef struct Snapshots {
   uint32_t lost;        /* the last serial number that was given up */
 } Snapshots;
 
-/* ---- buffers --------------------------------------------------------------------------------- */
-
-static uint8_t *buffer(Snapshots *s, uint32_t buf) {
-  return s->chunks[buf / CHUNK_PAGES] + (uint64_t)(buf % CHUNK_PAGES) * GC_PAGE;
-}
-
 static uint8_t *page_at(Gc *gc, uint64_t page) { return gc->base + page * GC_PAGE; }
-
-static bool fits_limit(Gc *gc, uint64_t more) {
-  return share_fits(gc, more, gc->heap->limit_bytes);
-}
-
-static bool list_chunk(Snapshots *s, uint32_t index, uint8_t *chunk, uint32_t pages) {
-  uint32_t *spare = realloc(s->spare, (s->npages + pages) * sizeof *spare);
-  if (!spare) return false;
-  s->spare = spare;
-  if (index == s->chunks_cap) {
-    uint32_t cap = s->chunks_cap ? 2 * s->chunks_cap : 8;
-    uint8_t **chunks = realloc(s->chunks, cap * sizeof *chunks);
-    if (!chunks) return false;
-    s->chunks = chunks;
-    s->chunks_cap = cap;
-  }
-  /* Popped from the end: the lowest first, so that the pages in use stay close together. */
-  memmove(s->spare + pages, s->spare, s->nspare * sizeof *spare);
-  for (uint32_t i = 0; i < pages; i++) s->spare[i] = index * CHUNK_PAGES + pages - 1 - i;
-  s->nspare += pages;
-  s->npages += pages;
-  s->chunks[index] = chunk;
-  s->nchunks += index == s->nchunks;
-  return true;
-}
-
-static uint32_t chunk_pages(uint32_t index) { return index ? CHUNK_PAGES : FIRST_PAGES; }
-
-static uint64_t chunk_bytes(uint32_t index) { return chunk_pages(index) * (uint64_t)GC_PAGE; }
-
-/* Where there is none: one was given back there, or it is the end. */
-static uint32_t chunk_index(const Snapshots *s) {
-  uint32_t i = 0;
-  while (i < s->nchunks && s->chunks[i]) i++;
-  return i;
-}
-
-static bool add_chunk(Gc *gc) {
-  Snapshots *s = gc->snapshots;
-  uint32_t index = chunk_index(s);
-  uint64_t bytes = chunk_bytes(index);
-  if (s->npages > UINT32_MAX / 2 || !fits_limit(gc, bytes)) return false;
-  uint8_t *chunk = os_map(&gc->os, bytes);
-  if (!chunk) return false;
-  if (index) os_advise_huge(chunk, bytes);
-  if (os_populate(&gc->os, chunk, bytes) && list_chunk(s, index, chunk, chunk_pages(index))) {
-    share_count(gc);
-    return true;
-  }
-  os_unmap(chunk, bytes);
-  return false;
-}
-
-/* Chunks with as many spare buffers as they have, up to `most` pages. How many pages went. */
-static uint32_t drop_chunks(Snapshots *s, const uint32_t *spare_in, uint32_t most) {
-  uint32_t gone = 0;
-  for (uint32_t i = s->nchunks; i-- > 0;) {
-    uint32_t pages = chunk_pages(i);
-    if (!s->chunks[i] || spare_in[i] < pages || pages > most - gone) continue;
-    os_unmap(s->chunks[i], chunk_bytes(i));
-    s->chunks[i] = NULL;
-    gone += pages;
-  }
-  return gone;
-}
 
 bool gc_snapshot_trim(Gc *gc) {
   Snapshots *s = gc->snapshots;
-  uint32_t least = s && s->current ? RESERVE_PAGES : 0;
-  uint32_t *spare_in = s && s->nspare > least ? calloc(s->nchunks, sizeof *spare_in) : NULL;
-  if (!spare_in) return false;
-  for (uint32_t i = 0; i < s->nspare; i++) spare_in[s->spare[i] / CHUNK_PAGES]++;
-  uint32_t gone = drop_chunks(s, spare_in, s->nspare - least), kept = 0;
-  free(spare_in);
-  for (uint32_t i = 0; gone && i < s->nspare; i++)
-    if (s->chunks[s->spare[i] / CHUNK_PAGES]) s->spare[kept++] = s->spare[i];
-  s->nspare -= gone;
-  s->npages -= gone;
-  share_count(gc);
-  return gone > 0;
-}
-
-/* Makes sure of `n` buffers beside the reserve. */
-static bool have_buffers(Gc *gc, uint64_t n) {
-  Snapshots *s = gc->snapshots;
-  while (s->nspare < n + RESERVE_PAGES)
-    if (!add_chunk(gc)) return false;
-  return true;
-}
-
-/* For going back: the reserve may be used, since buffers come free on the way. */
-static bool have_buffers_back(Gc *gc, uint64_t n) {
-  return gc->snapshots->nspare >= n || have_buffers(gc, n);
-}
-
-static void put_buffer(Snapshots *s, uint32_t buf) {
-  if (buf != NO_BUF) s->spare[s->nspare++] = buf;
+  return s && log_trim(gc, &s->log, s->current ? LOG_RESERVE : 0);
 }
 
 /* ---- lists of pages -------------------------------------------------------------------------- */
@@ -252,7 +147,7 @@ static void entries_add(Entries *e, uint64_t page, uint32_t buf) {
 }
 
 static void drop_entries(Snapshots *s, Entries *e) {
-  for (uint32_t i = 0; i < e->n; i++) put_buffer(s, e->at[i].buf);
+  for (uint32_t i = 0; i < e->n; i++) log_put(&s->log, e->at[i].buf);
   free(e->at);
   *e = (Entries){0};
 }
@@ -357,7 +252,7 @@ uint32_t snapshot_serial_after(Gc *gc, uint32_t last) {
 }
 
 uint64_t snapshot_bytes(const Gc *gc) {
-  return gc->snapshots ? gc->snapshots->npages * (uint64_t)GC_PAGE : 0;
+  return gc->snapshots ? gc->snapshots->log.npages * (uint64_t)GC_PAGE : 0;
 }
 
 /* ---- the barrier's side ---------------------------------------------------------------------- */
@@ -368,13 +263,13 @@ static void give_up(Gc *gc);
 static void note_opened(Snapshots *s, uint64_t page) {
   if (PLANTED(REST_FORGETS) && s->opened.n == 1) return;
   if (s->opened.n < OPENED_MOST && !s->overflow && entries_room(&s->opened, 1))
-    entries_add(&s->opened, page, NO_BUF);
+    entries_add(&s->opened, page, LOG_NO_PAGE);
   else s->overflow = true;
 }
 
 /* Said three times, since who hears it may go on. */
 static void warn_short(Gc *gc) {
-  uint32_t left = gc->snapshots->nspare, quarter = RESERVE_PAGES / 4;
+  uint32_t left = gc->snapshots->log.nspare, quarter = LOG_RESERVE / 4;
   bool warn = left == 3 * quarter || left == 2 * quarter || left == quarter;
   if (warn && gc->config.log_short) gc->config.log_short(gc, gc->config.embedder);
 }
@@ -388,16 +283,16 @@ void snapshot_log(Gc *gc, uint64_t page) {
   }
   if (PLANTED(STORE_LOGGED_LATE) && s->head.logged.n) {
     Entry before = s->head.logged.at[s->head.logged.n - 1];
-    memcpy(buffer(s, before.buf), page_at(gc, before.page), GC_PAGE);
+    memcpy(log_page(&s->log, before.buf), page_at(gc, before.page), GC_PAGE);
   }
-  if (s->nspare < RESERVE_PAGES) add_chunk(gc); /* it is no failure yet */
-  if (s->nspare == 0 || !entries_room(&s->head.logged, 1)) {
+  if (s->log.nspare < LOG_RESERVE) log_grow(gc, &s->log); /* it is no failure yet */
+  if (s->log.nspare == 0 || !entries_room(&s->head.logged, 1)) {
     give_up(gc);
     return;
   }
-  uint32_t buf = s->spare[--s->nspare];
+  uint32_t buf = log_pop(&s->log);
   warn_short(gc);
-  memcpy(buffer(s, buf), page_at(gc, page), GC_PAGE);
+  memcpy(log_page(&s->log, buf), page_at(gc, page), GC_PAGE);
   entries_add(&s->head.logged, page, buf);
   s->logged++;
   gc->states[page] &= (uint8_t)~PAGE_FROZEN;
@@ -411,7 +306,7 @@ static void take_page(Gc *gc, uint64_t page) {
   if (!(*state & PAGE_FROZEN)) {
     *state &= (uint8_t)~PAGE_FREE;
   } else if (*state & PAGE_FREE) {
-    if (gc->snapshots->current) entries_add(&gc->snapshots->head.fresh, page, NO_BUF);
+    if (gc->snapshots->current) entries_add(&gc->snapshots->head.fresh, page, LOG_NO_PAGE);
     else note_opened(gc->snapshots, page);
     *state &= (uint8_t) ~(PAGE_FREE | PAGE_FROZEN);
     if (gc->config.guard) guard_range(gc, page, 1, true);
@@ -431,7 +326,8 @@ bool snapshot_take(Gc *gc, uint64_t first, uint64_t count) {
     unused += state == (PAGE_FREE | PAGE_FROZEN);
   }
   if (unused && !entries_room(&s->head.fresh, unused)) return false;
-  if (frozen && (!entries_room(&s->head.logged, frozen) || !have_buffers(gc, frozen))) return false;
+  if (frozen && !entries_room(&s->head.logged, frozen)) return false;
+  if (frozen && !log_have(gc, &s->log, frozen)) return false;
   for (uint64_t page = first; page < first + count; page++) take_page(gc, page);
   return true;
 }
@@ -446,7 +342,7 @@ static void limit_given(Snapshots *s, Delta *d) {
 void snapshot_given(Gc *gc, uint64_t page) {
   Delta *head = &gc->snapshots->head;
   if (!gc->snapshots->current || head->given_more) return;
-  if (entries_room(&head->given, 1)) entries_add(&head->given, page, NO_BUF);
+  if (entries_room(&head->given, 1)) entries_add(&head->given, page, LOG_NO_PAGE);
   else head->given_more = true;
   limit_given(gc->snapshots, head);
 }
@@ -560,11 +456,8 @@ void snapshot_close(Gc *gc) {
   Snapshots *s = gc->snapshots;
   if (!s) return;
   forget_nodes(s);
-  for (uint32_t i = 0; i < s->nchunks; i++)
-    if (s->chunks[i]) os_unmap(s->chunks[i], chunk_bytes(i));
+  log_close(&s->log);
   if (s->link) os_unmap(s->link, tables_bytes(s));
-  free(s->chunks);
-  free(s->spare);
   free(s->nodes);
   free(s->opened.at);
   free(s->past_pages.at);
@@ -660,7 +553,7 @@ GcSnapshot gc_snapshot(Gc *gc, uint64_t *name) {
   purge_finish(gc); /* what a rollback brings back has no weak references to the dead */
   if (!open_log(gc)) return 0;
   Snapshots *s = gc->snapshots;
-  if (!have_buffers(gc, RESERVE_PAGES)) return 0;
+  if (!log_have(gc, &s->log, LOG_RESERVE)) return 0;
   slab_close_runs(gc); /* before there is a node: it may give up all snapshots */
   Node *n = node_new(gc);
   if (!n) return 0;
@@ -712,7 +605,7 @@ static void note_given(Gc *gc, const Delta *d) {
 
 static void swap_logged(Gc *gc, Entries *e) {
   for (uint32_t i = PLANTED(SWAPS_ONE_LESS); i < e->n; i++) {
-    swap_page(page_at(gc, e->at[i].page), buffer(gc->snapshots, e->at[i].buf));
+    swap_page(page_at(gc, e->at[i].page), log_page(&gc->snapshots->log, e->at[i].buf));
     set_state(gc, e->at[i].page, PAGE_FROZEN);
   }
 }
@@ -727,12 +620,12 @@ static void undo_logged(Gc *gc, bool keep) {
   uint32_t kept = 0;
   for (uint32_t i = 0; i < logged->n; i++) {
     Entry e = logged->at[i];
-    bool changed = !keep || memcmp(page_at(gc, e.page), buffer(s, e.buf), GC_PAGE) != 0;
-    if (changed) memcpy(page_at(gc, e.page), buffer(s, e.buf), GC_PAGE);
+    bool changed = !keep || memcmp(page_at(gc, e.page), log_page(&s->log, e.buf), GC_PAGE) != 0;
+    if (changed) memcpy(page_at(gc, e.page), log_page(&s->log, e.buf), GC_PAGE);
     set_state(gc, e.page, PLANTED(STAYS_CHANGED) && !keep ? 0 : PAGE_FROZEN);
     if (PLANTED(KEEPS_UNCHANGED) && !changed) thaw_page(gc, e.page);
     if (keep && changed) logged->at[kept++] = e;
-    else put_buffer(s, e.buf);
+    else log_put(&s->log, e.buf);
   }
   logged->n = kept;
 }
@@ -746,7 +639,7 @@ static void undo_head(Gc *gc, bool keep) {
     set_state(gc, fresh->at[i].page, PAGE_FREE | PAGE_FROZEN);
   for (uint32_t i = 0; i < s->head.freed.n; i++) {
     s->freed_at[s->head.freed.at[i].page] = 0;
-    put_buffer(s, s->head.freed.at[i].buf);
+    log_put(&s->log, s->head.freed.at[i].buf);
   }
   note_given(gc, &s->head);
   fresh->n = s->head.freed.n = s->head.given.n = 0;
@@ -763,8 +656,8 @@ static void go_up(Gc *gc, Node *n) {
   for (uint32_t i = 0; i < fresh->n; i++) {
     uint32_t page = fresh->at[i].page;
     if (buddy_run(gc->buddy, page).used && !PLANTED(FRESH_NOT_SAVED)) {
-      fresh->at[i].buf = s->spare[--s->nspare];
-      memcpy(buffer(s, fresh->at[i].buf), page_at(gc, page), GC_PAGE);
+      fresh->at[i].buf = log_pop(&s->log);
+      memcpy(log_page(&s->log, fresh->at[i].buf), page_at(gc, page), GC_PAGE);
     }
     set_state(gc, page, PAGE_FREE | PAGE_FROZEN);
   }
@@ -780,10 +673,10 @@ static void go_down(Gc *gc, Node *n) {
   Entries *fresh = &n->edge.fresh;
   for (uint32_t i = 0; i < fresh->n; i++) {
     Entry *e = fresh->at + i;
-    set_state(gc, e->page, e->buf == NO_BUF ? PAGE_FREE | PAGE_FROZEN : PAGE_FROZEN);
-    if (e->buf != NO_BUF) memcpy(page_at(gc, e->page), buffer(s, e->buf), GC_PAGE);
-    put_buffer(s, e->buf);
-    e->buf = NO_BUF;
+    set_state(gc, e->page, e->buf == LOG_NO_PAGE ? PAGE_FREE | PAGE_FROZEN : PAGE_FROZEN);
+    if (e->buf != LOG_NO_PAGE) memcpy(page_at(gc, e->page), log_page(&s->log, e->buf), GC_PAGE);
+    log_put(&s->log, e->buf);
+    e->buf = LOG_NO_PAGE;
   }
   n->onpath = true;
 }
@@ -845,7 +738,7 @@ GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot id) {
   GcSnapshotStatus status = gc_snapshot_status(gc, id);
   if (status != GC_SNAPSHOT_OK) return status;
   Node *to = node_of(s, id), *left = s->current;
-  if (!have_buffers_back(gc, fresh_on_path(s, first_on_path(to)))) return GC_SNAPSHOT_MEMORY;
+  if (!log_have_back(gc, &s->log, fresh_on_path(s, first_on_path(to)))) return GC_SNAPSHOT_MEMORY;
   finalize_from(gc, saved_heap(left)->final_count);
   move_to(gc, to);
   s->restored++;
@@ -865,13 +758,13 @@ static uint64_t *head_freed(Gc *gc, uint64_t page) {
   Entries *list = &s->head.freed;
   uint32_t *at = s->freed_at + page;
   if (!*at) {
-    if (s->nspare < RESERVE_PAGES) add_chunk(gc);
-    if (s->nspare == 0 || !entries_room(list, 1)) return NULL;
-    entries_add(list, page, s->spare[--s->nspare]);
-    memset(buffer(s, list->at[list->n - 1].buf), 0, GC_PAGE);
+    if (s->log.nspare < LOG_RESERVE) log_grow(gc, &s->log);
+    if (s->log.nspare == 0 || !entries_room(list, 1)) return NULL;
+    entries_add(list, page, log_pop(&s->log));
+    memset(log_page(&s->log, list->at[list->n - 1].buf), 0, GC_PAGE);
     *at = list->n;
   }
-  return (uint64_t *)buffer(s, list->at[*at - 1].buf);
+  return (uint64_t *)log_page(&s->log, list->at[*at - 1].buf);
 }
 
 static bool past_maps_room(Snapshots *s) {
@@ -911,7 +804,7 @@ static bool past_add_freed(Gc *gc, const Entries *freed) {
   for (uint32_t i = 0; i < freed->n; i++) {
     uint64_t *to = past_freed_map(s, freed->at[i].page);
     if (!to) return false;
-    const uint64_t *from = (const uint64_t *)buffer(s, freed->at[i].buf);
+    const uint64_t *from = (const uint64_t *)log_page(&s->log, freed->at[i].buf);
     for (unsigned k = 0; k < BITS_PAGE; k++) to[k] |= from[k];
   }
   return true;
@@ -933,7 +826,7 @@ static bool past_add(Gc *gc, const Delta *d, bool down) {
   for (uint32_t i = 0; i < d->logged.n; i++)
     if (!past_set(s, d->logged.at[i].page, d->logged.at[i].buf)) return false;
   for (uint32_t i = 0; i < d->fresh.n; i++)
-    if (!past_set(s, d->fresh.at[i].page, down ? d->fresh.at[i].buf : NO_BUF)) return false;
+    if (!past_set(s, d->fresh.at[i].page, down ? d->fresh.at[i].buf : LOG_NO_PAGE)) return false;
   return past_add_freed(gc, &d->freed);
 }
 
@@ -978,7 +871,7 @@ const uint64_t *snapshot_past_page(Gc *gc, uint64_t page) {
   uint32_t at = s->link[page];
   if (!at) return (const uint64_t *)page_at(gc, page);
   uint32_t buf = s->past_pages.at[at - 1].buf;
-  return buf == NO_BUF ? NULL : (const uint64_t *)buffer(s, buf);
+  return buf == LOG_NO_PAGE ? NULL : (const uint64_t *)log_page(&s->log, buf);
 }
 
 uint64_t snapshot_past_changed(Gc *gc) {
@@ -1038,9 +931,9 @@ static void absorb(Snapshots *s, Entries *first, Entries *later, bool undo) {
     if (!at) {
       later->at[kept++] = e;
     } else if (undo) {
-      put_buffer(s, e.buf);
-    } else if (e.buf != NO_BUF) {
-      put_buffer(s, first->at[at - 1].buf);
+      log_put(&s->log, e.buf);
+    } else if (e.buf != LOG_NO_PAGE) {
+      log_put(&s->log, first->at[at - 1].buf);
       first->at[at - 1].buf = e.buf;
     }
   }
@@ -1063,10 +956,10 @@ static void join_freed(Snapshots *s, Entries *first, Entries *later) {
       entries_add(first, later->at[i].page, later->at[i].buf);
       continue;
     }
-    uint64_t *to = (uint64_t *)buffer(s, first->at[at - 1].buf);
-    const uint64_t *from = (const uint64_t *)buffer(s, later->at[i].buf);
+    uint64_t *to = (uint64_t *)log_page(&s->log, first->at[at - 1].buf);
+    const uint64_t *from = (const uint64_t *)log_page(&s->log, later->at[i].buf);
     for (unsigned k = 0; k < BITS_PAGE && !PLANTED(MERGE_FORGETS_FREED); k++) to[k] |= from[k];
-    put_buffer(s, later->at[i].buf);
+    log_put(&s->log, later->at[i].buf);
   }
   later->n = 0;
   unindex_entries(s, first);
@@ -1151,10 +1044,10 @@ static bool finalize_leaf(Gc *gc, Node *leaf) {
   GcSnapshot here = gc_snapshot(gc, NULL);
   if (!here) return true; /* without memory they are leaked until the process ends */
   Node *back = node_of(s, here);
-  if (have_buffers(gc, fresh_on_path(s, first_on_path(leaf)))) {
+  if (log_have(gc, &s->log, fresh_on_path(s, first_on_path(leaf)))) {
     move_to(gc, leaf);
     finalize_from(gc, from);
-    if (have_buffers(gc, fresh_on_path(s, first_on_path(back)))) move_to(gc, back);
+    if (log_have(gc, &s->log, fresh_on_path(s, first_on_path(back)))) move_to(gc, back);
   }
   back->live = false;
   s->live--;
@@ -1215,7 +1108,7 @@ void gc_snapshot_stats(Gc *gc, GcSnapshotStats *out) {
   *out = (GcSnapshotStats){
       .snapshots = s->live,
       .log_bytes = snapshot_bytes(gc),
-      .log_pages = s->npages - s->nspare,
+      .log_pages = s->log.npages - s->log.nspare,
       .head_pages = (uint64_t)s->head.logged.n + s->head.fresh.n,
       .taken = s->taken,
       .restored = s->restored,
