@@ -14,9 +14,9 @@
  * is taken by another it goes where its hash says, so that no stride does harm. (Numbers in a row
  * fill whole regions of the index: with linear probing, any other key that its hash led there,
  * such as the name of a method, was looked for to the region's end.) A removed entry
- * keeps its place, with key V_ABSENT and value nil, and its slot, with the tag inverted, so that
- * looking for the same key again passes it by; such holes are squeezed out when the store is
- * full, before it grows. So the number of slots in use is `used`.
+ * keeps its place, with key V_ABSENT and value nil (but see map_gone), and its slot, with the tag
+ * inverted, so that looking for the same key again passes it by; such holes are squeezed out when
+ * the store is full, before it grows. So the number of slots in use is `used`.
  *
  * Which keys are equal: inline ints, nil, bools, interned strings and whatever has identity
  * compare by their word alone. The others ("odd" keys: floats, wide ints, long strings, ranges,
@@ -579,14 +579,23 @@ static void map_restart(ox_VM *vm, Map *m) {
   m->used = 0;
 }
 
+/* Entry n is gone, as are those before. */
+static void note_gone(ox_VM *vm, Map *m, uint64_t n) {
+  Value *items = map_entries(vm, m);
+  while (n < m->used && items[2 * n] == V_ABSENT) n++;
+  gc_store(vm->cage, gc_word(vm->cage, items + 1), v_from_int((int64_t)n));
+}
+
 Value map_remove(ox_VM *vm, Value map, Value key) {
   Map *m = as_map(vm, map);
   Found found = find_any(vm, m, key);
   if (found.entry == NOT_FOUND) return V_ABSENT;
   Value *pair = map_entries(vm, m) + 2 * (uint64_t)found.entry, gone = pair[1];
   if (v_is_ref(gone) && !vm_root(vm, gone)) return V_ABSENT;
+  uint64_t gone_before = map_gone(map_entries(vm, m), m->used);
   gc_store(vm->cage, gc_word(vm->cage, pair), V_ABSENT);
   gc_store(vm->cage, gc_word(vm->cage, pair + 1), V_NIL);
+  if (found.entry == gone_before) note_gone(vm, m, gone_before);
   if (m->index.w) {
     uint32_t *slot = map_slots(vm, m) + found.slot;
     set_u32(vm, slot, *slot ^ ~m->mask);
@@ -661,6 +670,7 @@ Value map_from_names(ox_VM *vm, Value names, const Value *values, uint32_t n) {
 }
 
 bool map_next(ox_VM *vm, Map *m, uint32_t *i, Value *key, Value *value) {
+  if (*i == 0) *i = (uint32_t)map_gone(m->used ? map_entries(vm, m) : NULL, m->used);
   while (*i < m->used) {
     const Value *pair = map_entries(vm, m) + 2 * (uint64_t)(*i)++;
     if (pair[0] == V_ABSENT) continue;

@@ -20,6 +20,13 @@ Value map_from_names(ox_VM *vm, Value names_list, const Value *values, uint32_t 
 /* Entry index of key or UINT32_MAX; entries: keys at items[2 i], values at items[2 i + 1]. */
 uint32_t map_find(ox_VM *vm, Value map, Value key);
 uint32_t map_find_str(ox_VM *vm, Map *m, Value key);
+/* Entries [0, n) are gone, of `used`: the value of the first one says how many, so that whoever
+ * takes the oldest again and again need not pass them all each time. */
+static inline uint64_t map_gone(const Value *items, uint64_t used) {
+  if (!used || items[0] != V_ABSENT || !v_is_int(items[1])) return 0;
+  return (uint64_t)v_int(items[1]) < used ? (uint64_t)v_int(items[1]) : used;
+}
+
 static inline Value *map_entries(ox_VM *vm, Map *m) {
   return ((Store *)gc_ptr(vm->cage, (Ref){m->h.aux}))->items; /* only if used > 0 */
 }

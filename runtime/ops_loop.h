@@ -59,6 +59,7 @@ HELPER(fornext_map) {
   uint64_t i = R[A + 1], n = m->used;
   if (UNLIKELY(m->version != (uint32_t)R[A + 2])) SLOW(fornext);
   const Value *entry = MAP_ENTRY(m, i);
+  if (i == 0 && n && entry[0] == V_ABSENT) i = map_gone(entry, n), entry += 2 * i;
   while (i < n && entry[0] == V_ABSENT) i++, entry += 2;
   if (UNLIKELY(i >= n)) { /* above it only in code that no compiler made */
     pc++;
