@@ -82,7 +82,7 @@ typedef struct Trace {
                           at hand. NO_PAGE under stress, where all refs are looked at */
   bool stress;
   bool far; /* the heap does not fit the caches: what is looked at is fetched first */
-  bool arm; /* pages are to be armed as they are scanned */
+  bool arm; /* pages are to be armed as they are scanned: the program goes on before the sweep */
   bool black; /* what is promoted is marked in `next`, too */
 } Trace;
 
@@ -99,7 +99,8 @@ static Trace trace_open(Gc *gc, Mode mode) {
   return (Trace){.gc = gc, .cage = (Value *)gc->base, .marks = gc->marks, .next = gc->next,
                  .pending = mode == MAJOR ? gc->slow_pending : gc->pending, .grey = m->grey,
                  .slow = m->slow, .near = NO_PAGE, .last = NO_PAGE, .stress = gc->config.stress,
-                 .far = gc->heap->used_pages > CLOSE_PAGES, .arm = gc->rounds != 0,
+                 .far = gc->heap->used_pages > CLOSE_PAGES,
+                 .arm = gc->rounds != 0 || gc->phase == PHASE_IDLE,
                  .black = gc->phase == PHASE_MARK};
 }
 
