@@ -202,6 +202,11 @@ static __attribute__((noinline)) void *alloc_elsewhere(Gc *gc, uint64_t words, u
   else if (gc->phase != PHASE_IDLE || gc->rounds) collect_step(gc);
   void *block = alloc_any(gc, words, space);
   if (block || words > gc->heap->limit_bytes / 8) return block;
+  if (gc->purge) { /* meanwhile nothing is swept */
+    purge_finish(gc);
+    block = alloc_any(gc, words, space);
+    if (block) return block;
+  }
   bool forced = force(gc);
   if (forced) block = alloc_any(gc, words, space);
   if (!block && gc_snapshot_trim(gc)) block = alloc_any(gc, words, space);

@@ -268,6 +268,8 @@ void gc_snapshot_release(Gc *gc, GcSnapshot s);
 /* Gives memory of the log that is not in use back to the system, but for the reserve where there
  * are snapshots; an allocation that finds no room does so, too. False: there was none. */
 bool gc_snapshot_trim(Gc *gc);
+/* Whether the log has used some of its reserve, so that the next stores may give snapshots up. */
+bool gc_snapshot_is_short(const Gc *gc);
 GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot s);
 /* A word for the embedder that belongs to the snapshot, not to the state: no rollback changes it. 0
  * at first; NULL: not a usable snapshot. */

@@ -53,7 +53,8 @@ static bool all_zero(const void *bytes, size_t n) {
 }
 
 static const char *check_policy(const Policy *p) {
-  const uint64_t bytes[] = {p->budget, p->debt, p->live, p->old, p->work, p->nursery, p->poor};
+  const uint64_t bytes[] = {p->budget, p->debt, p->live, p->old,  p->begun,
+                            p->work,   p->poor, p->gained, p->nursery};
   for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++)
     if (bytes[i] >= POSSIBLE_BYTES) return "an impossible number in the collector's policy";
   return p->survival > 256 ? "an impossible share in the collector's policy" : NULL;

@@ -121,6 +121,11 @@ bool gc_snapshot_trim(Gc *gc) {
   return s && log_trim(gc, &s->log, s->current ? LOG_RESERVE : 0);
 }
 
+bool gc_snapshot_is_short(const Gc *gc) {
+  const Snapshots *s = gc->snapshots;
+  return s && s->current && s->log.nspare < LOG_RESERVE;
+}
+
 /* ---- lists of pages -------------------------------------------------------------------------- */
 
 static bool entries_room(Entries *e, uint64_t more) {

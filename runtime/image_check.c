@@ -216,6 +216,8 @@ static const char *check_map(ox_VM *vm, const Header *h, uint64_t words) {
     live += items[2 * i] != V_ABSENT;
   }
   REQUIRE(live == m->live, "a map with a wrong count");
+  for (uint64_t i = 0, gone = map_gone(items, m->used); i < gone; i++)
+    REQUIRE(items[2 * i] == V_ABSENT, "a map that hides an entry");
   if (m->index.w) return check_index(vm, m);
   REQUIRE(m->used <= MAP_LINEAR && m->mask <= 1, "a map without an index");
   return NULL;

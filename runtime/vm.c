@@ -416,6 +416,7 @@ bool vm_refuel(ox_VM *vm) {
     if (!vm->fuel_pool || !fork_draw_fuel(vm, 0)) return out_of_fuel(vm);
   }
   next_slice(vm);
+  vm->log_short = vm->log_short && gc_snapshot_is_short(vm->gc);
   if (vm->log_short || gc_is_beyond_limit(vm->gc)) return vm_throw_oom(vm), false;
   if (!interrupt_pending(vm)) return true;
   __atomic_store_n(&vm->interrupt, 0, __ATOMIC_RELAXED);

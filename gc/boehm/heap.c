@@ -290,6 +290,7 @@ GcSnapshot gc_snapshot(Gc *gc, uint64_t *name) { return (void)gc, (void)name, 0;
 GcSnapshotStatus gc_restore(Gc *gc, GcSnapshot s) { return (void)gc, (void)s, GC_SNAPSHOT_RELEASED; }
 void gc_snapshot_release(Gc *gc, GcSnapshot s) { (void)gc, (void)s; }
 bool gc_snapshot_trim(Gc *gc) { return (void)gc, false; }
+bool gc_snapshot_is_short(const Gc *gc) { return (void)gc, false; }
 GcSnapshotStatus gc_snapshot_status(Gc *gc, GcSnapshot s) {
   return (void)gc, (void)s, GC_SNAPSHOT_RELEASED;
 }

@@ -147,7 +147,17 @@ static void index_small(ox_VM *vm) {
   m->used = m->live = 5;
 }
 
+/* What is removed from the beginning says how much is. */
+static void entry_hidden(ox_VM *vm) {
+  Map *m = as_map(vm, global(vm, "many"));
+  Value *items = map_entries(vm, m);
+  items[0] = V_ABSENT;
+  items[1] = v_from_int(5);
+  m->live--;
+}
+
 static const Forgery cases[] = {
+    {"entry_hidden", entry_hidden, "a map that hides an entry"},
     {"index_small", index_small, "a map whose index has another size"},
     {"count_more", count_more, "a weak map with a wrong count"},
     {"count_fewer", count_fewer, "a weak map with a wrong count"},
