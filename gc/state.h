@@ -142,7 +142,7 @@ typedef struct StackList {
 /* Pages with weak blocks on them that marking came to, see weak.c. */
 typedef struct WeakPages {
   uint64_t *bits;
-  bool any;
+  bool any, keyed; /* keyed: pairs are among them */
 } WeakPages;
 
 /* A value that is alive if its key is; in a list, by number + 1. Key 0: it is known to be alive. */

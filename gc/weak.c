@@ -43,15 +43,16 @@ enum {
 
 /* ---- noting ----------------------------------------------------------------------------------- */
 
-static void note(WeakPages *p, uint64_t from, uint64_t to) {
+static void note(WeakPages *p, uint64_t from, uint64_t to, bool keyed) {
   p->any = true;
+  p->keyed |= keyed;
   for (uint64_t page = page_of_word(from); page <= page_of_word(to - 1); page++)
     bits_set(p->bits, page);
 }
 
 static void forget(Gc *gc, WeakPages *p) {
   if (p->any) memset(p->bits, 0, gc->top_page / 8 + 1);
-  p->any = false;
+  p->any = p->keyed = false;
 }
 
 /* ---- values that wait for their keys ---------------------------------------------------------- */
@@ -209,14 +210,14 @@ void weak_found(Gc *gc, uint64_t block, uint64_t from, uint64_t to, bool slow) {
   Weak *w = &gc->weak;
   const Header *h = gc_ptr(gc->base, (Ref){(uint32_t)block});
   uint64_t pairs = layout_pairs(h->layout);
-  bool wide = (h->layout & LAYOUT_MASK) == LAYOUT_WIDE;
+  bool wide = (h->layout & LAYOUT_MASK) == LAYOUT_WIDE, keyed = h->layout & LAYOUT_KEYED;
   uint64_t end = block + 1 + (wide ? h->aux : pairs + h->n);
   if (block == gc->heap->finals) return;
   from = block + from;
   to = to < end - block ? block + to : end;
   if (from >= to) return;
-  if (!slow) note(&w->now, from, to);
-  if (slow || gc->phase == PHASE_MARK) note(&w->slow, from, to);
+  if (!slow) note(&w->now, from, to, keyed);
+  if (slow || gc->phase == PHASE_MARK) note(&w->slow, from, to, keyed);
   if (slow ? w->slow_waits.open : w->waits.open) consider_for(gc, block, from, to, slow);
 }
 
@@ -262,18 +263,20 @@ static void open_slow(Gc *gc) {
   uint64_t pages = bits_count(w->slow.bits, gc->top_page / 64 + 1), capacity = FIRST_CAPACITY;
   w->slow_waits.open = true;
   while (capacity < pages * (GC_PAGE_WORDS / 2) && capacity < (uint64_t)1 << 28) capacity *= 2;
-  if (w->slow.any) reserve(gc, &w->slow_waits, (uint32_t)capacity, (uint32_t)capacity / KEYS);
+  if (w->slow.keyed) reserve(gc, &w->slow_waits, (uint32_t)capacity, (uint32_t)capacity / KEYS);
 }
 
 bool weak_slow_is_done(const Gc *gc) {
   const Weak *w = &gc->weak;
-  return !w->slow.any || (w->slow_waits.open && w->slow_page > gc->top_page && !w->slow_waits.due);
+  const WeakWaits *waits = &w->slow_waits;
+  return !w->slow.keyed || (waits->open && w->slow_page > gc->top_page && !waits->due);
 }
 
 bool weak_slow_step(Gc *gc, uint64_t budget) {
   Weak *w = &gc->weak;
   Marker *m = &gc->marker;
   if (!w->slow_waits.open) open_slow(gc);
+  if (!w->slow.keyed) w->slow_page = gc->top_page + 1;
   uint64_t start = m->work;
   while (m->work - start < budget && w->slow_page <= gc->top_page) {
     uint64_t page = next_noted(gc, &w->slow, w->slow_page);
@@ -301,7 +304,7 @@ void weak_mark(Gc *gc) {
     if (!w->now.any && !(final && w->slow.any)) return;
     w->waits.open = true;
     if (!final) w->work = 0;
-    visit_pages(gc, &w->now, consider);
+    if (w->now.keyed) visit_pages(gc, &w->now, consider);
     if (final) finish_slow(gc);
   }
   mark_due(gc);
@@ -353,6 +356,7 @@ static void clear_dead(Gc *gc, uint64_t block, uint64_t from, uint64_t to) {
 static void move_notes(Gc *gc, WeakPages *to, WeakPages *from) {
   for (uint64_t i = 0; from->any && i <= gc->top_page / 64; i++) to->bits[i] |= from->bits[i];
   to->any |= from->any;
+  to->keyed |= from->keyed;
   forget(gc, from);
 }
 

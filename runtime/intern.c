@@ -3,12 +3,16 @@
  * Every string of at most STRING_INTERN_MAX bytes lives once per VM, so such strings are equal
  * exactly if their refs are: that makes them cheap map keys and field names.
  *
- * No step of it takes time by the size of the table. It is a directory of segments (extendible hashing,
- * Fagin and others 1979): the upper bits of the hash choose an entry of the directory, the lower bits a
- * slot of the segment that stands there, where linear probing goes on. A segment that is too full is
- * split in two by its next bit; several entries refer to one that has been split less often than
+ * No step of it takes time by the size of the table. It is a directory of segments (extendible
+ * hashing, Fagin and others 1979): the upper bits of the hash choose an entry of the directory, the
+ * lower bits a slot of the segment that stands there, where linear probing goes on. A segment that is
+ * too full is split in two by its next bit; several entries refer to one that has been split less often than
  * others. A slot is `hash << 32 | ref`: the hash beside the ref lets a probe pass other strings
  * without reading them, and lets segments be split without touching any string.
+ *
+ * Where splitting does not help, as the upper bits of the hashes are the same, the segment doubles
+ * its slots instead. That is no accident: with the seed known, keys can be chosen so. Those of one hash
+ * are found by going through all of them, so a program that is given such keys is slow, but goes on.
  *
  * The table is weak. After marking, what died is dropped and the gaps are closed in place, in
  * slices (gc/purge.c). A minor collection can only have killed what was added since the one before,
@@ -26,9 +30,7 @@
 #include "str.h"
 
 enum {
-  SLOTS = 512,               /* of a segment */
-  FULL = SLOTS / 8 * 5,      /* so many are in use: split it */
-  MOST = SLOTS / 16 * 15,    /* where it cannot be split */
+  SLOTS = 512,               /* of a segment, that has not grown */
   ASK_AGAIN = 32,            /* after so many more, if memory was refused */
   FIRST_DEPTH = 1, MOST_DEPTH = 22,
   LEAST_STRINGS = 16,        /* for each entry of the directory, else it does not grow */
@@ -36,14 +38,27 @@ enum {
 };
 #define HASHES ((uint64_t)1 << 32)
 
-/* A Bytes object. */
+/* A Bytes object. Of its slots, a power of two, at least one is empty. */
 typedef struct Segment {
   Header h;
   uint32_t used;
   uint32_t depth; /* so many upper bits of the hashes in it are the same */
-  uint64_t slots[SLOTS];
+  uint64_t slots[];
 } Segment;
-enum { SEGMENT_BYTES = sizeof(Segment) - sizeof(Header) };
+
+static inline uint64_t segment_bytes(uint64_t slots) {
+  return sizeof(Segment) - sizeof(Header) + slots * sizeof(uint64_t);
+}
+
+/* The number of slots - 1. What nearly all have is guessed, so no probe waits for the header. */
+static inline uint64_t mask_of(const Segment *s) {
+  if (__builtin_expect(s->h.aux == segment_bytes(SLOTS), 1)) return SLOTS - 1;
+  return (s->h.aux - segment_bytes(0)) / sizeof(uint64_t) - 1;
+}
+
+/* With so many in use it is split, or grows; and so many there are where memory is refused. */
+static inline uint64_t full(uint64_t slots) { return slots / 8 * 5; }
+static inline uint64_t most(uint64_t slots) { return slots / 16 * 15; }
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
@@ -79,8 +94,9 @@ static inline bool same_bytes(const char *a, const char *b, uint64_t n) {
 }
 
 static inline String *find(ox_VM *vm, const char *bytes, uint64_t n, uint32_t hash) {
-  const uint64_t *slots = segment_of(vm, hash)->slots;
-  for (uint64_t i = hash % SLOTS; slots[i] != 0; i = (i + 1) % SLOTS) {
+  const Segment *in = segment_of(vm, hash);
+  const uint64_t *slots = in->slots, mask = mask_of(in);
+  for (uint64_t i = hash & mask; slots[i] != 0; i = (i + 1) & mask) {
     if ((uint32_t)(slots[i] >> 32) != hash) continue;
     String *s = gc_ptr(vm->cage, (Ref){(uint32_t)slots[i]});
     if (s->h.aux == n && same_bytes(s->chars, bytes, n)) return s;
@@ -90,25 +106,61 @@ static inline String *find(ox_VM *vm, const char *bytes, uint64_t n, uint32_t ha
 
 /* ---- growing --------------------------------------------------------------------------------- */
 
-/* In a segment that was touched. */
-static void place(Segment *s, uint64_t slot) {
-  uint64_t i = (slot >> 32) % SLOTS;
-  while (s->slots[i] != 0) i = (i + 1) % SLOTS;
-  s->slots[i] = slot;
+static void put(ox_VM *vm, uint64_t *at, uint64_t slot) {
+  gc_touch(vm->cage, gc_word(vm->cage, at));
+  *at = slot;
 }
 
-static void touch_segment(ox_VM *vm, Segment *s) {
-  gc_touch_range(vm->cage, gc_word(vm->cage, s), sizeof(Segment) / 8);
+static void count(ox_VM *vm, Segment *s, int change) {
+  gc_touch(vm->cage, gc_word(vm->cage, &s->used));
+  s->used += (uint32_t)change;
 }
 
-static Segment *segment_new(ox_VM *vm, uint32_t depth) {
-  Segment *s = (Segment *)bytes_new(vm, SEGMENT_BYTES);
+/* Where slots were put in one after the other: those of one home follow each other, and what lies
+ * between it and the last of them is in use. */
+typedef struct Run { uint64_t home, last; } Run;
+#define NO_RUN ((Run){UINT64_MAX, 0})
+
+/* The empty slot for this one; or `stop` if that comes first. */
+static inline uint64_t place_for(const Segment *s, Run *run, uint64_t slot, uint64_t stop) {
+  uint64_t mask = mask_of(s), home = slot >> 32 & mask;
+  uint64_t at = run->home == home ? run->last : home;
+  while (at != stop && s->slots[at] != 0) at = (at + 1) & mask;
+  *run = (Run){home, at};
+  return at;
+}
+
+static Segment *segment_new(ox_VM *vm, uint64_t slots, uint32_t depth) {
+  Segment *s = (Segment *)bytes_new(vm, segment_bytes(slots));
   if (s) s->depth = depth;
   return s;
 }
 
 static Value segment_value(ox_VM *vm, const Segment *s) {
   return v_from_ptr(vm->cage, KIND_BYTES, s);
+}
+
+/* Takes every slot of one cluster out and puts those that stay back at or before their places.
+ * Starting behind an empty slot, an entry can only move towards its home, never over one not yet
+ * seen. With `to`, those with the bit set go there; without it the dead leave. The number of those that
+ * left. */
+static inline uint32_t sift(ox_VM *vm, Segment *s, Segment *to, unsigned bit) {
+  uint64_t mask = mask_of(s), start = 0;
+  uint32_t left = 0;
+  Run run = NO_RUN, to_run = NO_RUN;
+  while (s->slots[start] != 0) start++;
+  for (uint64_t step = 1; step <= mask; step++) {
+    uint64_t i = (start + step) & mask, slot = s->slots[i];
+    if (slot == 0) continue;
+    bool leaves = to ? slot >> bit & 1 : gc_is_dead(vm->gc, (Ref){(uint32_t)slot});
+    uint64_t at = leaves ? i : place_for(s, &run, slot, i);
+    if (leaves && to) put(vm, &to->slots[place_for(to, &to_run, slot, UINT64_MAX)], slot);
+    left += leaves;
+    if (leaves || at != i) put(vm, &s->slots[i], 0);
+    if (at != i) put(vm, &s->slots[at], slot);
+  }
+  if (left) count(vm, s, -(int)left);
+  return left;
 }
 
 /* Twice as many entries. */
@@ -125,56 +177,69 @@ static bool deepen(ox_VM *vm) {
   return true;
 }
 
-/* Those with the next bit set go to `to`; both are one deeper. */
-static void divide(ox_VM *vm, Segment *from, Segment *to) {
-  uint64_t slots[SLOTS];
-  memcpy(slots, from->slots, sizeof slots);
-  touch_segment(vm, from);
-  memset(from->slots, 0, sizeof slots);
-  uint32_t bit = 63 - from->depth++;
-  from->used = 0;
-  for (unsigned i = 0; i < SLOTS; i++) {
-    if (!slots[i]) continue;
-    Segment *s = slots[i] >> bit & 1 ? to : from;
-    place(s, slots[i]);
-    s->used++;
-  }
-}
-
-/* The upper half of the entries for a segment that was divided, which had this hash. */
-static void enter(ox_VM *vm, uint32_t hash, const Segment *s) {
-  uint64_t n = (uint64_t)1 << (vm->st->strings_depth - s->depth);
-  uint64_t first = (entry_of(hash, s->depth) | 1) * n;
+/* A segment, which is new, takes over the n entries from this one on. */
+static void enter(ox_VM *vm, uint64_t first, uint64_t n, const Segment *s) {
   Store *d = directory(vm);
   for (uint64_t i = first; i < first + n; i++)
     gc_store(vm->cage, gc_word(vm->cage, d->items + i), segment_value(vm, s));
 }
 
-/* An allocation may collect, and thereby take strings out; so all is looked up anew. */
+/* The slots for those that have the bit set. */
+static uint64_t slots_for(const Segment *s, unsigned bit) {
+  uint64_t n = 0, slots = SLOTS;
+  for (uint64_t i = 0; i <= mask_of(s); i++) n += s->slots[i] >> bit & 1;
+  while (full(slots) <= n && slots <= mask_of(s)) slots *= 2;
+  return slots;
+}
+
+/* Those with the next bit set go to a new segment; both are one deeper. An allocation may collect,
+ * and thereby take strings out; so all is looked up anew. */
 static bool split(ox_VM *vm, uint32_t hash) {
-  if (segment_of(vm, hash)->depth == vm->st->strings_depth && !deepen(vm)) return false;
-  Segment *to = segment_new(vm, segment_of(vm, hash)->depth + 1);
+  Segment *s = segment_of(vm, hash);
+  uint32_t depth = s->depth + 1;
+  if (s->depth == vm->st->strings_depth && !deepen(vm)) return false;
+  Segment *to = segment_new(vm, slots_for(segment_of(vm, hash), 64 - depth), depth);
   if (!to) return false;
-  divide(vm, segment_of(vm, hash), to);
-  enter(vm, hash, to);
+  s = segment_of(vm, hash);
+  to->used = sift(vm, s, to, 64 - depth);
+  gc_touch(vm->cage, gc_word(vm->cage, &s->depth));
+  s->depth = depth;
+  uint64_t n = (uint64_t)1 << (vm->st->strings_depth - depth);
+  enter(vm, (entry_of(hash, depth) | 1) * n, n, to);
+  return true;
+}
+
+/* Twice as many slots. From behind an empty slot on, those of one home come one after the other. */
+static bool grow(ox_VM *vm, uint32_t hash) {
+  uint64_t slots = mask_of(segment_of(vm, hash)) + 1, start = 0;
+  Segment *to = segment_new(vm, 2 * slots, segment_of(vm, hash)->depth);
+  if (!to) return false;
+  Segment *from = segment_of(vm, hash);
+  Run run = NO_RUN;
+  while (from->slots[start] != 0) start++;
+  for (uint64_t step = 1; step < slots; step++) {
+    uint64_t slot = from->slots[(start + step) & (slots - 1)];
+    if (slot) to->slots[place_for(to, &run, slot, UINT64_MAX)] = slot;
+  }
+  to->used = from->used;
+  uint64_t n = (uint64_t)1 << (vm->st->strings_depth - to->depth);
+  enter(vm, entry_of(hash, to->depth) * n, n, to);
+  gc_release(vm->gc, from);
   return true;
 }
 
 /* Room for one more. Where memory is refused, a segment that is fuller than it should be is better
- * than none: with it a program may get as far as to let go of what fills the heap. One that cannot be
- * split since its hashes are the same is no accident. */
+ * than none: with it a program may get as far as to let go of what fills the heap. */
 static bool make_room(ox_VM *vm, uint32_t hash) {
   for (;;) {
-    uint32_t used = segment_of(vm, hash)->used;
-    if (used < FULL || (used < MOST && used % ASK_AGAIN)) return true;
-    if (split(vm, hash)) continue;
-    bool refused = vm->st->error != V_ABSENT;
-    if (segment_of(vm, hash)->used < MOST) {
-      if (refused) error_take(vm);
-      return true;
-    }
-    if (!refused) vm_throw(vm, ERR_LIMIT, "too many strings with the same hash");
-    return false;
+    const Segment *s = segment_of(vm, hash);
+    uint64_t slots = mask_of(s) + 1;
+    if (s->used < full(slots) || (s->used < most(slots) && s->used % ASK_AGAIN)) return true;
+    if (split(vm, hash) || (vm->st->error == V_ABSENT && grow(vm, hash))) continue;
+    s = segment_of(vm, hash);
+    if (s->used >= most(mask_of(s) + 1)) return false;
+    error_take(vm);
+    return true;
   }
 }
 
@@ -197,12 +262,8 @@ static void note_new(ox_VM *vm, uint64_t slot, bool is_long) {
 
 static void add(ox_VM *vm, uint64_t slot) {
   Segment *s = segment_of(vm, (uint32_t)(slot >> 32));
-  uint64_t i = (slot >> 32) % SLOTS;
-  while (s->slots[i] != 0) i = (i + 1) % SLOTS;
-  gc_touch(vm->cage, gc_word(vm->cage, &s->slots[i]));
-  s->slots[i] = slot;
-  gc_touch(vm->cage, gc_word(vm->cage, &s->used));
-  s->used++;
+  put(vm, &s->slots[place_for(s, &NO_RUN, slot, UINT64_MAX)], slot);
+  count(vm, s, 1);
   vm->st->strings_used++;
 }
 
@@ -230,53 +291,27 @@ Value intern_string(ox_VM *vm, const char *bytes, uint64_t n) {
 
 /* ---- dropping the dead ----------------------------------------------------------------------- */
 
-static void count_down(ox_VM *vm, Segment *s) {
-  gc_touch(vm->cage, gc_word(vm->cage, &s->used));
-  s->used--;
-  vm->st->strings_used--;
-}
-
-static void put(ox_VM *vm, uint64_t *at, uint64_t slot) {
-  gc_touch(vm->cage, gc_word(vm->cage, at));
-  *at = slot;
-}
-
-/* Takes every slot of one cluster out and puts the living back at or before its place. Starting
- * behind an empty slot, an entry can only move towards its home, never over one not yet seen. */
-static void purge_segment(ox_VM *vm, Segment *s) {
-  uint64_t *slots = s->slots, start = 0;
-  while (slots[start] != 0) start++; /* there is an empty one: MOST */
-  for (uint64_t step = 1; step <= SLOTS; step++) {
-    uint64_t i = (start + step) % SLOTS, slot = slots[i];
-    if (slot == 0) continue;
-    bool dead = gc_is_dead(vm->gc, (Ref){(uint32_t)slot});
-    uint64_t to = (slot >> 32) % SLOTS;
-    while (!dead && to != i && slots[to] != 0) to = (to + 1) % SLOTS;
-    if (!dead && to == i) continue;
-    put(vm, &slots[i], 0);
-    if (dead) count_down(vm, s);
-    else put(vm, &slots[to], slot);
-  }
-}
-
 /* Empties slot `hole`: entries behind it that may lie there move up. */
 static void close_gap(ox_VM *vm, Segment *s, uint64_t hole) {
-  uint64_t *slots = s->slots;
-  for (uint64_t i = (hole + 1) % SLOTS; slots[i] != 0; i = (i + 1) % SLOTS) {
+  uint64_t *slots = s->slots, mask = mask_of(s);
+  for (uint64_t i = (hole + 1) & mask; slots[i] != 0; i = (i + 1) & mask) {
     uint64_t home = slots[i] >> 32;
-    if ((i - home) % SLOTS < (i - hole) % SLOTS) continue;
+    if (((i - home) & mask) < ((i - hole) & mask)) continue;
     put(vm, &slots[hole], slots[i]);
     hole = i;
   }
   put(vm, &slots[hole], 0);
-  count_down(vm, s);
+  count(vm, s, -1);
+  vm->st->strings_used--;
 }
 
-static void drop(ox_VM *vm, uint64_t slot) {
+/* What it cost, in places. */
+static uint64_t drop(ox_VM *vm, uint64_t slot) {
   Segment *s = segment_of(vm, (uint32_t)(slot >> 32));
-  uint64_t i = (slot >> 32) % SLOTS;
-  while (s->slots[i] != slot && s->slots[i] != 0) i = (i + 1) % SLOTS;
+  uint64_t mask = mask_of(s), i = slot >> 32 & mask;
+  while (s->slots[i] != slot && s->slots[i] != 0) i = (i + 1) & mask;
   if (s->slots[i]) close_gap(vm, s, i);
+  return (mask + 1) / SLOTS;
 }
 
 /* Long ones are no slots of slabs, and those are swept before the first slice. */
@@ -309,13 +344,17 @@ static void forget_before(NewStrings *n) {
 bool intern_purge(ox_VM *vm, uint64_t places) {
   NewStrings *n = &vm->new_strings;
   if (vm->st->strings == V_NIL) return true;
-  for (; n->at < n->before && places; n->at++, places--)
-    if (gc_is_dead(vm->gc, (Ref){(uint32_t)n->slots[n->at]})) drop(vm, n->slots[n->at]);
+  for (uint64_t cost; n->at < n->before && places; n->at++) {
+    uint64_t slot = n->slots[n->at];
+    cost = gc_is_dead(vm->gc, (Ref){(uint32_t)slot}) ? drop(vm, slot) : 1;
+    places -= cost < places ? cost : places;
+  }
   while (n->hash < HASHES && places) {
     Segment *s = segment_of(vm, (uint32_t)n->hash);
-    purge_segment(vm, s);
+    uint64_t slots = mask_of(s) + 1;
+    vm->st->strings_used -= sift(vm, s, NULL, 0);
     n->hash += HASHES >> s->depth;
-    places -= places < SLOTS ? places : SLOTS;
+    places -= slots < places ? slots : places;
   }
   if (n->at < n->before || n->hash < HASHES) return false;
   if (n->before) forget_before(n);
@@ -329,7 +368,7 @@ bool intern_open(ox_VM *vm) {
   Value v = d ? v_from_ptr(vm->cage, KIND_STORE, d) : V_ERROR;
   if (!d || !vm_root(vm, v)) return false;
   for (int i = 0; i < 1 << FIRST_DEPTH; i++) {
-    Segment *s = segment_new(vm, FIRST_DEPTH);
+    Segment *s = segment_new(vm, SLOTS, FIRST_DEPTH);
     if (!s) return false;
     gc_store(vm->cage, gc_word(vm->cage, d->items + i), segment_value(vm, s));
   }
@@ -344,16 +383,16 @@ void intern_close(ox_VM *vm) { free(vm->new_strings.slots); }
 /* ---- proof ----------------------------------------------------------------------------------- */
 
 bool intern_has(ox_VM *vm, const String *s) {
-  const uint64_t *slots = segment_of(vm, s->hash)->slots;
-  uint64_t want = (uint64_t)s->hash << 32 | gc_ref(vm->cage, s).w;
-  for (uint64_t i = s->hash % SLOTS; slots[i]; i = (i + 1) % SLOTS)
-    if (slots[i] == want) return true;
+  const Segment *in = segment_of(vm, s->hash);
+  uint64_t want = (uint64_t)s->hash << 32 | gc_ref(vm->cage, s).w, mask = mask_of(in);
+  for (uint64_t i = s->hash & mask; in->slots[i]; i = (i + 1) & mask)
+    if (in->slots[i] == want) return true;
   return false;
 }
 
 static const char *check_segment(ox_VM *vm, const Segment *s, uint64_t prefix) {
-  uint32_t used = 0;
-  for (unsigned i = 0; i < SLOTS; i++) {
+  uint64_t used = 0, slots = mask_of(s) + 1;
+  for (uint64_t i = 0; i < slots; i++) {
     uint64_t slot = s->slots[i];
     if (!slot) continue;
     Ref ref = {(uint32_t)slot};
@@ -365,7 +404,13 @@ static const char *check_segment(ox_VM *vm, const Segment *s, uint64_t prefix) {
         entry_of(string->hash, s->depth) != prefix)
       return "a wrong entry of the intern table";
   }
-  return used == s->used && used <= MOST ? NULL : "an intern table with a wrong count";
+  return used == s->used && used <= most(slots) ? NULL : "an intern table with a wrong count";
+}
+
+static bool is_segment(const Segment *s, uint64_t directory_depth) {
+  if (s->h.aux < segment_bytes(SLOTS) || s->h.aux % sizeof(uint64_t)) return false;
+  uint64_t mask = mask_of(s);
+  return (mask & (mask + 1)) == 0 && s->depth <= directory_depth;
 }
 
 static const char *check_directory(ox_VM *vm) {
@@ -377,8 +422,7 @@ static const char *check_directory(ox_VM *vm) {
   if (d->h.layout != LAYOUT_WIDE || d->h.aux != n) return "an intern table of impossible size";
   for (uint64_t i = 0; i < n; i++) {
     if (!v_is(d->items[i], KIND_BYTES)) return "an intern table of no segments";
-    const Segment *s = vm_deref(vm, d->items[i]);
-    if (s->h.aux != SEGMENT_BYTES || s->depth > st->strings_depth)
+    if (!is_segment(vm_deref(vm, d->items[i]), st->strings_depth))
       return "an intern table with a segment of impossible size";
   }
   return NULL;

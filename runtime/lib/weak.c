@@ -418,7 +418,9 @@ const ModuleDef module_weak_ref = {
     "weak.Ref", "References made by weak.ref.", ref_defs, LIB_COUNT(ref_defs), -1, NULL};
 
 static const NativeDef map_defs[] = {
-    NATIVE("len", weak_len, "len(self) -> int", "How many entries it has."),
+    NATIVE("len", weak_len, "len(self) -> int",
+           "How many entries it has, with those whose keys are gone that have not been taken out "
+           "yet: none right after memory.collect()."),
     NATIVE("get", weak_get, "get(self, key, default = nil)",
            "The value under key, the default where there is none."),
     NATIVE("[]", weak_index, "[](self, key)", "The value under key; throws where there is none."),
