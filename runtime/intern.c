@@ -140,6 +140,11 @@ static Value segment_value(ox_VM *vm, const Segment *s) {
   return v_from_ptr(vm->cage, KIND_BYTES, s);
 }
 
+static inline bool is_dead(ox_VM *vm, uint64_t slot) {
+  Ref r = {(uint32_t)slot};
+  return vm->new_strings.at_once ? !gc_is_marked(vm->gc, r) : gc_is_dead(vm->gc, r);
+}
+
 /* Takes every slot of one cluster out and puts those that stay back at or before their places.
  * Starting behind an empty slot, an entry can only move towards its home, never over one not yet
  * seen. With `to`, those with the bit set go there; without it the dead leave. The number of those that
@@ -152,7 +157,7 @@ static inline uint32_t sift(ox_VM *vm, Segment *s, Segment *to, unsigned bit) {
   for (uint64_t step = 1; step <= mask; step++) {
     uint64_t i = (start + step) & mask, slot = s->slots[i];
     if (slot == 0) continue;
-    bool leaves = to ? slot >> bit & 1 : gc_is_dead(vm->gc, (Ref){(uint32_t)slot});
+    bool leaves = to ? slot >> bit & 1 : is_dead(vm, slot);
     uint64_t at = leaves ? i : place_for(s, &run, slot, i);
     if (leaves && to) put(vm, &to->slots[place_for(to, &to_run, slot, UINT64_MAX)], slot);
     left += leaves;
@@ -321,11 +326,25 @@ static void drop_long(ox_VM *vm) {
     if (!gc_is_marked(vm->gc, (Ref){(uint32_t)n->slots[i]})) drop(vm, n->slots[i]);
 }
 
+/* Which are new is not known: the long ones among them have to leave before they are swept. */
+static void purge_at_once(ox_VM *vm) {
+  NewStrings *n = &vm->new_strings;
+  n->at_once = true;
+  n->count = n->at = n->before = n->hash = 0;
+  intern_purge(vm, UINT64_MAX);
+  n->at_once = n->has_long = false;
+  n->known = true;
+}
+
 void intern_begin_purge(ox_VM *vm) {
   NewStrings *n = &vm->new_strings;
+  if (gc_is_minor(vm->gc) && !n->known) {
+    purge_at_once(vm);
+    return;
+  }
   bool few = n->known && n->count <= vm->st->strings_used / NEW_SHARE;
   bool all = !few || !gc_is_minor(vm->gc);
-  if (gc_is_minor(vm->gc) && n->known) drop_long(vm);
+  if (gc_is_minor(vm->gc)) drop_long(vm);
   if (all) n->count = 0;
   n->known = true;
   n->at = 0;

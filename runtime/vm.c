@@ -217,6 +217,7 @@ static bool init_around(ox_VM *vm, const VmConfig *config, const GcContent *cont
   GcConfig gc = gc_config(vm, config);
   vm->gc = gc_new_with(&gc, content);
   if (!vm->gc || !init_outside(vm, config)) return false;
+  vm->new_strings.known = true; /* all are old */
   begin(vm, config, 0); /* nothing is proven yet: vm_image_settle gives it the budget */
   return true;
 }

@@ -104,6 +104,7 @@ typedef struct NewStrings {
   uint64_t count, capacity;
   uint64_t at, before, hash;
   bool known;
+  bool at_once;  /* what is not marked is dead, and nothing of it was swept yet */
   bool has_long; /* one that no slab has room for */
 } NewStrings;
 

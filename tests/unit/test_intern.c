@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gc/bits.h"
 #include "gc/collect.h"
 #include "gc/purge.h"
 #include "runtime/hash.h"
@@ -131,6 +132,43 @@ Test(intern, collisions_while_the_dead_are_dropped, .timeout = 120) {
   all_are_found(vm, value, 3);
   vm_free(vm);
   free(value);
+}
+
+/* Strings in no slab, which are swept at the end of a young collection: when it is the first one, the
+ * table does not know which strings are new. They were given out again as they lay in free memory. */
+Test(intern, long_ones_before_the_first_collection) {
+  enum { COUNT = 300, LONG = 600 };
+  char bytes[LONG];
+  ox_VM *vm = vm_new(NULL);
+  CHECK(vm != NULL);
+  vm->gc->round_words = 1;
+  uint32_t mark = vm_roots_mark(vm);
+  Value list = list_new(vm, COUNT);
+  for (int turn = 0; turn < 2; turn++) {
+    for (int i = 0; i < COUNT; i++) {
+      memset(bytes, 'a' + i % 26, LONG);
+      bytes[i] = '_';
+      Value v = intern_string(vm, bytes, LONG);
+      CHECK(v != V_ERROR && bits_test(vm->gc->bits, v_ref(v).w)); /* it is a block */
+      CHECK(turn == 0 || list_push(vm, list, v));
+      vm_roots_reset(vm, mark + 1);
+    }
+    for (unsigned i = 0; turn == 0 && i < 30000; i++) { /* for many slices */
+      CHECK(string_format(vm, "short %u", i) != V_ERROR);
+      vm_roots_reset(vm, mark + 1);
+    }
+    if (turn == 0) collect_minor(vm->gc);
+  }
+  for (int i = 0; i < COUNT; i++) {
+    CHECK(bytes_new(vm, LONG + (unsigned)i) != NULL);
+    vm_roots_reset(vm, mark + 1);
+  }
+  for (int i = 0; i < COUNT; i++) {
+    const String *v = vm_deref(vm, list_get(vm, list, (uint64_t)i));
+    CHECK(v->h.aux == LONG && v->chars[i] == '_' && v->chars[LONG - 1] == 'a' + i % 26);
+  }
+  check_table(vm);
+  vm_free(vm);
 }
 
 static Value list_of_image(ox_VM *vm) {
