@@ -236,14 +236,16 @@ static bool grow(ox_VM *vm, uint32_t hash) {
 /* Room for one more. Where memory is refused, a segment that is fuller than it should be is better
  * than none: with it a program may get as far as to let go of what fills the heap. */
 static bool make_room(ox_VM *vm, uint32_t hash) {
+  bool pending = vm->st->error != V_ABSENT; /* the caller's */
   for (;;) {
     const Segment *s = segment_of(vm, hash);
     uint64_t slots = mask_of(s) + 1;
     if (s->used < full(slots) || (s->used < most(slots) && s->used % ASK_AGAIN)) return true;
-    if (split(vm, hash) || (vm->st->error == V_ABSENT && grow(vm, hash))) continue;
+    if (split(vm, hash)) continue;
+    if ((pending || vm->st->error == V_ABSENT) && grow(vm, hash)) continue;
     s = segment_of(vm, hash);
     if (s->used >= most(mask_of(s) + 1)) return false;
-    error_take(vm);
+    if (!pending) error_take(vm);
     return true;
   }
 }
