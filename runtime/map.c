@@ -187,18 +187,20 @@ static inline uint32_t linear_find(ox_VM *vm, Map *m, Value key) {
   return NOT_FOUND;
 }
 
-/* As index_find. */
+/* From the second slot on. */
 static __attribute__((noinline)) Found index_find_on(ox_VM *vm, Map *m, const Key *k, bool *rival) {
   const uint32_t *slots = map_slots(vm, m);
   const Value *items = map_entries(vm, m);
-  uint32_t mask = m->mask, i = k->first & mask, then = k->next & mask, slot;
-  for (; (slot = slots[i]) != 0; i = then, then = slot_after(i, k->hash, mask)) {
-    if ((slot ^ k->hash) > mask) continue;
-    uint32_t e = (slot & mask) - 1;
-    if (items[2 * (uint64_t)e] == k->v) return (Found){e, i};
-    *rival |= v_is_float(items[2 * (uint64_t)e]);
+  uint32_t mask = m->mask, i = k->next & mask;
+  for (;; i = line_after(i, k->hash, mask)) {
+    for (uint32_t end = i | (LINE_SLOTS - 1); i <= end; i++) {
+      uint32_t slot = slots[i], e = (slot & mask) - 1;
+      if (slot == 0) return (Found){NOT_FOUND, i};
+      if ((slot ^ k->hash) > mask) continue;
+      if (items[2 * (uint64_t)e] == k->v) return (Found){e, i};
+      *rival |= v_is_float(items[2 * (uint64_t)e]);
+    }
   }
-  return (Found){NOT_FOUND, i};
 }
 
 /* Finds a key that is surely equal only to its own word: an interned string, or an int unless
@@ -207,7 +209,11 @@ static __attribute__((noinline)) Found index_find_on(ox_VM *vm, Map *m, const Ke
 static inline Found index_find(ox_VM *vm, Map *m, const Key *k, bool *rival) {
   uint32_t mask = m->mask, i = k->first & mask, slot = map_slots(vm, m)[i], e = (slot & mask) - 1;
   if (slot == 0) return (Found){NOT_FOUND, i};
-  if ((slot ^ k->hash) <= mask && map_entries(vm, m)[2 * (uint64_t)e] == k->v) return (Found){e, i};
+  if ((slot ^ k->hash) <= mask) {
+    Value entry = map_entries(vm, m)[2 * (uint64_t)e];
+    if (entry == k->v) return (Found){e, i};
+    *rival |= v_is_float(entry);
+  }
   return index_find_on(vm, m, k, rival);
 }
 
