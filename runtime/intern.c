@@ -73,23 +73,11 @@ static inline Segment *segment_of(ox_VM *vm, uint32_t hash) {
   return vm_deref(vm, directory(vm)->items[entry_of(hash, vm->st->strings_depth)]);
 }
 
-static inline uint64_t load8(const char *p) {
-  uint64_t w;
-  memcpy(&w, p, 8);
-  return w;
-}
-
-static inline uint32_t load4(const char *p) {
-  uint32_t w;
-  memcpy(&w, p, 4);
-  return w;
-}
-
 /* Equality of n > 1 bytes; short ones by two loads that overlap, as calling memcmp costs more. */
 static inline bool same_bytes(const char *a, const char *b, uint64_t n) {
   if (n > 16) return memcmp(a, b, n) == 0;
-  if (n >= 8) return ((load8(a) ^ load8(b)) | (load8(a + n - 8) ^ load8(b + n - 8))) == 0;
-  if (n >= 4) return ((load4(a) ^ load4(b)) | (load4(a + n - 4) ^ load4(b + n - 4))) == 0;
+  if (n >= 8) return ((hash_load8(a) ^ hash_load8(b)) | (hash_load8(a + n - 8) ^ hash_load8(b + n - 8))) == 0;
+  if (n >= 4) return ((hash_load4(a) ^ hash_load4(b)) | (hash_load4(a + n - 4) ^ hash_load4(b + n - 4))) == 0;
   return a[0] == b[0] && a[1] == b[1] && a[n - 1] == b[n - 1];
 }
 
