@@ -513,6 +513,7 @@ static bool pool_put(ForkPool *pool, Gc *slot) {
 static void slot_free(Gc *slot) {
   fork_close(slot);
   mark_close(slot);
+  slab_close(slot);
   cage_close(slot);
   free(slot);
 }

@@ -106,6 +106,7 @@ void gc_forget(Gc *gc) {
   share_leave(gc);
   weak_abort(gc);
   mark_close(gc);
+  slab_close(gc);
   snapshot_close(gc);
   fork_close(gc);
   cage_close(gc);

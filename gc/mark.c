@@ -100,8 +100,7 @@ static Trace trace_open(Gc *gc, Mode mode) {
                  .pending = mode == MAJOR ? gc->slow_pending : gc->pending, .grey = m->grey,
                  .slow = m->slow, .near = NO_PAGE, .last = NO_PAGE, .stress = gc->config.stress,
                  .far = gc->heap->used_pages > CLOSE_PAGES,
-                 .arm = gc->rounds != 0 || (gc->phase == PHASE_IDLE && !PLANTED(SWEEP_NOT_ARMED) &&
-                                            !PLANTED(FULL_NOT_ARMED)),
+                 .arm = gc->rounds != 0 || (gc->phase == PHASE_IDLE && !PLANTED(SWEEP_NOT_ARMED)),
                  .black = gc->phase == PHASE_MARK};
 }
 

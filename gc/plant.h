@@ -59,7 +59,6 @@ enum {
   PLANT_MINOR_NOT_ARMED,     /* a dirty page is neither armed nor dirty after a minor collection */
   PLANT_MINOR_STAYS_DIRTY,   /* it is both */
   PLANT_MINOR_CLEAN_EARLY,   /* all pages count as looked at after the first round */
-  PLANT_FULL_NOT_ARMED,      /* a full collection leaves it to the sweep to arm pages */
   PLANT_SWEEP_NOT_ARMED,     /* pages of survivors are not armed at all: slabs */
   PLANT_SWEEP_MID_NOT_ARMED, /* the last page of a survivor of middle size */
   PLANT_PROMOTED_WHITE,      /* what a minor collection promotes is not marked in `next` */

@@ -26,6 +26,7 @@
  */
 #include "slab.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "bits.h"
@@ -330,12 +331,21 @@ static inline uint32_t *put_edges(uint32_t *at, uint64_t bits, uint32_t first) {
   return end;
 }
 
+static bool open_holes(Gc *gc) {
+  enum { EACH = 2 * GC_HOLES };
+  if (!gc->hole_edges) gc->hole_edges = malloc(GC_RUNS * EACH * sizeof *gc->hole_edges);
+  for (unsigned r = 0; r < GC_RUNS && gc->hole_edges; r++)
+    gc->holes[r].edges = gc->hole_edges + r * EACH;
+  return gc->hole_edges != NULL;
+}
+
 /* Looks for holes from the slot `from` of the current span on, which is used or the end. False:
  * there are no more. */
 static bool find_holes(Gc *gc, unsigned r, uint64_t from) {
   unsigned words = slot_words(r);
   uint64_t stop = slots_end(gc, gc->heap->run_span[r]), enough = from + HOLES_SPAN, open = 0;
   Holes *q = gc->holes + r;
+  if (!q->edges && !open_holes(gc)) return false;
   uint32_t *at = q->edges;
   from = bits_next_clear_in_row(gc->bits, from, stop, words);
   while (from < stop && at < q->edges + EDGES_ENOUGH && (from < enough || at == q->edges)) {
@@ -470,6 +480,8 @@ bool slab_free(Gc *gc, uint64_t word) {
 void slab_forget_spans(Gc *gc) {
   memset(gc->heap->run_span, 0, sizeof gc->heap->run_span);
 }
+
+void slab_close(Gc *gc) { free(gc->hole_edges); }
 
 void slab_forget_holes(Gc *gc) {
   for (unsigned r = 0; r < GC_RUNS; r++) forget_holes(gc, r);

@@ -29,6 +29,7 @@ unsigned slab_slots(Gc *gc, uint32_t span);
 void slab_forget_spans(Gc *gc);
 /* What was found ahead was of another heap, whose place this one has taken. */
 void slab_forget_holes(Gc *gc);
+void slab_close(Gc *gc);
 /* No span is in a list of those with free slots: a major collection sweeps them all anew. */
 void slab_forget_lists(Gc *gc);
 /* It is in no list of its class any more. */

@@ -168,9 +168,10 @@ typedef struct Weak {
 } Weak;
 
 /* The next runs of free slots of a class's current span, found ahead, see slab.c: edges[at] begins
- * one, edges[at + 1] ends it, and so on up to `count`. Empty where no run is open. */
+ * one, edges[at + 1] ends it, and so on up to `count`. Empty where no run is open. There is memory for
+ * them when the first are found, so that a fork that is held takes none. */
 enum { GC_HOLES = 48 };
-typedef struct Holes { uint32_t at, count, edges[2 * GC_HOLES]; } Holes;
+typedef struct Holes { uint32_t at, count, *edges; } Holes;
 
 struct Gc {
   uint8_t *base;
@@ -229,6 +230,7 @@ struct Gc {
   uint64_t changed_end;
   bool mapped;           /* a private mapping of a sealed base, see base.h */
   Holes holes[GC_RUNS];
+  uint32_t *hole_edges;  /* of all of them, NULL: there were none yet */
   uint64_t cache_bytes;  /* of the embedder's caches, how much is in use: a base has them, too */
 };
 
